@@ -1,0 +1,212 @@
+/*
+ * ringwire.h: the whole surface between JavaScript and C.
+ *
+ * JavaScript allocates one block of memory and keeps it alive; both sides read and write records in
+ * it, and they meet in one call per turn. Both sides run on the same thread and never at the same
+ * time, so the block needs no barriers.
+ *
+ *   block:  control (4 KiB) | commands | events | receive arena | send arena
+ *
+ * A turn (rw_turn) takes every command record, submits, reaps, and appends event records. When a
+ * turn returns, the send arena is free again: what the kernel did not take was copied into a
+ * per-connection queue owned by C. Bytes in the receive arena stay until the turn that is called
+ * with RW_TURN_RECYCLE.
+ *
+ * Every function returns >= 0 or -errno, validates every handle, offset and length it is given, and
+ * takes only 32-bit integers (pointers: rw_ring_open and the *_at kernels), so that every FFI can
+ * use its fast path. A ring belongs to the thread that opened it.
+ */
+#ifndef RINGWIRE_H
+#define RINGWIRE_H
+
+#include <stdint.h>
+
+#define RW_ABI_VERSION 1u
+#define RW_API __attribute__((visibility("default")))
+
+/* ── control page: u32 fields, by index ─────────────────────────────────────────────────────── */
+
+enum {
+	/* Written by JavaScript before rw_ring_open. Offsets are bytes from the start of the block. */
+	RW_FIELD_ABI_VERSION = 0,
+	RW_FIELD_BLOCK_BYTES = 1,
+	RW_FIELD_COMMAND_OFFSET = 2,      /* multiple of 64 */
+	RW_FIELD_COMMAND_COUNT = 3,       /* capacity, records of 16 bytes, 16 to 65,536 */
+	RW_FIELD_EVENT_OFFSET = 4,        /* multiple of 64 */
+	RW_FIELD_EVENT_COUNT = 5,         /* capacity, records of 16 bytes, 16 to 65,536 */
+	RW_FIELD_RECEIVE_OFFSET = 6,      /* multiple of 4,096 from the start of the block */
+	RW_FIELD_RECEIVE_BUFFER_BYTES = 7,/* multiple of 4,096 */
+	RW_FIELD_RECEIVE_BUFFER_COUNT = 8,/* power of two, 2 to 32,768 */
+	RW_FIELD_SEND_OFFSET = 9,         /* multiple of 64 */
+	RW_FIELD_SEND_BYTES = 10,
+	RW_FIELD_MAX_CONNECTIONS = 11,    /* 1 to 1,048,575 */
+	RW_FIELD_MAX_QUEUED_BYTES = 12,   /* per connection, in C's queue; beyond it: -ENOBUFS, aborted */
+	RW_FIELD_MAX_QUEUED_TOTAL_KIB = 13, /* over all connections of the ring */
+	RW_FIELD_SUBMISSION_ENTRIES = 14, /* power of two, 8 to 32,768 */
+	RW_FIELD_DISABLED_FEATURES = 15,  /* RW_FEATURE_* bits not to use, for tests and comparisons */
+
+	/* Written by C in rw_ring_open. */
+	RW_FIELD_FEATURES = 16,           /* RW_FEATURE_* bits in use */
+	RW_FIELD_KERNEL_MAJOR = 17,
+	RW_FIELD_KERNEL_MINOR = 18,
+	RW_FIELD_TEXT_BYTES = 19,         /* length of the UTF-8 text at RW_TEXT_OFFSET */
+
+	/* Written by C in rw_listen and rw_connect. */
+	RW_FIELD_HANDLE = 20,
+
+	/* Written by C, kept current: counters for people (wrap at 2^32). */
+	RW_FIELD_STAT_TURNS = 32,
+	RW_FIELD_STAT_ENTERS = 33,        /* io_uring_enter calls */
+	RW_FIELD_STAT_SHORT_SENDS = 34,   /* sends the kernel did not take whole */
+	RW_FIELD_STAT_NO_BUFFERS = 35,    /* receives that ended with ENOBUFS and were armed again */
+	RW_FIELD_STAT_CONNECTIONS = 36,   /* open now */
+	RW_FIELD_STAT_PARKS = 37,
+};
+
+#define RW_CONTROL_BYTES 4096u
+#define RW_ENDPOINT_OFFSET 1024u  /* struct rw_endpoint, input of rw_listen and rw_connect */
+#define RW_TEXT_OFFSET 2048u      /* text out: reasons, addresses, the wake-up socket's name */
+#define RW_TEXT_MAX_BYTES 1024u
+
+enum {
+	RW_FEATURE_DEFER_TASKRUN = 1 << 0,      /* 6.1 */
+	RW_FEATURE_MULTISHOT_ACCEPT = 1 << 1,   /* 5.19 */
+	RW_FEATURE_MULTISHOT_RECEIVE = 1 << 2,  /* 6.0 */
+	RW_FEATURE_BUFFER_INCREMENTAL = 1 << 3, /* 6.12: one buffer serves many small receives */
+	RW_FEATURE_RECEIVE_BUNDLE = 1 << 4,     /* 6.10: one completion fills several buffers */
+	RW_FEATURE_SEND_ZERO_COPY = 1 << 5,     /* 6.0 */
+	RW_FEATURE_PARKING = 1 << 6,            /* the eventfd chain works (see rw_wake_open) */
+};
+
+/* ── handles ──────────────────────────────────────────────────────────────────────────────────
+ * A connection or listener: slot in the low 20 bits, generation in the high 12; never 0. */
+#define RW_HANDLE_SLOT_BITS 20u
+
+/* ── records ──────────────────────────────────────────────────────────────────────────────────*/
+
+struct rw_command { uint32_t op; uint32_t handle; uint32_t a; uint32_t b; };
+struct rw_event { uint32_t kind; uint32_t handle; uint32_t a; uint32_t b; };
+
+enum rw_command_op {
+	/* a = offset in the block (inside the send arena), b = bytes. All sends of one turn to one
+	 * connection leave as one system operation, in order. */
+	RW_COMMAND_SEND = 1,
+	/* a = RW_CLOSE_FLUSH: what is queued is sent, then FIN; received bytes are dropped from now on.
+	 * a = RW_CLOSE_ABORT: at once, RST. May follow a FLUSH. Ends with RW_EVENT_CLOSED. */
+	RW_COMMAND_CLOSE = 2,
+	/* Half-close: FIN once everything sent so far has left. Receiving goes on. */
+	RW_COMMAND_END = 3,
+	/* Stop / start receiving. Bytes already received when PAUSE is consumed are still delivered. */
+	RW_COMMAND_PAUSE = 4,
+	RW_COMMAND_RESUME = 5,
+};
+enum { RW_CLOSE_FLUSH = 0, RW_CLOSE_ABORT = 1 };
+
+enum rw_event_kind {
+	RW_EVENT_ACCEPTED = 1,       /* handle = the new connection, a = listener handle */
+	RW_EVENT_CONNECTED = 2,      /* handle */
+	RW_EVENT_RECEIVED = 3,       /* handle, a = offset in the block, b = bytes (> 0) */
+	RW_EVENT_ENDED = 4,          /* handle: the peer sent FIN; nothing more will be received */
+	RW_EVENT_QUEUED = 5,         /* handle, a = bytes in C's queue now (0 = all handed to the kernel) */
+	RW_EVENT_CLOSED = 6,         /* handle, a = errno or 0; the last event of a connection; the handle
+	                              * is dead. Also the outcome of a failed connect. A connection that
+	                              * fails (ECONNRESET, EPIPE …) closes by itself with this event. */
+	RW_EVENT_ACCEPT_FAILED = 7,  /* handle = listener, a = errno (EMFILE …); accepting is tried again
+	                              * after 100 ms by C; the listener stays open */
+};
+
+/* Endpoint of rw_listen and rw_connect, written by JavaScript at RW_ENDPOINT_OFFSET. */
+enum { RW_FAMILY_IPV4 = 4, RW_FAMILY_IPV6 = 6, RW_FAMILY_UNIX = 1 };
+enum {
+	RW_ENDPOINT_REUSE_PORT = 1 << 0,
+	RW_ENDPOINT_IPV6_ONLY = 1 << 1,
+	RW_ENDPOINT_NO_DELAY = 1 << 2,      /* TCP_NODELAY; set on a listener it is inherited */
+	RW_ENDPOINT_QUICK_ACK = 1 << 3,
+	RW_ENDPOINT_KEEP_ALIVE = 1 << 4,    /* SO_KEEPALIVE with keep_alive_seconds */
+};
+struct rw_endpoint {
+	uint32_t family;
+	uint32_t port;                      /* 0 to 65,535, host order; 0 on listen: any */
+	uint32_t flags;
+	uint32_t backlog;                   /* listen only */
+	uint32_t send_buffer_bytes;         /* SO_SNDBUF, 0 = the kernel's own choice */
+	uint32_t receive_buffer_bytes;      /* SO_RCVBUF, 0 = the kernel's own choice */
+	uint32_t keep_alive_seconds;
+	uint32_t busy_poll_us;              /* SO_BUSY_POLL, 0 = off */
+	uint32_t host_bytes;                /* length of host */
+	uint32_t local_address_bytes;       /* connect only, length of local_address, 0 = any */
+	uint32_t interface_bytes;           /* SO_BINDTODEVICE, 0 = none */
+	uint32_t reserved;
+	char host[256];                     /* IP literal ("127.0.0.1", "::1"), or a Unix path of up to 107
+	                                     * bytes (a leading NUL: abstract) */
+	char local_address[64];             /* IP literal */
+	char interface[16];
+};
+
+/* ── rings ────────────────────────────────────────────────────────────────────────────────────*/
+
+RW_API int32_t rw_abi_version(void);
+
+/* Opens a ring over a block whose control page is filled in. Returns a ring id (> 0), or -errno with
+ * a one-line reason at RW_TEXT_OFFSET ("io_uring forbidden by seccomp", "kernel 5.15 lacks
+ * provided-buffer rings (5.19)"). The text is written on success too: what the kernel gives
+ * ("kernel 6.18, multishot, incremental buffers"). The caller keeps the block alive until
+ * rw_ring_close has returned. */
+RW_API int32_t rw_ring_open(void *block, uint32_t block_bytes);
+
+/* Cancels and reaps everything in flight, closes every socket, forgets the block. Blocks for at most
+ * a few milliseconds. Returns 0. */
+RW_API int32_t rw_ring_close(uint32_t ring);
+
+enum {
+	RW_TURN_RECYCLE = 1 << 0, /* every event so far was handled: events start at record 0 again and
+	                           * their receive buffers go back to the kernel. Without it, new events
+	                           * are appended behind the old ones (a flush from inside a handler). */
+	RW_TURN_PARK = 1 << 1,    /* if there is nothing to report, arm the wake-up chain. A return of the
+	                           * old event count (0 with RECYCLE) then means: parked, a byte will
+	                           * arrive on the wake-up socket. */
+};
+/* One turn. command_count records are consumed, always all of them. wait_us: 0 = never block (auto,
+ * spin, manual); > 0 = block in the kernel for at most that long if there is nothing to report;
+ * -1 = block until there is (`run`). Returns the number of event records now in the event array, or
+ * -errno (-EINVAL: no such ring; -EBADMSG: a garbage command was met: it was skipped, all others done). */
+RW_API int32_t rw_turn(uint32_t ring, uint32_t command_count, uint32_t flags, int32_t wait_us);
+
+/* Reads struct rw_endpoint. Returns 0 with the new handle in RW_FIELD_HANDLE, or -errno (EADDRINUSE,
+ * EACCES, EINVAL …). The outcome of a connect comes as RW_EVENT_CONNECTED or RW_EVENT_CLOSED. */
+RW_API int32_t rw_listen(uint32_t ring);
+RW_API int32_t rw_connect(uint32_t ring);
+/* Stops accepting and closes the listening socket at once; its connections live on. */
+RW_API int32_t rw_unlisten(uint32_t ring, uint32_t handle);
+
+/* Writes "address port" ("127.0.0.1 8080", "::1 8080", "/path" for Unix) at RW_TEXT_OFFSET and returns its length. */
+enum { RW_ADDRESS_LOCAL = 0, RW_ADDRESS_PEER = 1 };
+RW_API int32_t rw_address(uint32_t ring, uint32_t handle, uint32_t which);
+
+/* ── waking a sleeping runtime ────────────────────────────────────────────────────────────────
+ * A byte arrives on the wake-up socket when a parked ring has something to do.
+ * RW_WAKE_DESCRIPTOR: returns the file descriptor of the runtime's end (Node).
+ * RW_WAKE_ABSTRACT: listens on an abstract Unix name, which it writes at RW_TEXT_OFFSET (leading NUL
+ * included) and returns its length; the runtime connects, then calls rw_wake_accept, which takes the
+ * one connection that comes from this very process (SO_PEERCRED) and closes the listener. Returns
+ * -EAGAIN while no such connection has arrived. */
+enum { RW_WAKE_DESCRIPTOR = 0, RW_WAKE_ABSTRACT = 1 };
+RW_API int32_t rw_wake_open(uint32_t ring, uint32_t mode);
+RW_API int32_t rw_wake_accept(uint32_t ring);
+
+/* ── kernels ──────────────────────────────────────────────────────────────────────────────────
+ * SIMD with run-time CPU dispatch. key: the four mask bytes as they stand on the wire, read as a
+ * little-endian u32, already rotated so that its lowest byte applies to the first byte given.
+ * rw_unmask and rw_utf8 work inside the block of a ring; the _at forms on any buffer. */
+RW_API int32_t rw_unmask(uint32_t ring, uint32_t offset, uint32_t bytes, uint32_t key);
+RW_API int32_t rw_unmask_at(void *data, uint32_t bytes, uint32_t key);
+/* Returns 0 = valid and complete; 1 to 3 = valid so far, the last 1 to 3 bytes begin a sequence that is
+ * cut off; -EILSEQ = not UTF-8 (and no continuation can make it so). */
+RW_API int32_t rw_utf8(uint32_t ring, uint32_t offset, uint32_t bytes);
+RW_API int32_t rw_utf8_at(const void *data, uint32_t bytes);
+/* Name of the instruction set in use: 0 scalar, 1 SSE2, 2 AVX2, 3 AVX-512, 4 NEON. rw_kernel_select
+ * forces one (tests, benches); -ENOTSUP when the CPU lacks it. */
+RW_API int32_t rw_kernel_set(void);
+RW_API int32_t rw_kernel_select(uint32_t set);
+
+#endif

@@ -1,0 +1,105 @@
+/**
+ * What a JavaScript runtime gives us, as one interface. `bun/`, `deno/` and `node/` implement it; no other
+ * file names Bun, Deno, node:* or koffi.
+ */
+
+import type { RingwireError } from "../errors.ts";
+import type { Address, ConnectEndpoint, ListenEndpoint } from "../transport.ts";
+
+/** One C function: name and argument types. Every result is an i32. */
+export type ArgumentType = "u32" | "i32" | "buffer";
+export type SymbolTable = Readonly<Record<string, readonly ArgumentType[]>>;
+
+/** The opened functions of a symbol table. */
+export type LibraryFunctions<Table extends SymbolTable> = {
+  readonly [Name in keyof Table]: (...args: (number | Uint8Array)[]) => number;
+};
+
+/** A socket of the runtime, as little as `native/` needs. */
+export interface NativeSocket {
+  /**
+   * Hands bytes to the system. Returns how many were taken, 0 to `end - start`; the callee may look at the bytes
+   * only until it returns. When fewer were taken, `writable` is called once more can be.
+   */
+  write(bytes: Uint8Array, start: number, end: number): number;
+  pause(): void;
+  resume(): void;
+  /** FIN. Everything written has been taken before this is called. */
+  end(): void;
+  /** Closes; `closed` follows. */
+  close(): void;
+  /** RST where the runtime can, else a plain close. */
+  abort(): void;
+  remoteAddress(): Address | undefined;
+  localAddress(): Address | undefined;
+}
+
+/** What a runtime's socket tells `native/`. */
+export interface NativeSocketHandler {
+  opened(socket: NativeSocket): void;
+  received(bytes: Uint8Array, start: number, end: number): void;
+  writable(): void;
+  ended(): void;
+  /** The last callback. `error` says what failed, already one of ours. */
+  closed(error: RingwireError | undefined): void;
+}
+
+export interface NativeListener {
+  readonly address: Address;
+  close(): void;
+}
+
+/** The runtime's own sockets. */
+export interface NativeSockets {
+  /** Rejects with RingwireError when the system refuses. `failed`: accepting failed later; the listener goes on. */
+  listen(
+    endpoint: ListenEndpoint,
+    accepted: (socket: NativeSocket) => NativeSocketHandler,
+    failed: (error: RingwireError) => void,
+  ): Promise<NativeListener>;
+  /** Starts connecting; ends in `opened` or `closed(error)`. The returned function gives up. */
+  connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void;
+}
+
+/** The runtime's end of the wake-up socket (see ffi/include/ringwire.h). */
+export interface WakeSocket {
+  /** Whether it keeps the process alive. It does not at first. */
+  setAlive(alive: boolean): void;
+  close(): void;
+}
+
+/** What differs between Bun, Deno and Node: this, and nothing else. */
+export interface Runtime {
+  readonly name: "bun" | "deno" | "node";
+  readonly version: string;
+  /** Monotonic milliseconds, with fractions. */
+  nowMs(): number;
+  /** Fills with bytes from a CSPRNG. */
+  randomFill(bytes: Uint8Array): void;
+  /** Base64 of the SHA-1 of an ASCII string (RFC 6455 §4.2.2). */
+  sha1Base64(text: string): string;
+  /** Runs a function soon, after pending I/O had its chance (setImmediate). Keeps the process alive until then. */
+  defer(callback: () => void): void;
+  /** An environment variable; undefined also where reading it is not permitted. Never prompts. */
+  environment(name: string): string | undefined;
+  /** All addresses of a host name, in the system's order. @throws RingwireError `ERR_HOST_NOT_FOUND`. */
+  resolve(host: string): Promise<{ host: string; family: "ipv4" | "ipv6" }[]>;
+  readonly sockets: NativeSockets;
+  /**
+   * Loads the shim. Never prompts for permission.
+   *
+   * @throws RingwireError `ERR_LIBRARY` with what is missing and what to do.
+   */
+  openLibrary<Table extends SymbolTable>(path: string, table: Table): LibraryFunctions<Table>;
+  /** Candidate file path of the shim built in this checkout or package, for the default search; undefined if there is none. */
+  findLibrary(): string | undefined;
+  /** How this runtime gets its end of the wake-up socket: a descriptor, or an abstract Unix name. */
+  readonly wakeMode: "descriptor" | "abstract";
+  /** Opens the runtime's end; `wake` runs for each burst of bytes. `opened` runs when it is connected (maybe before this returns). */
+  openWake(
+    source: number | string,
+    opened: () => void,
+    wake: () => void,
+    failed: (error: unknown) => void,
+  ): WakeSocket;
+}

@@ -1,0 +1,182 @@
+/**
+ * The seam between moving bytes and speaking protocols. Everything above it works alike over
+ * io_uring and over a runtime's own sockets; everything below knows no protocol.
+ *
+ * The contract, which `test/transport/` checks for every runtime and transport:
+ *
+ * - All calls and callbacks happen on one thread. No callback runs inside a call that a handler makes
+ *   (`commit`, `close` … return first); the exception is `Transport.poll`.
+ * - `received` gives a view that is valid until it returns. Its bytes may be overwritten by the handler (unmasking in place).
+ * - What is committed to one connection leaves in order, at the end of the current turn or in the next
+ *   microtask. A commit never fails: trouble shows as `closed`.
+ * - `closed` is the last callback of a connection and comes exactly once, also after `close()` and
+ *   `abort()`, and always asynchronously. Calls on a closed connection do nothing.
+ * - A handler that throws is a bug of the layer above: the transport lets the error reach the runtime's
+ *   uncaught-error handling on a later task and goes on with the other connections.
+ */
+
+import type { RingwireError } from "./errors.ts";
+import type { Kernels } from "./protocol/kernels.ts";
+
+/** Where an endpoint is: a host and port, or a Unix socket. */
+export interface Address {
+  /** IP literal (`127.0.0.1`, `::1`), or the path of a Unix socket. */
+  readonly host: string;
+  /** TCP port, 1 to 65,535; 0 for a Unix socket. */
+  readonly port: number;
+  readonly family: "ipv4" | "ipv6" | "unix";
+}
+
+/** Options of one socket, for both ends. Undefined leaves the system's own choice. */
+export interface SocketOptions {
+  /** TCP_NODELAY. @default true */
+  readonly noDelay?: boolean;
+  /** TCP_QUICKACK. io_uring transport only. */
+  readonly quickAck?: boolean;
+  /** SO_KEEPALIVE, first probe after this many milliseconds of silence; 0 = off. @default 0 */
+  readonly keepAliveMs?: number;
+  /** SO_BUSY_POLL in microseconds. io_uring transport only. */
+  readonly busyPollUs?: number;
+  /** SO_SNDBUF in bytes. io_uring transport only. */
+  readonly sendBufferBytes?: number;
+  /** SO_RCVBUF in bytes. io_uring transport only. */
+  readonly receiveBufferBytes?: number;
+}
+
+export interface ListenEndpoint extends SocketOptions {
+  readonly address: Address;
+  /** Pending connections the kernel holds. @default 1024 */
+  readonly backlog?: number;
+  /** SO_REUSEPORT. @default false */
+  readonly reusePort?: boolean;
+  /** IPV6_V6ONLY. @default false */
+  readonly ipv6Only?: boolean;
+}
+
+export interface ConnectEndpoint extends SocketOptions {
+  readonly address: Address;
+  /** Local IP literal to bind before connecting. */
+  readonly localAddress?: string;
+  /** SO_BINDTODEVICE. io_uring transport only. */
+  readonly interface?: string;
+}
+
+/** What a connection tells the layer above. One object per connection. */
+export interface ConnectionHandler {
+  /** A connect has succeeded. Not called for accepted connections. */
+  opened(): void;
+  /** Bytes arrived: `bytes[start, end)`, a view that dies when this returns. */
+  received(bytes: Uint8Array, start: number, end: number): void;
+  /** The peer will send nothing more (FIN). The sending direction still works. */
+  ended(): void;
+  /** `queuedBytes` has become smaller. */
+  drained(): void;
+  /** The connection is gone. Undefined: it was closed in order, by either side. */
+  closed(error: RingwireError | undefined): void;
+}
+
+/** One connected socket. */
+export interface Connection {
+  /** Committed bytes that the kernel has not taken yet, as far as is known: exact after each turn. */
+  readonly queuedBytes: number;
+  /** Where `reserve` gives room. May be another array after each `reserve`. */
+  readonly out: Uint8Array;
+  /** The largest `sizeBytes` that `reserve` takes; at least 65,536. */
+  readonly maxReserveBytes: number;
+  /**
+   * Makes `sizeBytes` of contiguous room in `out` and returns its first index. The next call on any
+   * connection of this transport ends the reservation. May send what other handlers committed before.
+   */
+  reserve(sizeBytes: number): number;
+  /** Sends `out[reserved index, end)`. Once per `reserve`; `end` may be smaller than was reserved. */
+  commit(end: number): void;
+  /** Stops receiving, so that the peer is slowed down by TCP. Bytes already in hand may still be delivered. */
+  pause(): void;
+  /** Goes on receiving. */
+  resume(): void;
+  /** Half-close: FIN after everything committed has left. */
+  end(): void;
+  /** Sends what is queued, then closes both directions. The caller sets a deadline and calls `abort` past it. */
+  close(): void;
+  /** Closes at once (RST), dropping what is queued. */
+  abort(): void;
+  /** The peer's address, or undefined when the socket is gone. */
+  remoteAddress(): Address | undefined;
+  /** Our own address, or undefined when the socket is gone. */
+  localAddress(): Address | undefined;
+}
+
+/** What a listener tells the layer above. */
+export interface ListenerHandler {
+  /** A peer has connected. Returns the handler of the new connection; may close or abort it at once. */
+  accepted(connection: Connection): ConnectionHandler;
+  /** Accepting failed (out of file descriptors …). The listener goes on by itself. */
+  failed(error: RingwireError): void;
+}
+
+/** A listening socket. */
+export interface Listener {
+  readonly address: Address;
+  /** Stops accepting, at once. Connections live on. Idempotent. */
+  close(): void;
+}
+
+/** Counters of a transport since it was opened. */
+export interface TransportStats {
+  readonly connections: number;
+  readonly turns: number;
+  /** System calls made by the shim; 0 where it cannot be known. */
+  readonly enters: number;
+  readonly shortSends: number;
+  readonly noBuffers: number;
+  readonly parks: number;
+}
+
+/** How connections come into being. One per loop. */
+export interface Transport {
+  readonly kind: "uring" | "native";
+  /** Why this one, or what it found: `kernel 6.18, multishot, incremental buffers`. */
+  readonly reason: string;
+  readonly kernels: Kernels;
+  /** Whether it can be driven by `poll` (else the runtime's event loop drives it). */
+  readonly canPoll: boolean;
+  /** Starts listening. Rejects with RingwireError when the system refuses (address in use …). A promise because Node's `net` binds later. */
+  listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener>;
+  /** Starts connecting. The outcome is `opened` or `closed(error)`. @throws RingwireError when the system refuses at once. */
+  connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection;
+  /** Sends what is committed now instead of at the end of the turn. */
+  flush(): void;
+  /**
+   * One turn: sends, receives, calls handlers. Returns the number of events handled.
+   *
+   * @param waitUs - 0: never blocks. Above: blocks the thread for at most that long while nothing happens.
+   */
+  poll(waitUs: number): number;
+  stats(): TransportStats;
+  /** Aborts everything and releases the system's resources. Every connection gets `closed` before this returns. Idempotent. */
+  close(): void;
+}
+
+/** How a transport that can poll is driven; see `Loop`. */
+export interface DriveOptions {
+  /** `auto`, `spin`: by the runtime's event loop. `manual`: only by `poll`. */
+  readonly drive: "auto" | "spin" | "manual";
+  /** Busy time after the last event, microseconds, for `spin`. */
+  readonly spinUs: number;
+}
+
+/** Limits of a transport. Every one is an option of `Loop`. */
+export interface TransportLimits {
+  /** Connections and listeners at once. */
+  readonly maxConnections: number;
+  /** Receive arena in bytes. */
+  readonly receiveArenaBytes: number;
+  /** Send arena in bytes. */
+  readonly sendArenaBytes: number;
+  /** Queued bytes per connection beyond which it is aborted (`ERR_BACKPRESSURE`): a backstop; sessions stop well before it. */
+  readonly maxQueuedBytes: number;
+  /** Queued bytes over all connections. */
+  readonly maxQueuedTotalBytes: number;
+  /** io_uring submission entries, a power of two. */
+  readonly submissionEntries: number;
+}
