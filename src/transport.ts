@@ -77,6 +77,8 @@ export interface ConnectionHandler {
 
 /** One connected socket. */
 export interface Connection {
+  /** Who gets the callbacks. May be replaced at any time (an HTTP session gives way to a WebSocket session). */
+  handler: ConnectionHandler;
   /** Committed bytes that the kernel has not taken yet, as far as is known: exact after each turn. */
   readonly queuedBytes: number;
   /** Where `reserve` gives room. May be another array after each `reserve`. */

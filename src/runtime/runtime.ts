@@ -80,6 +80,8 @@ export interface Runtime {
   sha1Base64(text: string): string;
   /** Runs a function soon, after pending I/O had its chance (setImmediate). Keeps the process alive until then. */
   defer(callback: () => void): void;
+  /** Runs a function once after a delay, unless the returned function is called first. Does not keep the process alive. */
+  setTimer(callback: () => void, delayMs: number): () => void;
   /** An environment variable; undefined also where reading it is not permitted. Never prompts. */
   environment(name: string): string | undefined;
   /** All addresses of a host name, in the system's order. @throws RingwireError `ERR_HOST_NOT_FOUND`. */
