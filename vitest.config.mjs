@@ -1,0 +1,15 @@
+/**
+ * The suite that runs on all three runtimes (scripts/test.mjs). One file at a time: tests count file
+ * descriptors, memory and CPU time of the process, which files in other threads would disturb.
+ */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    teardownTimeout: 5_000,
+  },
+});
