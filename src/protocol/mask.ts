@@ -1,0 +1,72 @@
+/**
+ * Masking (RFC 6455 §5.3) in TypeScript. XOR is its own inverse: the same call masks and unmasks.
+ *
+ * A key is the mask's four wire bytes read as a little-endian 32-bit number; its sign does not matter here.
+ */
+
+/** Below this many bytes a view over words costs more than it saves (measured on V8 and JSC). */
+const WORDS_FROM_BYTES = 192;
+
+const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+/**
+ * The key for a range that begins `by` bytes into the payload.
+ *
+ * @param key - The key as it applies to the payload's first byte.
+ * @param by - Bytes of the payload that come before the range.
+ * @returns An unsigned 32-bit number.
+ */
+export function rotateKey(key: number, by: number): number {
+  // A 64-bit frame length exceeds what `<<` takes, but `& 3` of it is right below 2^53 all the same.
+  const bits = (by & 3) << 3;
+  return bits === 0 ? key >>> 0 : ((key >>> bits) | (key << (32 - bits))) >>> 0;
+}
+
+/**
+ * XORs `bytes[start, end)` in place.
+ *
+ * @param key - The key, rotated so that its lowest byte applies to `bytes[start]`.
+ */
+export function unmask(bytes: Uint8Array, start: number, end: number, key: number): void {
+  if (end - start >= WORDS_FROM_BYTES && LITTLE_ENDIAN) unmaskWords(bytes, start, end, key);
+  else unmaskBytes(bytes, start, end, key);
+}
+
+function unmaskBytes(bytes: Uint8Array, start: number, end: number, key: number): void {
+  const key1 = key >>> 8;
+  const key2 = key >>> 16;
+  const key3 = key >>> 24;
+  let at = start;
+  for (const last = end - 3; at < last; at += 4) {
+    bytes[at] ^= key;
+    bytes[at + 1] ^= key1;
+    bytes[at + 2] ^= key2;
+    bytes[at + 3] ^= key3;
+  }
+  if (at < end) bytes[at] ^= key;
+  if (at + 1 < end) bytes[at + 1] ^= key1;
+  if (at + 2 < end) bytes[at + 2] ^= key2;
+}
+
+function unmaskWords(bytes: Uint8Array, start: number, end: number, key: number): void {
+  // Typed arrays of words must begin at a multiple of four of their buffer.
+  const head = -(bytes.byteOffset + start) & 3;
+  const from = start + head;
+  const count = (end - from) >>> 2;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + from, count);
+  unmaskBytes(bytes, start, from, key);
+  const wordKey = rotateKey(key, head) | 0;
+  let at = 0;
+  for (const last = count - 7; at < last; at += 8) {
+    words[at] ^= wordKey;
+    words[at + 1] ^= wordKey;
+    words[at + 2] ^= wordKey;
+    words[at + 3] ^= wordKey;
+    words[at + 4] ^= wordKey;
+    words[at + 5] ^= wordKey;
+    words[at + 6] ^= wordKey;
+    words[at + 7] ^= wordKey;
+  }
+  for (; at < count; at++) words[at] ^= wordKey;
+  unmaskBytes(bytes, from + (count << 2), end, wordKey);
+}

@@ -1,0 +1,599 @@
+/**
+ * Turns the bytes of a WebSocket connection into messages and control frames (RFC 6455 §5), for either role.
+ *
+ * Pull, not push: the caller feeds a range of bytes and asks `next()` for events until it answers
+ * `DECODE_MORE`. A message that lies whole in the fed range is unmasked where it is and never copied; only
+ * what is cut off is collected, in a buffer that grows with the bytes that really came.
+ *
+ * Every rule is checked as early as the bytes at hand allow, and the first broken rule ends the decoder.
+ */
+
+import { type ErrorCode, RingwireError } from "../errors.ts";
+import {
+  CLOSE_INVALID_DATA,
+  CLOSE_NO_STATUS,
+  CLOSE_PROTOCOL_ERROR,
+  CLOSE_TOO_LARGE,
+  isReceivableCloseCode,
+} from "./close_code.ts";
+import { copyBytes } from "./copy_bytes.ts";
+import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
+import type { Kernels } from "./kernels.ts";
+import { rotateKey } from "./mask.ts";
+import { OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT } from "./opcode.ts";
+import { readUtf8 } from "./text.ts";
+import { Utf8Stream } from "./utf8.ts";
+
+/** Nothing whole is left in the fed range; feed more. */
+export const DECODE_MORE = 0;
+/** A text message. */
+export const DECODE_TEXT = 1;
+/** A binary message. */
+export const DECODE_BINARY = 2;
+/** A close frame. What follows it is discarded (RFC 6455 §5.5.1). */
+export const DECODE_CLOSE = 8;
+/** A ping. */
+export const DECODE_PING = 9;
+/** A pong. */
+export const DECODE_PONG = 10;
+/** The peer broke a rule; see `failure`. Every further `next()` answers the same. */
+export const DECODE_FAILED = 16;
+
+/** How a decoder is set up. */
+export interface MessageDecoderOptions {
+  /** Whether the peer must mask, that is: whether we are the server (RFC 6455 §5.1). */
+  readonly masked: boolean;
+  /** Largest message, in bytes of payload, all fragments together. */
+  readonly maxMessageBytes: number;
+  /** Most frames that one message may come in. */
+  readonly maxFragments: number;
+  /** The byte loops for payloads beyond some tens of bytes. */
+  readonly kernels: Kernels;
+  /** Whether to check the UTF-8 of text messages that lie in one fed range. Collected ones are always checked. */
+  readonly checkText: boolean;
+}
+
+const FIN_BIT = 0x80;
+/** RSV1–3: no extension is negotiated that gives them a meaning. */
+const RESERVED_BITS = 0x70;
+const OPCODE_BITS = 0x0f;
+const MASK_BIT = 0x80;
+const LENGTH_BITS = 0x7f;
+const FINAL_TEXT = FIN_BIT | OPCODE_TEXT;
+const FINAL_BINARY = FIN_BIT | OPCODE_BINARY;
+
+/** Largest payload of a control frame (RFC 6455 §5.5), and of a frame with a 7-bit length. */
+const MAX_CONTROL_BYTES = 125;
+/** First buffer of a collected message, unless it is smaller or more has come already. */
+const FIRST_BUFFER_BYTES = 512;
+/** Up to this many bytes unmasking here beats a call to the kernels. */
+const INLINE_UNMASK_BYTES = 32;
+
+// What is held between two calls, as bits of one number: the hot path asks for "nothing" in one compare.
+const HOLDS_HEADER = 1;
+const HOLDS_FRAME = 2;
+const HOLDS_MESSAGE = 4;
+const HAS_CLOSED = 8;
+const HAS_FAILED = 16;
+
+/** An answer of the inner steps: no event came of it, go on. */
+const GO_ON = -1;
+/** An answer of `#readHeader`: a rule is broken. */
+const BROKEN = -1;
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * A decoder for one direction of one connection.
+ *
+ * @example
+ * ```ts
+ * decoder.feed(bytes, start, end);
+ * for (let event = decoder.next(); event !== DECODE_MORE; event = decoder.next()) {
+ *   if (event === DECODE_FAILED) throw decoder.failure;
+ *   if (event === DECODE_BINARY) handle(decoder.bytes.subarray(decoder.start, decoder.end));
+ * }
+ * ```
+ */
+export class MessageDecoder {
+  /** Where the payload of the last event is, unmasked: `bytes[start, end)`. Valid until the next call, unless `owned`. */
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** The payload's buffer was made for this message and is given away: the caller may keep it. */
+  owned: boolean;
+  /** After DECODE_TEXT: the payload is known to be UTF-8. */
+  textChecked: boolean;
+  /** After DECODE_CLOSE: its code, or 1005 when it had none. */
+  closeCode: number;
+  /** After DECODE_CLOSE: its reason. */
+  closeReason: string;
+  /** After DECODE_FAILED: what was wrong, with the close code to send. */
+  failure: RingwireError | undefined;
+
+  readonly #kernels: Kernels;
+  readonly #maskBit: number;
+  /** Header size of a frame with a 7-bit length. */
+  readonly #smallHeaderBytes: number;
+  readonly #maxSmallBytes: number;
+  readonly #maxMessageBytes: number;
+  readonly #maxFragments: number;
+  readonly #checkText: boolean;
+
+  #input: Uint8Array;
+  #at: number;
+  #inputEnd: number;
+  #holds: number;
+
+  /** Bytes of a header that was cut off. */
+  #header: Uint8Array;
+  #headerBytes: number;
+
+  /** First byte, payload size, bytes of it still to come, and key (rotated to the next byte) of the open frame. */
+  #first: number;
+  #frameBytes: number;
+  #left: number;
+  #key: number;
+
+  /** Payload of a control frame that was cut off. */
+  #control: Uint8Array;
+
+  /** The message being collected: its opcode, its bytes so far, its frames so far. */
+  #opcode: number;
+  #message: Uint8Array;
+  #messageBytes: number;
+  #fragments: number;
+  #text: Utf8Stream | undefined;
+
+  constructor(options: MessageDecoderOptions) {
+    this.bytes = EMPTY;
+    this.start = 0;
+    this.end = 0;
+    this.owned = false;
+    this.textChecked = false;
+    this.closeCode = CLOSE_NO_STATUS;
+    this.closeReason = "";
+    this.failure = undefined;
+    this.#kernels = options.kernels;
+    this.#maskBit = options.masked ? MASK_BIT : 0;
+    this.#smallHeaderBytes = options.masked ? 6 : 2;
+    this.#maxSmallBytes = Math.min(MAX_CONTROL_BYTES, options.maxMessageBytes);
+    this.#maxMessageBytes = options.maxMessageBytes;
+    this.#maxFragments = options.maxFragments;
+    this.#checkText = options.checkText;
+    this.#input = EMPTY;
+    this.#at = 0;
+    this.#inputEnd = 0;
+    this.#holds = 0;
+    this.#header = EMPTY;
+    this.#headerBytes = 0;
+    this.#first = 0;
+    this.#frameBytes = 0;
+    this.#left = 0;
+    this.#key = 0;
+    this.#control = EMPTY;
+    this.#opcode = OPCODE_CONTINUATION;
+    this.#message = EMPTY;
+    this.#messageBytes = 0;
+    this.#fragments = 0;
+    this.#text = undefined;
+  }
+
+  /** Whether an incomplete frame or message is held: what a deadline for the peer is about. */
+  get inMessage(): boolean {
+    return (this.#holds & (HOLDS_HEADER | HOLDS_FRAME | HOLDS_MESSAGE)) !== 0;
+  }
+
+  /** Bytes collected so far of an incomplete message. */
+  get messageBytes(): number {
+    return this.#messageBytes;
+  }
+
+  /** Memory held for an incomplete message, in bytes: at most twice what has come of it, or 512. */
+  get retainedBytes(): number {
+    return this.#message.length;
+  }
+
+  /**
+   * Gives the next bytes of the connection, `bytes[start, end)`. They are unmasked in place, and must stay as
+   * they are until `next()` has answered `DECODE_MORE`; by then whatever is incomplete has been copied.
+   *
+   * @throws TypeError when the range fed before was not decoded to its end.
+   */
+  feed(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#at < this.#inputEnd && this.#holds < HAS_CLOSED) {
+      throw new TypeError("Cannot feed a MessageDecoder before next() has answered DECODE_MORE");
+    }
+    this.#input = bytes;
+    this.#at = start;
+    this.#inputEnd = end;
+  }
+
+  /** The next event: one of the `DECODE_` constants. */
+  next(): number {
+    // The hot path: a whole small message in one frame, with nothing held from before.
+    const at = this.#at;
+    if (this.#holds !== 0 || this.#inputEnd - at < 2) return this.#nextSlow();
+    const bytes = this.#input;
+    const first = bytes[at];
+    // On the wrong mask bit this is negative or above any small length, and the slow path names the rule.
+    const size = bytes[at + 1] - this.#maskBit;
+    if ((first !== FINAL_BINARY && first !== FINAL_TEXT) || size < 0 || size > this.#maxSmallBytes) {
+      return this.#nextSlow();
+    }
+    const start = at + this.#smallHeaderBytes;
+    const end = start + size;
+    if (end > this.#inputEnd) return this.#nextSlow();
+    this.#at = end;
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.owned = false;
+    let seen = 0x80;
+    if (this.#maskBit !== 0) {
+      if (size <= INLINE_UNMASK_BYTES) seen = unmaskSmall(bytes, start, end);
+      else this.#kernels.unmask(bytes, start, end, readKey(bytes, start - 4));
+    }
+    if (first === FINAL_BINARY) return DECODE_BINARY;
+    return this.#deliverText(seen < 0x80);
+  }
+
+  /** A text message in one range: knows or checks that it is UTF-8, or leaves that to the caller. */
+  #deliverText(isAscii: boolean): number {
+    this.textChecked = isAscii || this.#checkText;
+    if (!isAscii && this.#checkText && this.#kernels.utf8(this.bytes, this.start, this.end) !== 0) {
+      return this.#failText();
+    }
+    return DECODE_TEXT;
+  }
+
+  #nextSlow(): number {
+    for (;;) {
+      if (this.#holds >= HAS_CLOSED) {
+        this.#releaseInput();
+        return (this.#holds & HAS_FAILED) !== 0 ? DECODE_FAILED : DECODE_MORE;
+      }
+      if (this.#at === this.#inputEnd) {
+        this.#releaseInput();
+        return DECODE_MORE;
+      }
+      const event = (this.#holds & HOLDS_FRAME) !== 0 ? this.#takePayload() : this.#takeHeader();
+      if (event !== GO_ON) return event;
+    }
+  }
+
+  /** Lets go of the caller's buffer: an idle connection must not keep a receive buffer alive. */
+  #releaseInput(): void {
+    this.#input = EMPTY;
+    this.bytes = EMPTY;
+    this.#at = 0;
+    this.#inputEnd = 0;
+  }
+
+  // ── headers ─────────────────────────────────────────────────────────────────────────────
+
+  #takeHeader(): number {
+    if (this.#headerBytes !== 0) return this.#carryHeader();
+    const available = this.#inputEnd - this.#at;
+    const size = this.#readHeader(this.#input, this.#at, available);
+    if (size === BROKEN) return DECODE_FAILED;
+    if (size === 0) {
+      if (this.#header === EMPTY) this.#header = new Uint8Array(MAX_HEADER_BYTES);
+      copyBytes(this.#input, this.#at, this.#inputEnd, this.#header, 0);
+      this.#headerBytes = available;
+      this.#holds |= HOLDS_HEADER;
+      this.#at = this.#inputEnd;
+      return GO_ON;
+    }
+    this.#at += size;
+    return this.#openFrame();
+  }
+
+  /** Completes a header that was cut off, byte by byte: 13 at most. */
+  #carryHeader(): number {
+    while (this.#at < this.#inputEnd) {
+      this.#header[this.#headerBytes++] = this.#input[this.#at++];
+      const size = this.#readHeader(this.#header, 0, this.#headerBytes);
+      if (size === BROKEN) return DECODE_FAILED;
+      if (size !== 0) {
+        this.#headerBytes = 0;
+        this.#holds &= ~HOLDS_HEADER;
+        return this.#openFrame();
+      }
+    }
+    return GO_ON;
+  }
+
+  /**
+   * Reads a frame header into the fields of the open frame, checking each byte that is there.
+   *
+   * @returns Its size, 0 when it is cut off, or BROKEN.
+   */
+  #readHeader(bytes: Uint8Array, at: number, available: number): number {
+    const first = bytes[at];
+    const rule = this.#brokenFirst(first);
+    if (rule !== "") return this.#break(rule);
+    if (available < 2) return 0;
+    const second = bytes[at + 1];
+    if ((second & MASK_BIT) !== this.#maskBit) {
+      return this.#break(
+        this.#maskBit === 0
+          ? "a server must not mask its frames (RFC 6455 §5.1)"
+          : "a client must mask its frames (RFC 6455 §5.1)",
+      );
+    }
+    let size = 2;
+    let length = second & LENGTH_BITS;
+    if (first & 0x08) {
+      if (length > MAX_CONTROL_BYTES)
+        return this.#break("a control frame has more than 125 bytes (RFC 6455 §5.5)");
+    } else if (length === 126) {
+      if (available < 4) return 0;
+      size = 4;
+      length = (bytes[at + 2] << 8) | bytes[at + 3];
+      if (length < 126) return this.#break("a length is not in its shortest form (RFC 6455 §5.2)");
+    } else if (length === 127) {
+      if (available < 10) return 0;
+      size = 10;
+      const high = readUint32(bytes, at + 2);
+      if (high >= 0x8000_0000) return this.#break("the top bit of a 64-bit length is set (RFC 6455 §5.2)");
+      // From 2^53 up this is rounded, but then it is over any limit all the same.
+      length = high * 0x1_0000_0000 + readUint32(bytes, at + 6);
+      if (length < 65_536) return this.#break("a length is not in its shortest form (RFC 6455 §5.2)");
+    }
+    if (!(first & 0x08) && !this.#admits(length)) return BROKEN;
+    if (this.#maskBit !== 0) {
+      if (available < size + 4) return 0;
+      this.#key = readKey(bytes, at + size);
+      size += 4;
+    }
+    this.#first = first;
+    this.#frameBytes = length;
+    this.#left = length;
+    return size;
+  }
+
+  /** The rule that a frame's first byte breaks, or "". */
+  #brokenFirst(first: number): string {
+    if ((first & RESERVED_BITS) !== 0)
+      return "a reserved bit is set and no extension was negotiated (RFC 6455 §5.2)";
+    const opcode = first & OPCODE_BITS;
+    if (opcode >= OPCODE_CLOSE) {
+      if (opcode > OPCODE_PONG) return `opcode 0x${opcode.toString(16)} is reserved (RFC 6455 §5.2)`;
+      return (first & FIN_BIT) === 0 ? "a control frame is fragmented (RFC 6455 §5.5)" : "";
+    }
+    if (opcode > OPCODE_BINARY) return `opcode 0x${opcode.toString(16)} is reserved (RFC 6455 §5.2)`;
+    const isContinuation = opcode === OPCODE_CONTINUATION;
+    if (isContinuation === ((this.#holds & HOLDS_MESSAGE) !== 0)) return "";
+    return isContinuation
+      ? "a continuation frame has no message to continue (RFC 6455 §5.4)"
+      : "a new message begins inside a fragmented one (RFC 6455 §5.4)";
+  }
+
+  /** Whether one more data frame of `length` bytes is within the limits; else fails. */
+  #admits(length: number): boolean {
+    if (this.#messageBytes + length > this.#maxMessageBytes) {
+      this.#fail(
+        "ERR_MESSAGE_TOO_LARGE",
+        CLOSE_TOO_LARGE,
+        `Cannot receive a message of more than ${this.#maxMessageBytes} bytes (maxMessageBytes): ` +
+          `${this.#messageBytes + length} announced`,
+      );
+      return false;
+    }
+    if (this.#fragments >= this.#maxFragments) {
+      this.#fail(
+        "ERR_TOO_MANY_FRAGMENTS",
+        CLOSE_TOO_LARGE,
+        `Cannot receive a message in more than ${this.#maxFragments} fragments (maxFragments)`,
+      );
+      return false;
+    }
+    return true;
+  }
+
+  // ── payloads ────────────────────────────────────────────────────────────────────────────
+
+  /** Starts on the payload of the frame whose header has just been read. */
+  #openFrame(): number {
+    const first = this.#first;
+    const isWhole = this.#left <= this.#inputEnd - this.#at;
+    if (first & 0x08) {
+      if (isWhole) return this.#takeWholeControl();
+    } else if (isWhole && (first === FINAL_TEXT || first === FINAL_BINARY)) {
+      this.#takeInPlace();
+      return first === FINAL_BINARY ? DECODE_BINARY : this.#deliverText(false);
+    } else {
+      if (first & OPCODE_BITS) this.#openMessage(first & OPCODE_BITS);
+      this.#fragments++;
+    }
+    this.#holds |= HOLDS_FRAME;
+    return this.#takePayload();
+  }
+
+  #openMessage(opcode: number): void {
+    this.#opcode = opcode;
+    this.#holds |= HOLDS_MESSAGE;
+    if (opcode !== OPCODE_TEXT) return;
+    if (this.#text === undefined) this.#text = new Utf8Stream(this.#kernels);
+    else this.#text.reset();
+  }
+
+  /** Makes the whole payload, which lies in the fed range, the event's. */
+  #takeInPlace(): void {
+    const start = this.#at;
+    const end = start + this.#left;
+    this.#at = end;
+    this.#unmask(start, end);
+    this.bytes = this.#input;
+    this.start = start;
+    this.end = end;
+    this.owned = false;
+  }
+
+  #takeWholeControl(): number {
+    this.#takeInPlace();
+    return this.#deliverControl();
+  }
+
+  /** Takes what the fed range has of the open frame. */
+  #takePayload(): number {
+    const start = this.#at;
+    const end = Math.min(start + this.#left, this.#inputEnd);
+    this.#at = end;
+    this.#left -= end - start;
+    this.#unmask(start, end);
+    const isControl = (this.#first & 0x08) !== 0;
+    if (isControl) this.#collectControl(start, end);
+    else if (!this.#collect(start, end)) return this.#failText();
+    if (this.#left > 0) {
+      this.#key = rotateKey(this.#key, end - start);
+      return GO_ON;
+    }
+    this.#holds &= ~HOLDS_FRAME;
+    if (!isControl) return this.#first & FIN_BIT ? this.#deliverMessage() : GO_ON;
+    this.bytes = this.#control;
+    this.start = 0;
+    this.end = this.#frameBytes;
+    this.owned = false;
+    return this.#deliverControl();
+  }
+
+  #unmask(start: number, end: number): void {
+    if (this.#maskBit !== 0 && start < end) this.#kernels.unmask(this.#input, start, end, this.#key);
+  }
+
+  #collectControl(start: number, end: number): void {
+    if (this.#control === EMPTY) this.#control = new Uint8Array(MAX_CONTROL_BYTES);
+    copyBytes(this.#input, start, end, this.#control, this.#frameBytes - this.#left - (end - start));
+  }
+
+  /** Adds to the message. False when it cannot be UTF-8 any more. */
+  #collect(start: number, end: number): boolean {
+    if (start === end) return true;
+    if (this.#opcode === OPCODE_TEXT && !this.#text!.push(this.#input, start, end)) return false;
+    const needed = this.#messageBytes + (end - start);
+    if (needed > this.#message.length) this.#grow(needed);
+    copyBytes(this.#input, start, end, this.#message, this.#messageBytes);
+    this.#messageBytes = needed;
+    return true;
+  }
+
+  /**
+   * Makes room for `needed` bytes, all of which have arrived. Twice that, so that copying stays linear, but
+   * never more than the message can still become; the declared length alone moves nothing.
+   */
+  #grow(needed: number): void {
+    const limit = this.#first & FIN_BIT ? needed + this.#left : this.#maxMessageBytes;
+    const sizeBytes = Math.min(limit, Math.max(needed * 2, FIRST_BUFFER_BYTES));
+    const grown = new Uint8Array(sizeBytes);
+    copyBytes(this.#message, 0, this.#messageBytes, grown, 0);
+    this.#message = grown;
+  }
+
+  #deliverMessage(): number {
+    const opcode = this.#opcode;
+    if (opcode === OPCODE_TEXT && !this.#text!.complete) return this.#failText();
+    this.bytes = this.#message;
+    this.start = 0;
+    this.end = this.#messageBytes;
+    this.owned = true;
+    this.textChecked = opcode === OPCODE_TEXT;
+    this.#releaseMessage();
+    return opcode;
+  }
+
+  #releaseMessage(): void {
+    this.#holds &= ~HOLDS_MESSAGE;
+    this.#message = EMPTY;
+    this.#messageBytes = 0;
+    this.#fragments = 0;
+  }
+
+  #deliverControl(): number {
+    const opcode = this.#first & OPCODE_BITS;
+    return opcode === OPCODE_CLOSE ? this.#deliverClose() : opcode;
+  }
+
+  #deliverClose(): number {
+    const { bytes, start, end } = this;
+    this.closeCode = CLOSE_NO_STATUS;
+    this.closeReason = "";
+    if (end - start === 1) return this.#fault("a close frame has half a code (RFC 6455 §5.5.1)");
+    if (end > start) {
+      const code = (bytes[start] << 8) | bytes[start + 1];
+      if (!isReceivableCloseCode(code))
+        return this.#fault(`close code ${code} must not be sent (RFC 6455 §7.4)`);
+      const reason = readUtf8(bytes, start + 2, end);
+      if (reason === undefined) return this.#failText();
+      this.closeCode = code;
+      this.closeReason = reason;
+    }
+    this.#releaseMessage();
+    this.#holds = HAS_CLOSED;
+    return DECODE_CLOSE;
+  }
+
+  // ── failures ────────────────────────────────────────────────────────────────────────────
+
+  #break(rule: string): number {
+    this.#fault(rule);
+    return BROKEN;
+  }
+
+  #fault(rule: string): number {
+    return this.#fail("ERR_PROTOCOL", CLOSE_PROTOCOL_ERROR, `Cannot decode a frame: ${rule}`);
+  }
+
+  #failText(): number {
+    return this.#fail(
+      "ERR_INVALID_UTF8",
+      CLOSE_INVALID_DATA,
+      "Cannot decode a text: it is not UTF-8 (RFC 6455 §8.1)",
+    );
+  }
+
+  #fail(code: ErrorCode, closeCode: number, message: string): number {
+    this.failure = new RingwireError(code, message, { closeCode });
+    this.#releaseMessage();
+    this.#holds = HAS_FAILED;
+    this.#headerBytes = 0;
+    this.#releaseInput();
+    return DECODE_FAILED;
+  }
+}
+
+/** Unmasks a short payload whose key stands before it. Returns all its bytes OR-ed: below 0x80 it is ASCII. */
+function unmaskSmall(bytes: Uint8Array, start: number, end: number): number {
+  const key0 = bytes[start - 4];
+  const key1 = bytes[start - 3];
+  const key2 = bytes[start - 2];
+  const key3 = bytes[start - 1];
+  let seen = 0;
+  let at = start;
+  for (const last = end - 3; at < last; at += 4) {
+    const byte0 = bytes[at] ^ key0;
+    const byte1 = bytes[at + 1] ^ key1;
+    const byte2 = bytes[at + 2] ^ key2;
+    const byte3 = bytes[at + 3] ^ key3;
+    bytes[at] = byte0;
+    bytes[at + 1] = byte1;
+    bytes[at + 2] = byte2;
+    bytes[at + 3] = byte3;
+    seen |= byte0 | byte1 | byte2 | byte3;
+  }
+  if (at < end) seen |= bytes[at] ^= key0;
+  if (at + 1 < end) seen |= bytes[at + 1] ^= key1;
+  if (at + 2 < end) seen |= bytes[at + 2] ^= key2;
+  return seen;
+}
+
+/** Four bytes as an unsigned little-endian number. */
+function readKey(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+}
+
+/** Four bytes as an unsigned big-endian number (network order). */
+function readUint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
+}
