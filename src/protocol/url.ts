@@ -1,0 +1,113 @@
+/** WebSocket URLs (RFC 6455 §3), and what of them goes where. */
+
+/** Where to connect and what to ask for. */
+export interface WebSocketUrl {
+  /** Whether TLS is asked for. */
+  readonly secure: boolean;
+  /** Host name, IP literal without brackets, or the path of a Unix socket. */
+  readonly host: string;
+  /** TCP port, 1 to 65,535; 0 for a Unix socket. */
+  readonly port: number;
+  /** The Host field of the request. */
+  readonly hostHeader: string;
+  /** Path and query of the request. */
+  readonly target: string;
+  /** An Authorization value made of the URL's user and password; undefined when it has none. */
+  readonly authorization: string | undefined;
+}
+
+const UNIX_SCHEME = "ws+unix:";
+
+/**
+ * Parses `ws:`, `wss:`, `http:`, `https:`, and `ws+unix:PATH:TARGET`, as in `ws+unix:/run/feed.sock:/v2`.
+ *
+ * @throws TypeError when it is no such URL, or has a fragment (RFC 6455 §3).
+ */
+export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
+  const text = typeof url === "string" ? url : url.href;
+  if (text.includes("#"))
+    throw new TypeError(`Cannot connect to "${withoutUser(text)}": a WebSocket URL has no fragment`);
+  if (text.toLowerCase().startsWith(UNIX_SCHEME)) return parseUnix(text);
+  let parsed: URL;
+  try {
+    parsed = new URL(text);
+  } catch (cause) {
+    throw new TypeError(`Cannot connect to "${withoutUser(text)}": it is not a URL`, { cause });
+  }
+  const secure = isSecure(parsed.protocol, text);
+  const port = parsed.port === "" ? (secure ? 443 : 80) : Number(parsed.port);
+  if (port === 0)
+    throw new TypeError(`Cannot connect to "${withoutUser(text)}": port 0 cannot be connected to`);
+  const { hostname } = parsed;
+  return {
+    secure,
+    host: hostname.startsWith("[") ? hostname.slice(1, -1) : hostname,
+    port,
+    hostHeader: parsed.host,
+    target: parsed.pathname + parsed.search,
+    authorization: basicAuthorization(parsed.username, parsed.password),
+  };
+}
+
+/** The URL as an error may show it: errors end up in logs, passwords must not. */
+function withoutUser(text: string): string {
+  const from = text.indexOf("//") + 2;
+  const slash = text.indexOf("/", from);
+  const at = text.slice(0, slash < 0 ? undefined : slash).lastIndexOf("@");
+  return from < 2 || at < 0 ? text : text.slice(0, from) + text.slice(at + 1);
+}
+
+function isSecure(scheme: string, text: string): boolean {
+  switch (scheme) {
+    case "ws:":
+    case "http:":
+      return false;
+    case "wss:":
+    case "https:":
+      return true;
+    default:
+      throw new TypeError(
+        `Cannot connect to "${withoutUser(text)}": its scheme is not ws, wss, http, https or ws+unix`,
+      );
+  }
+}
+
+/** `ws+unix:PATH:TARGET`. The target may be missing; the path ends at the first colon. */
+function parseUnix(text: string): WebSocketUrl {
+  const rest = text.slice(UNIX_SCHEME.length);
+  const colon = rest.indexOf(":");
+  const path = colon < 0 ? rest : rest.slice(0, colon);
+  const target = colon < 0 || colon === rest.length - 1 ? "/" : rest.slice(colon + 1);
+  if (path === "" || path.includes("\0")) {
+    throw new TypeError(`Cannot connect to ${JSON.stringify(text)}: it names no socket path`);
+  }
+  // The URL parser escapes what a request line cannot hold, and resolves dots as for any other URL.
+  const parsed = new URL(target.startsWith("/") ? `ws://localhost${target}` : `ws://localhost/${target}`);
+  return {
+    secure: false,
+    host: path,
+    port: 0,
+    hostHeader: "localhost",
+    target: parsed.pathname + parsed.search,
+    authorization: undefined,
+  };
+}
+
+/** RFC 7617 §2, with UTF-8 as the charset. */
+function basicAuthorization(username: string, password: string): string | undefined {
+  if (username === "" && password === "") return undefined;
+  let bytes = "";
+  for (const byte of new TextEncoder().encode(`${unescapePart(username)}:${unescapePart(password)}`)) {
+    bytes += String.fromCharCode(byte);
+  }
+  return `Basic ${btoa(bytes)}`;
+}
+
+/** Undoes the URL parser's escaping; a part with a stray `%` stays as it is. */
+function unescapePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
