@@ -1,0 +1,210 @@
+/**
+ * The composition root: a loop is one transport, one wheel of deadlines and one clock, for one thread. The
+ * only file above the seam that knows which transports and runtimes exist.
+ */
+
+import { RingwireError } from "./errors.ts";
+import { openNativeTransport } from "./native/native_transport.ts";
+import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } from "./options.ts";
+import { MaskKeys } from "./protocol/mask_keys.ts";
+import { runtime } from "./runtime/detect.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { TimerWheel } from "./timer_wheel.ts";
+import type { DriveOptions, Transport, TransportLimits, TransportStats } from "./transport.ts";
+import { openUringTransport } from "./uring/uring_transport.ts";
+
+/** What sessions use of a loop. */
+export interface Engine {
+  readonly runtime: Runtime;
+  readonly transport: Transport;
+  readonly wheel: TimerWheel;
+  readonly maskKeys: MaskKeys;
+}
+
+let engineOf: (loop: Loop) => Engine;
+let shared: Loop | undefined;
+
+/**
+ * Where connections live and what drives them. Without one, `connect` and `serve` share a default loop per thread.
+ *
+ * @example
+ * ```ts
+ * import { Loop, serve } from "ringwire";
+ *
+ * const loop = new Loop({ drive: "spin", spinUs: 50 });
+ * console.log(loop.transport, loop.reason);
+ * const server = await serve({ loop, port: 0, websocket: { message: (ws, data) => void ws.send(data) } });
+ * await server.stop();
+ * loop.close();
+ * ```
+ */
+export class Loop {
+  /** How this loop is driven. */
+  readonly drive: "auto" | "spin" | "manual" | "run";
+  readonly #engine: Engine;
+  #cancelTimer: (() => void) | undefined = undefined;
+  #timerDueMs = Infinity;
+  #running = false;
+  #closed = false;
+
+  static {
+    engineOf = (loop: Loop): Engine => loop.#engine;
+  }
+
+  /**
+   * @param options - See {@linkcode LoopOptions}.
+   * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` when `transport: "uring"` cannot be had; the message says why.
+   * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` when `manual` or `run` is asked for without io_uring.
+   * @throws TypeError, RangeError for unknown options and values out of range.
+   */
+  constructor(options: LoopOptions = {}) {
+    checkKnown("Loop", options, [...Object.keys(LOOP_NUMBERS), "drive", "transport", "library"]);
+    this.drive = readChoice("drive", options.drive, ["auto", "spin", "manual", "run"], "auto");
+    const transport = openTransport(options, this.drive);
+    if ((this.drive === "manual" || this.drive === "run") && !transport.canPoll) {
+      transport.close();
+      throw new RingwireError(
+        "ERR_DRIVE_UNAVAILABLE",
+        `Cannot drive a loop by "${this.drive}" over native sockets, which only the runtime's event loop can drive (${transport.reason}); use "auto" or "spin"`,
+      );
+    }
+    const wheel = new TimerWheel(runtime.nowMs(), (dueMs) => this.#arm(dueMs));
+    this.#engine = {
+      runtime,
+      transport,
+      wheel,
+      maskKeys: new MaskKeys((bytes) => runtime.randomFill(bytes)),
+    };
+  }
+
+  /** The transport in use. */
+  get transport(): "uring" | "native" {
+    return this.#engine.transport.kind;
+  }
+
+  /** Why that transport: what the kernel gives, or why io_uring is not used. */
+  get reason(): string {
+    return this.#engine.transport.reason;
+  }
+
+  /** Counters of the transport since the loop was made. */
+  get stats(): TransportStats {
+    return this.#engine.transport.stats();
+  }
+
+  /**
+   * One turn of a `manual` loop: sends, receives, calls handlers, expires deadlines. Returns how many
+   * events were handled. Never call it from a handler.
+   *
+   * @param waitUs - Microseconds to wait in the kernel when there is nothing to do. @default 0
+   * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` unless the loop's drive is `manual`.
+   */
+  poll(waitUs = 0): number {
+    if (this.drive !== "manual") {
+      throw new RingwireError(
+        "ERR_DRIVE_UNAVAILABLE",
+        `Cannot poll a loop whose drive is "${this.drive}"; make it with drive: "manual"`,
+      );
+    }
+    return this.#turn(waitUs);
+  }
+
+  /**
+   * Blocks the thread in the kernel and handles events until `stop()` is called from a handler. Promises and
+   * the runtime's own timers of this thread do not advance meanwhile: meant for a Worker.
+   *
+   * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` unless the loop's drive is `run`.
+   */
+  run(): void {
+    if (this.drive !== "run") {
+      throw new RingwireError(
+        "ERR_DRIVE_UNAVAILABLE",
+        `Cannot run a loop whose drive is "${this.drive}"; make it with drive: "run"`,
+      );
+    }
+    this.#running = true;
+    while (this.#running && !this.#closed) {
+      const waitMs = Math.min(this.#engine.wheel.nextDueMs() - runtime.nowMs(), 1_000);
+      this.#turn(Math.max(0, Math.ceil(waitMs * 1_000)));
+    }
+  }
+
+  /** Makes `run()` return after the current turn. */
+  stop(): void {
+    this.#running = false;
+  }
+
+  /** Aborts every connection and listener of this loop and releases its memory. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#running = false;
+    if (shared === this) shared = undefined;
+    this.#engine.transport.close();
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  /** Same as {@linkcode Loop.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #turn(waitUs: number): number {
+    const events = this.#engine.transport.poll(waitUs);
+    return events + this.#engine.wheel.advance(runtime.nowMs());
+  }
+
+  /** Keeps one timer of the runtime set for the earliest deadline. Polled loops look at the wheel themselves. */
+  #arm(dueMs: number): void {
+    if (dueMs >= this.#timerDueMs || this.drive === "manual" || this.drive === "run") return;
+    this.#cancelTimer?.();
+    this.#timerDueMs = dueMs;
+    this.#cancelTimer = runtime.setTimer(() => this.#timerFired(), Math.max(0, dueMs - runtime.nowMs()));
+  }
+
+  #timerFired(): void {
+    this.#cancelTimer = undefined;
+    this.#timerDueMs = Infinity;
+    if (this.#closed) return;
+    this.#engine.wheel.advance(runtime.nowMs());
+    const dueMs = this.#engine.wheel.nextDueMs();
+    if (dueMs !== Infinity) this.#arm(dueMs);
+  }
+}
+
+export { engineOf };
+
+/** The loop that `connect` and `serve` use when none is given: `auto`, one per thread. */
+export function defaultLoop(): Loop {
+  shared ??= new Loop();
+  return shared;
+}
+
+function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
+  const numbers = readNumbers("Loop", options, LOOP_NUMBERS);
+  const limits: TransportLimits = numbers;
+  const wanted = readChoice(
+    "transport",
+    options.transport ?? environmentTransport(),
+    ["auto", "uring", "native"],
+    "auto",
+  );
+  const driven: DriveOptions = { drive: drive === "run" ? "manual" : drive, spinUs: numbers.spinUs };
+  let reason = `native sockets of ${runtime.name} asked for`;
+  if (wanted !== "native") {
+    try {
+      const library = options.library ?? runtime.environment("RINGWIRE_LIBRARY") ?? runtime.findLibrary();
+      return openUringTransport({ runtime, library, ...driven, limits });
+    } catch (error) {
+      if (wanted === "uring" || !(error instanceof RingwireError)) throw error;
+      reason = error.message;
+    }
+  }
+  return openNativeTransport({ runtime, ...driven, limits, reason });
+}
+
+function environmentTransport(): string | undefined {
+  const value = runtime.environment("RINGWIRE_TRANSPORT");
+  return value === "" ? undefined : value;
+}

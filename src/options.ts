@@ -1,0 +1,309 @@
+/**
+ * Every option in one place: its unit (in the name), default and range, and how a wrong one is refused.
+ */
+
+import type { Loop } from "./loop.ts";
+
+/** A numeric option: its default and the range it must lie in, both ends included. */
+export interface NumberOption {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+type NumberTable = Readonly<Record<string, NumberOption>>;
+/** The numbers of a table after defaults were filled in. */
+export type Numbers<Table extends NumberTable> = { readonly [Name in keyof Table]: number };
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const HOUR_MS = 3_600_000;
+/** setTimeout's own limit on every runtime. */
+const LONGEST_MS = 2_147_483_647;
+
+function number(value: number, min: number, max: number): NumberOption {
+  return { default: value, min, max };
+}
+
+/** Numbers of {@linkcode LoopOptions}. */
+export const LOOP_NUMBERS: {
+  readonly [Name in
+    | "spinUs"
+    | "maxConnections"
+    | "receiveArenaBytes"
+    | "sendArenaBytes"
+    | "maxQueuedBytes"
+    | "maxQueuedTotalBytes"
+    | "submissionEntries"]: NumberOption;
+} = {
+  spinUs: number(50, 0, 1_000_000),
+  maxConnections: number(65_536, 1, 1_048_575),
+  receiveArenaBytes: number(8 * MIB, 256 * KIB, GIB),
+  sendArenaBytes: number(2 * MIB, 128 * KIB, GIB),
+  maxQueuedBytes: number(64 * MIB, 64 * KIB, 2 * GIB - 1),
+  maxQueuedTotalBytes: number(GIB, 64 * KIB, 1024 * GIB),
+  submissionEntries: number(4_096, 8, 32_768),
+};
+
+/** How a loop moves bytes and what drives it. */
+export interface LoopOptions {
+  /**
+   * What drives the loop. `auto`: the runtime's event loop, asleep while nothing happens. `spin`: as auto, but busy for `spinUs`
+   * after the last event (lowest latency). `manual`: only `loop.poll()`. `run`: only `loop.run()`, which blocks the thread.
+   * @default "auto"
+   */
+  readonly drive?: "auto" | "spin" | "manual" | "run";
+  /** `auto`: io_uring where it works, else the runtime's sockets. Environment: `RINGWIRE_TRANSPORT`. @default "auto" */
+  readonly transport?: "auto" | "uring" | "native";
+  /** Path of the shim. Environment: `RINGWIRE_LIBRARY`. @default the one that came with the package */
+  readonly library?: string;
+  /** Busy time after the last event, microseconds, for `spin`. 0 to 1,000,000. @default 50 */
+  readonly spinUs?: number;
+  /** Sockets at once on this loop. 1 to 1,048,575. @default 65,536 */
+  readonly maxConnections?: number;
+  /** Memory shared by all receives, bytes. 256 KiB to 1 GiB. @default 8 MiB */
+  readonly receiveArenaBytes?: number;
+  /** Memory shared by all sends of a turn, bytes. 128 KiB to 1 GiB. @default 2 MiB */
+  readonly sendArenaBytes?: number;
+  /** Unsent bytes of one connection beyond which it is aborted, a backstop above `maxBufferedBytes`. 64 KiB to 2 GiB. @default 64 MiB */
+  readonly maxQueuedBytes?: number;
+  /** Unsent bytes of all connections together. 64 KiB to 1 TiB. @default 1 GiB */
+  readonly maxQueuedTotalBytes?: number;
+  /** io_uring submission queue entries, a power of two. 8 to 32,768. @default 4,096 */
+  readonly submissionEntries?: number;
+}
+
+/** Numbers of {@linkcode WebSocketOptions}. */
+export const WEBSOCKET_NUMBERS: {
+  readonly [Name in
+    | "maxMessageBytes"
+    | "maxFragments"
+    | "fragmentBytes"
+    | "maxBufferedBytes"
+    | "highWaterRatio"
+    | "lowWaterRatio"
+    | "maxUnreadBytes"
+    | "idleTimeoutMs"
+    | "pingIntervalMs"
+    | "pongTimeoutMs"
+    | "messageTimeoutMs"
+    | "closeTimeoutMs"]: NumberOption;
+} = {
+  maxMessageBytes: number(MIB, 1, 2 * GIB - 1),
+  maxFragments: number(1_024, 1, 1_048_576),
+  fragmentBytes: number(0, 0, 2 * GIB - 1),
+  maxBufferedBytes: number(16 * MIB, 1, 2 * GIB - 1),
+  highWaterRatio: number(0.8, 0, 1),
+  lowWaterRatio: number(0.6, 0, 1),
+  maxUnreadBytes: number(MIB, 1, 2 * GIB - 1),
+  idleTimeoutMs: number(120_000, 0, LONGEST_MS),
+  pingIntervalMs: number(30_000, 0, LONGEST_MS),
+  pongTimeoutMs: number(10_000, 1, LONGEST_MS),
+  messageTimeoutMs: number(60_000, 0, LONGEST_MS),
+  closeTimeoutMs: number(5_000, 1, HOUR_MS),
+};
+
+/** The client's default for `maxMessageBytes`; a server's is 1 MiB. */
+export const CLIENT_MAX_MESSAGE_BYTES: number = 16 * MIB;
+
+/** How one WebSocket behaves, the same on clients and servers. */
+export interface WebSocketOptions {
+  /** What text messages become: a string, or the bytes as they came (checked to be UTF-8). @default "string" */
+  readonly text?: "string" | "bytes";
+  /** Give views into receive memory, valid until the handler returns, instead of copies. @default false */
+  readonly zeroCopy?: boolean;
+  /** Largest message accepted, bytes; beyond it the connection closes with 1009. 1 B to 2 GiB. @default 16 MiB (client), 1 MiB (server) */
+  readonly maxMessageBytes?: number;
+  /** Most fragments of one message; beyond it 1008. 1 to 1,048,576. @default 1,024 */
+  readonly maxFragments?: number;
+  /** Messages above this many bytes are sent in fragments of that size; 0 = never. @default 0 */
+  readonly fragmentBytes?: number;
+  /** Unsent bytes that may wait for a slow peer. 1 B to 2 GiB. @default 16 MiB */
+  readonly maxBufferedBytes?: number;
+  /** Share of `maxBufferedBytes` above which `send` answers "queued". 0 to 1. @default 0.8 */
+  readonly highWaterRatio?: number;
+  /** Share of `maxBufferedBytes` at which `drain` comes. 0 to `highWaterRatio`. @default 0.6 */
+  readonly lowWaterRatio?: number;
+  /**
+   * What `send` does with a message that would exceed `maxBufferedBytes`. `drop`: answers "dropped". `wait`: throws
+   * `ERR_BACKPRESSURE`, so that nothing is lost unnoticed (await `drained()`, send again). `close`: the connection is aborted.
+   * @default "drop"
+   */
+  readonly whenFull?: "wait" | "drop" | "close";
+  /** Received bytes that wait for `for await` before receiving pauses. 1 B to 2 GiB. @default 1 MiB */
+  readonly maxUnreadBytes?: number;
+  /** Silence of the peer after which the connection closes with 1001, milliseconds; 0 = never. @default 120,000 */
+  readonly idleTimeoutMs?: number;
+  /** Silence of the peer after which it is pinged, milliseconds; 0 = never. @default 30,000 */
+  readonly pingIntervalMs?: number;
+  /** How long an automatic ping may stay without any answer before the connection closes with 1001, milliseconds. @default 10,000 */
+  readonly pongTimeoutMs?: number;
+  /** How long a message may stay incomplete before the connection closes with 1008, milliseconds; 0 = for ever. @default 60,000 */
+  readonly messageTimeoutMs?: number;
+  /** How long closing may take before the connection is aborted, milliseconds. @default 5,000 */
+  readonly closeTimeoutMs?: number;
+  /** Clients only: `zero` sends unmasked-looking frames (key 0), for trusted links only: it gives up RFC 6455 §10.3. @default "random" */
+  readonly mask?: "random" | "zero";
+}
+
+/** Names of {@linkcode WebSocketOptions}. */
+export const WEBSOCKET_OPTION_NAMES: readonly string[] = [
+  ...Object.keys(WEBSOCKET_NUMBERS),
+  "text",
+  "zeroCopy",
+  "whenFull",
+  "mask",
+];
+
+/** Numbers of the client's own options. */
+export const CLIENT_NUMBERS: {
+  readonly [Name in
+    | "connectTimeoutMs"
+    | "handshakeTimeoutMs"
+    | "maxHeaderBytes"
+    | "maxHeaders"]: NumberOption;
+} = {
+  connectTimeoutMs: number(5_000, 1, LONGEST_MS),
+  handshakeTimeoutMs: number(10_000, 1, LONGEST_MS),
+  maxHeaderBytes: number(8 * KIB, 256, MIB),
+  maxHeaders: number(64, 1, 10_000),
+};
+
+/** Numbers of the server's own options. */
+export const SERVER_NUMBERS: {
+  readonly [Name in
+    | "port"
+    | "backlog"
+    | "maxConnections"
+    | "handshakeTimeoutMs"
+    | "maxHeaderBytes"
+    | "maxHeaders"
+    | "maxRequestBodyBytes"]: NumberOption;
+} = {
+  port: number(3_000, 0, 65_535),
+  backlog: number(1_024, 1, 65_535),
+  maxConnections: number(10_000, 1, 1_048_575),
+  handshakeTimeoutMs: number(10_000, 1, LONGEST_MS),
+  maxHeaderBytes: number(8 * KIB, 256, MIB),
+  maxHeaders: number(64, 1, 10_000),
+  maxRequestBodyBytes: number(MIB, 0, GIB),
+};
+
+/** Options of one socket that `connect` and `serve` hand to the system. */
+export interface SystemSocketOptions {
+  /** TCP_NODELAY. @default true */
+  readonly noDelay?: boolean;
+  /** TCP_QUICKACK; io_uring only. @default false */
+  readonly quickAck?: boolean;
+  /** TCP keepalive after this many milliseconds of silence; 0 = off. @default 0 */
+  readonly keepAliveMs?: number;
+  /** SO_BUSY_POLL, microseconds; io_uring only. @default the system's */
+  readonly busyPollUs?: number;
+  /** SO_SNDBUF, bytes; io_uring only. @default the system's */
+  readonly sendBufferBytes?: number;
+  /** SO_RCVBUF, bytes; io_uring only. @default the system's */
+  readonly receiveBufferBytes?: number;
+}
+
+const SYSTEM_SOCKET_NUMBERS = {
+  keepAliveMs: number(0, 0, LONGEST_MS),
+  busyPollUs: number(0, 0, 1_000_000),
+  sendBufferBytes: number(0, 0, GIB),
+  receiveBufferBytes: number(0, 0, GIB),
+} as const;
+
+/** Names of {@linkcode SystemSocketOptions}. */
+export const SYSTEM_SOCKET_OPTION_NAMES: readonly string[] = [
+  ...Object.keys(SYSTEM_SOCKET_NUMBERS),
+  "noDelay",
+  "quickAck",
+];
+
+/** Picks and checks the {@linkcode SystemSocketOptions} among other options; leaves out what was not given. */
+export function readSystemSocketOptions(where: string, given: SystemSocketOptions): SystemSocketOptions {
+  const numbers = readNumbers(where, given, SYSTEM_SOCKET_NUMBERS);
+  return {
+    noDelay: readFlag("noDelay", given.noDelay, true),
+    ...(readFlag("quickAck", given.quickAck, false) ? { quickAck: true } : {}),
+    ...(numbers.keepAliveMs > 0 ? { keepAliveMs: numbers.keepAliveMs } : {}),
+    ...(numbers.busyPollUs > 0 ? { busyPollUs: numbers.busyPollUs } : {}),
+    ...(numbers.sendBufferBytes > 0 ? { sendBufferBytes: numbers.sendBufferBytes } : {}),
+    ...(numbers.receiveBufferBytes > 0 ? { receiveBufferBytes: numbers.receiveBufferBytes } : {}),
+  };
+}
+
+/** Where a loop is taken. */
+export interface WithLoop {
+  /** The loop to live on. @default one shared `auto` loop per thread */
+  readonly loop?: Loop;
+}
+
+/**
+ * Refuses options that do not exist.
+ *
+ * @throws TypeError naming the option and, where one is close, what may have been meant.
+ */
+export function checkKnown(where: string, given: object, names: readonly string[]): void {
+  if (given === null || typeof given !== "object") {
+    throw new TypeError(`${where} takes an object of options, not ${given === null ? "null" : typeof given}`);
+  }
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue;
+    const near = names.find((known) => known.toLowerCase().startsWith(name.toLowerCase().slice(0, 5)));
+    const advice = near === undefined ? `known are ${names.join(", ")}` : `did you mean "${near}"?`;
+    throw new TypeError(`Unknown option "${name}" for ${where}; ${advice}`);
+  }
+}
+
+/**
+ * Fills in defaults and checks ranges.
+ *
+ * @throws TypeError for something that is no number, RangeError for one out of range.
+ */
+export function readNumbers<Table extends NumberTable>(
+  where: string,
+  given: object,
+  table: Table,
+): Numbers<Table> {
+  const result: Record<string, number> = {};
+  for (const [name, option] of Object.entries(table)) {
+    const value = (given as Readonly<Record<string, unknown>>)[name] ?? option.default;
+    if (typeof value !== "number") {
+      throw new TypeError(`Option "${name}" of ${where} must be a number, not ${typeof value}`);
+    }
+    const whole = option.max <= 1 || Number.isInteger(value);
+    if (!whole || !(value >= option.min && value <= option.max)) {
+      const kind = option.max <= 1 ? "a number" : "a whole number";
+      throw new RangeError(
+        `Option "${name}" of ${where} must be ${kind} from ${option.min} to ${option.max}, not ${value}`,
+      );
+    }
+    result[name] = value;
+  }
+  return result as Numbers<Table>;
+}
+
+/** Checks an option that is one of a few words. @throws TypeError listing the words. */
+export function readChoice<Choice extends string>(
+  name: string,
+  value: unknown,
+  choices: readonly Choice[],
+  fallback: Choice,
+): Choice {
+  if (value === undefined) return fallback;
+  if (!choices.includes(value as Choice)) {
+    throw new TypeError(
+      `Option "${name}" must be one of ${choices.map((choice) => `"${choice}"`).join(", ")}, not ${JSON.stringify(value)}`,
+    );
+  }
+  return value as Choice;
+}
+
+/** Checks an option that is true or false. @throws TypeError for anything else. */
+export function readFlag(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== "boolean")
+    throw new TypeError(`Option "${name}" must be true or false, not ${JSON.stringify(value)}`);
+  return value;
+}

@@ -1,0 +1,167 @@
+/**
+ * The receiving side of a session: hands each message to the program's handler, its batch handler, or the queue
+ * that `for await` empties, and keeps what came while the program did not want it.
+ */
+
+import type { MessageDecoder } from "../protocol/message_decoder.ts";
+import { readUtf8 } from "../protocol/text.ts";
+import type { Connection } from "../transport.ts";
+import { Message } from "./message.ts";
+import { MessageBatch } from "./message_batch.ts";
+import { MessageQueue } from "./message_queue.ts";
+import type { Settings } from "./settings.ts";
+
+/** Where the inbox delivers to: the session, which guards against handlers that throw. */
+export interface Recipient {
+  deliver(value: string | Uint8Array, isText: boolean): void;
+  deliverBatch(batch: MessageBatch): void;
+}
+
+/** Receives on one connection as its settings say. */
+export class Inbox {
+  readonly #connection: Connection;
+  readonly #settings: Settings;
+  readonly #recipient: Recipient;
+  readonly #nowMs: () => number;
+  readonly #batch: MessageBatch | undefined;
+  readonly #queue: MessageQueue = new MessageQueue();
+  #readers: ((message: Message | undefined) => void)[] = [];
+  #isPaused = false;
+  /** The queue is full: receiving waits for the program to take messages. */
+  #isFull = false;
+  /** The session is closing: everything is read, to find the peer's Close frame. */
+  #isClosing = false;
+  #isClosed = false;
+  #receivedNs = 0;
+
+  constructor(connection: Connection, settings: Settings, recipient: Recipient, nowMs: () => number) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#recipient = recipient;
+    this.#nowMs = nowMs;
+    this.#batch = settings.delivery === "batch" ? new MessageBatch(settings.zeroCopy) : undefined;
+  }
+
+  /** Whether bytes of the peer are being read. */
+  get isReceiving(): boolean {
+    return this.#isClosing || !(this.#isPaused || this.#isFull);
+  }
+
+  /** A read has brought bytes: messages that follow carry this time. */
+  begin(): void {
+    if (this.#settings.delivery !== "message") this.#receivedNs = Math.round(this.#nowMs() * 1e6);
+  }
+
+  /** Takes the message that the decoder stands at. Returns false when it is text that is not UTF-8. */
+  take(isText: boolean, decoder: MessageDecoder): boolean {
+    const { bytes, start, end } = decoder;
+    if (this.#settings.delivery === "message" && !this.#isPaused && this.#queue.count === 0) {
+      const value = this.#value(isText, decoder, this.#settings.zeroCopy);
+      if (value === undefined) return false;
+      this.#recipient.deliver(value, isText);
+      return true;
+    }
+    if (this.#batch !== undefined && !this.#isPaused && this.#queue.count === 0) {
+      this.#batch.add(isText, bytes, start, end);
+      return true;
+    }
+    const value = this.#value(isText, decoder, false);
+    if (value === undefined) return false;
+    this.#hold(new Message(value, isText, this.#receivedNs));
+    return true;
+  }
+
+  /** The read is used up: what was gathered for the batch handler goes to it. */
+  finish(): void {
+    const batch = this.#batch;
+    if (batch === undefined || batch.count === 0) return;
+    batch.receivedNs = this.#receivedNs;
+    this.#recipient.deliverBatch(batch);
+    batch.clear();
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    this.#isPaused = true;
+    this.#applyReceiving();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#applyReceiving();
+    // Not now: no handler runs inside a call of the program.
+    if (this.#settings.delivery !== "queue") queueMicrotask(() => this.#deliverHeld());
+  }
+
+  /** From now on everything is read until the peer's Close frame; what finds no room is dropped. */
+  closing(): void {
+    this.#isClosing = true;
+    this.#applyReceiving();
+  }
+
+  /** Nothing more will come: hands over what is held, and ends iterations. */
+  close(): void {
+    this.#isPaused = false;
+    this.#isClosing = true;
+    if (this.#settings.delivery !== "queue") this.#deliverHeld();
+    this.#isClosed = true;
+    for (const reader of this.#readers.splice(0)) reader(undefined);
+  }
+
+  /** The next message for an iteration; undefined when there will be none. */
+  read(): Promise<Message | undefined> {
+    const message = this.#queue.shift();
+    if (message === undefined) {
+      return this.#isClosed
+        ? Promise.resolve(undefined)
+        : new Promise((resolve) => this.#readers.push(resolve));
+    }
+    if (this.#isFull && this.#queue.heldBytes <= this.#settings.maxUnreadBytes / 2) {
+      this.#isFull = false;
+      this.#applyReceiving();
+    }
+    return Promise.resolve(message);
+  }
+
+  #value(isText: boolean, decoder: MessageDecoder, asView: boolean): string | Uint8Array | undefined {
+    const { bytes, start, end } = decoder;
+    if (isText && this.#settings.textAsString) return readUtf8(bytes, start, end);
+    return asView || decoder.owned ? bytes.subarray(start, end) : bytes.slice(start, end);
+  }
+
+  #hold(message: Message): void {
+    const reader = this.#isPaused ? undefined : this.#readers.shift();
+    if (reader !== undefined) {
+      reader(message);
+      return;
+    }
+    const isOver = this.#queue.heldBytes >= this.#settings.maxUnreadBytes;
+    if (isOver && this.#isClosing) return;
+    this.#queue.push(message);
+    if (isOver && !this.#isFull && this.#settings.delivery === "queue") {
+      this.#isFull = true;
+      this.#applyReceiving();
+    }
+  }
+
+  #deliverHeld(): void {
+    while (!this.#isPaused && !this.#isClosed) {
+      const message = this.#queue.shift();
+      if (message === undefined) return;
+      if (this.#batch === undefined) {
+        this.#recipient.deliver(message.value, message.isText);
+        continue;
+      }
+      const bytes = message.bytes();
+      this.#batch.add(message.isText, bytes, 0, bytes.length);
+      this.#receivedNs = message.receivedNs;
+      this.finish();
+    }
+  }
+
+  #applyReceiving(): void {
+    if (this.isReceiving) this.#connection.resume();
+    else this.#connection.pause();
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The sending side of a session: what a program sends against what the peer takes. Decides between sent, queued
+ * and dropped, tells when the queue has drained, and keeps answers to pings from piling up.
+ */
+
+import { RingwireError } from "../errors.ts";
+import { type OPCODE_BINARY, type OPCODE_PING, OPCODE_PONG, type OPCODE_TEXT } from "../protocol/opcode.ts";
+import { utf8Bound } from "../protocol/text.ts";
+import type { Connection, Transport } from "../transport.ts";
+import type { FrameSender } from "./frame_sender.ts";
+import type { SendStatus } from "./handlers.ts";
+import type { Settings } from "./settings.ts";
+
+const MAX_CONTROL_BYTES = 125;
+const encoder = new TextEncoder();
+
+interface DrainWaiter {
+  readonly resolve: () => void;
+  readonly reject: (error: RingwireError) => void;
+}
+
+/** Sends on one connection under the limits of its settings. */
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #connection: Connection;
+  readonly #sender: FrameSender;
+  readonly #settings: Settings;
+  #wantsDrain = false;
+  #pendingPong: Uint8Array | undefined = undefined;
+  #waiters: DrainWaiter[] = [];
+
+  constructor(transport: Transport, connection: Connection, sender: FrameSender, settings: Settings) {
+    this.#transport = transport;
+    this.#connection = connection;
+    this.#sender = sender;
+    this.#settings = settings;
+  }
+
+  get queuedBytes(): number {
+    return this.#connection.queuedBytes;
+  }
+
+  /** @throws RingwireError as documented at `Socket.send`. */
+  text(text: string): SendStatus {
+    if (!this.#hasRoom(utf8Bound(text)) && !this.#hasRoom(encoder.encode(text).length)) return this.#refuse();
+    this.#sender.text(text);
+    return this.#status();
+  }
+
+  /** @throws RingwireError as documented at `Socket.send`. */
+  bytes(opcode: typeof OPCODE_BINARY | typeof OPCODE_TEXT, bytes: Uint8Array): SendStatus {
+    if (!this.#hasRoom(bytes.length)) return this.#refuse();
+    this.#sender.bytes(opcode, bytes);
+    return this.#status();
+  }
+
+  /** @param payload - At most 125 bytes, see `toControlPayload`. */
+  control(opcode: typeof OPCODE_PING | typeof OPCODE_PONG, payload: Uint8Array): SendStatus {
+    if (!this.#hasRoom(payload.length)) return this.#refuse();
+    this.#sender.bytes(opcode, payload);
+    return this.#status();
+  }
+
+  /**
+   * Answers a Ping. While the peer does not read, only the latest is answered, once it reads again
+   * (RFC 6455 §5.5.3 allows it), so a flood of pings cannot fill the queue.
+   */
+  answerPing(payload: Uint8Array): void {
+    if (this.#connection.queuedBytes > this.#settings.lowWaterBytes) this.#pendingPong = payload.slice();
+    else this.#sender.bytes(OPCODE_PONG, payload);
+  }
+
+  /** A Close frame goes out whatever the queue holds. */
+  close(code: number, reason: string): void {
+    this.#pendingPong = undefined;
+    this.#sender.close(code, reason);
+  }
+
+  /** Resolves once at or below the low mark. */
+  drained(): Promise<void> {
+    if (this.#connection.queuedBytes <= this.#settings.lowWaterBytes) return Promise.resolve();
+    this.#wantsDrain = true;
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /** The queue became shorter. Returns whether the program waits for exactly this. */
+  shrank(): boolean {
+    if (this.#connection.queuedBytes > this.#settings.lowWaterBytes) return false;
+    if (this.#pendingPong !== undefined) {
+      this.#sender.bytes(OPCODE_PONG, this.#pendingPong);
+      this.#pendingPong = undefined;
+    }
+    if (!this.#wantsDrain) return false;
+    this.#wantsDrain = false;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.resolve();
+    return true;
+  }
+
+  /** The connection is gone: nobody will be drained any more. */
+  abandon(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    const error = new RingwireError("ERR_NOT_OPEN", "Cannot wait for drain: the socket has closed");
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  /** Whether a payload fits. What this turn has gathered is handed to the kernel first: it may take all of it. */
+  #hasRoom(payloadBytes: number): boolean {
+    const bytes = this.#sender.wireBytes(payloadBytes);
+    const { maxBufferedBytes } = this.#settings;
+    if (this.#connection.queuedBytes + bytes <= maxBufferedBytes) return true;
+    this.#transport.flush();
+    return this.#connection.queuedBytes + bytes <= maxBufferedBytes;
+  }
+
+  #refuse(): SendStatus {
+    const { whenFull, maxBufferedBytes } = this.#settings;
+    if (this.#connection.queuedBytes === 0) {
+      throw new RingwireError(
+        "ERR_MESSAGE_TOO_LARGE",
+        `Cannot send a message larger than maxBufferedBytes (${maxBufferedBytes} bytes); raise the option or split the message`,
+      );
+    }
+    this.#wantsDrain = true;
+    if (whenFull === "wait") {
+      throw new RingwireError(
+        "ERR_BACKPRESSURE",
+        "Cannot send: the queue is full; await drained() and send again",
+      );
+    }
+    if (whenFull === "close") this.#connection.abort();
+    return "dropped";
+  }
+
+  #status(): SendStatus {
+    const { highWaterBytes } = this.#settings;
+    if (this.#connection.queuedBytes <= highWaterBytes) return "sent";
+    this.#transport.flush();
+    if (this.#connection.queuedBytes <= highWaterBytes) return "sent";
+    this.#wantsDrain = true;
+    return "queued";
+  }
+}
+
+/** The bytes of what a program gives to `send`, without copying. @throws TypeError for anything else. */
+export function toBytes(data: ArrayBuffer | ArrayBufferView, action: string): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  // Numbers and arrays are refused, not turned into zeroed or uninitialised buffers (CVE-2016-10518).
+  throw new TypeError(
+    `Cannot ${action} ${data === null ? "null" : typeof data}: give a string, an ArrayBuffer or a view of one`,
+  );
+}
+
+/** The bytes of a control frame's payload. @throws TypeError, RangeError. */
+export function toControlPayload(data: string | ArrayBuffer | ArrayBufferView, action: string): Uint8Array {
+  const payload = typeof data === "string" ? encoder.encode(data) : toBytes(data, action);
+  if (payload.length > MAX_CONTROL_BYTES) {
+    throw new RangeError(`Cannot ${action} with ${payload.length} bytes: at most 125 (RFC 6455 §5.5)`);
+  }
+  return payload;
+}

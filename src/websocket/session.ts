@@ -1,0 +1,367 @@
+/**
+ * One open WebSocket from the inside: the transport's callbacks go in, frames are decoded, handlers are called, and
+ * the closing handshake is seen through. `Socket` is the face it shows to programs.
+ */
+
+import { RingwireError } from "../errors.ts";
+import type { Engine } from "../loop.ts";
+import {
+  DECODE_BINARY,
+  DECODE_CLOSE,
+  DECODE_MORE,
+  DECODE_PING,
+  DECODE_PONG,
+  DECODE_TEXT,
+  MessageDecoder,
+} from "../protocol/message_decoder.ts";
+import { OPCODE_PING } from "../protocol/opcode.ts";
+import type { Connection, ConnectionHandler } from "../transport.ts";
+import { FrameSender } from "./frame_sender.ts";
+import type { CloseInfo } from "./handlers.ts";
+import { Inbox, type Recipient } from "./inbox.ts";
+import { type Deadline, Keepalive, type KeepaliveTarget } from "./keepalive.ts";
+import type { MessageBatch } from "./message_batch.ts";
+import { Outbox } from "./outbox.ts";
+import type { HandledSettings } from "./settings.ts";
+import { Socket, type SocketInfo } from "./socket.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** What each deadline means (features.md: keepalive, idle). */
+const DEADLINES: Readonly<Record<Exclude<Deadline, "close">, () => RingwireError>> = {
+  idle: () =>
+    new RingwireError("ERR_IDLE_TIMEOUT", "The peer was silent for longer than idleTimeoutMs", {
+      closeCode: 1001,
+    }),
+  pong: () =>
+    new RingwireError("ERR_PONG_TIMEOUT", "The peer did not answer a ping within pongTimeoutMs", {
+      closeCode: 1001,
+    }),
+  message: () =>
+    new RingwireError("ERR_MESSAGE_TIMEOUT", "A message stayed incomplete for longer than messageTimeoutMs", {
+      closeCode: 1008,
+    }),
+};
+
+/** See the top of this file. */
+export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipient {
+  readonly socket: Socket<Data>;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  readonly connection: Connection;
+  readonly settings: HandledSettings<Data>;
+  state: "open" | "closing" | "closed" = "open";
+  messageCount: number = 0;
+  /** What broke the connection, if anything did. */
+  failure: RingwireError | undefined = undefined;
+  closeInfo: CloseInfo | undefined = undefined;
+  readonly #engine: Engine;
+  readonly #decoder: MessageDecoder;
+  readonly #keepalive: Keepalive;
+  readonly #gone: (session: Session<Data>) => void;
+  readonly #onMessage: NonNullable<HandledSettings<Data>["handlers"]["message"]> | undefined;
+  /** Input is ignored: the peer's Close frame came, or the connection failed. */
+  #isDeaf = false;
+  #sentClose = false;
+  #peerClose: { readonly code: number; readonly reason: string } | undefined = undefined;
+  #closeListeners: ((info: CloseInfo) => void)[] = [];
+
+  /** @param gone - Told once, before the `close` handler, when the connection is gone. */
+  constructor(
+    engine: Engine,
+    connection: Connection,
+    settings: HandledSettings<Data>,
+    info: SocketInfo,
+    data: Data,
+    gone: (session: Session<Data>) => void,
+  ) {
+    const { transport, runtime } = engine;
+    const nowMs = (): number => runtime.nowMs();
+    const maskKeys = settings.isClient && !settings.zeroMask ? engine.maskKeys : undefined;
+    this.#engine = engine;
+    this.connection = connection;
+    this.settings = settings;
+    this.#gone = gone;
+    this.#onMessage = settings.handlers.message;
+    this.#decoder = new MessageDecoder({
+      masked: !settings.isClient,
+      maxMessageBytes: settings.maxMessageBytes,
+      maxFragments: settings.maxFragments,
+      kernels: transport.kernels,
+      // Where a string is made of it anyway, making it is the check.
+      checkText: !settings.textAsString || settings.delivery === "batch",
+    });
+    const sender = new FrameSender(
+      connection,
+      transport.kernels,
+      settings.isClient,
+      maskKeys,
+      settings.fragmentBytes,
+    );
+    this.outbox = new Outbox(transport, connection, sender, settings);
+    this.inbox = new Inbox(connection, settings, this, nowMs);
+    this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
+    this.socket = new Socket(this, info, data);
+  }
+
+  // ── from the transport ───────────────────────────────────────────────────────────────────────
+
+  /** The handshake is done: by the code that did it, not by the transport, which opened long before. */
+  opened(): void {
+    this.#keepalive.start();
+    const { open } = this.settings.handlers;
+    if (open === undefined) return;
+    try {
+      this.#settle(open(this.socket));
+    } catch (error) {
+      this.#handlerThrew(error);
+    }
+  }
+
+  received(bytes: Uint8Array, start: number, end: number): void {
+    this.#keepalive.active = true;
+    if (this.#isDeaf) return;
+    const decoder = this.#decoder;
+    this.inbox.begin();
+    decoder.feed(bytes, start, end);
+    for (;;) {
+      const event = decoder.next();
+      if (event === DECODE_BINARY || event === DECODE_TEXT) {
+        this.messageCount++;
+        if (!this.inbox.take(event === DECODE_TEXT, decoder)) this.#failText();
+      } else if (event === DECODE_MORE) {
+        break;
+      } else {
+        this.#takeOther(event);
+      }
+      if (this.#isDeaf) break;
+    }
+    this.inbox.finish();
+  }
+
+  ended(): void {
+    if (this.#peerClose === undefined && this.failure === undefined) {
+      this.failure = new RingwireError(
+        "ERR_CONNECTION_CLOSED",
+        "The peer ended the connection without a Close frame (RFC 6455 §7.1.5)",
+        { closeCode: 1006 },
+      );
+      this.#report(this.failure);
+    }
+    this.#beDeaf();
+    this.connection.close();
+  }
+
+  drained(): void {
+    if (!this.outbox.shrank() || this.state !== "open") return;
+    const { drain } = this.settings.handlers;
+    if (drain === undefined) return;
+    try {
+      this.#settle(drain(this.socket));
+    } catch (error) {
+      this.#handlerThrew(error);
+    }
+  }
+
+  closed(error: RingwireError | undefined): void {
+    if (this.state === "closed") return;
+    this.#keepalive.stop();
+    this.inbox.close();
+    this.outbox.abandon();
+    const peer = this.#peerClose;
+    const wasClean = peer !== undefined && this.#sentClose && this.failure === undefined;
+    if (error !== undefined && !wasClean && this.failure === undefined) {
+      this.failure = error;
+      this.#report(error);
+    }
+    this.state = "closed";
+    const info: CloseInfo = wasClean
+      ? { ...peer, wasClean }
+      : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean };
+    this.closeInfo = info;
+    this.#gone(this);
+    const { close } = this.settings.handlers;
+    try {
+      this.#settle(close?.(this.socket, info.code, info.reason, info.wasClean));
+    } catch (thrown) {
+      this.#report(handlerError(thrown));
+    }
+    for (const listener of this.#closeListeners.splice(0)) listener(info);
+  }
+
+  // ── from the inbox ───────────────────────────────────────────────────────────────────────────
+
+  deliver(value: string | Uint8Array, isText: boolean): void {
+    const handler = this.#onMessage;
+    if (handler === undefined) return;
+    try {
+      const result = handler(this.socket, value, isText);
+      if (typeof result === "object") this.#settle(result);
+    } catch (error) {
+      this.#handlerThrew(error);
+    }
+  }
+
+  deliverBatch(batch: MessageBatch): void {
+    try {
+      this.#settle(this.settings.handlers.batch?.(this.socket, batch));
+    } catch (error) {
+      this.#handlerThrew(error);
+    }
+  }
+
+  // ── from the keepalive ───────────────────────────────────────────────────────────────────────
+
+  get isReceiving(): boolean {
+    return this.inbox.isReceiving;
+  }
+
+  get inMessage(): boolean {
+    return this.#decoder.inMessage;
+  }
+
+  sendKeepalivePing(): void {
+    if (this.state === "open") this.outbox.control(OPCODE_PING, EMPTY);
+  }
+
+  deadlinePassed(deadline: Deadline): void {
+    if (deadline !== "close") {
+      this.fail(DEADLINES[deadline]());
+      return;
+    }
+    if (this.failure === undefined && !(this.#peerClose !== undefined && this.#sentClose)) {
+      this.failure = new RingwireError("ERR_CLOSE_TIMEOUT", "The peer did not close within closeTimeoutMs", {
+        closeCode: 1006,
+      });
+      this.#report(this.failure);
+    }
+    this.connection.abort();
+  }
+
+  // ── from the socket ──────────────────────────────────────────────────────────────────────────
+
+  /** Begins the closing handshake. */
+  close(code: number, reason: string): void {
+    if (this.state !== "open") return;
+    this.#sendClose(code, reason);
+    this.inbox.closing();
+  }
+
+  /** Drops the connection. */
+  terminate(): void {
+    if (this.state === "closed") return;
+    this.#beDeaf();
+    this.connection.abort();
+  }
+
+  /** Calls back once the connection is gone. */
+  whenClosed(listener: (info: CloseInfo) => void): void {
+    if (this.closeInfo !== undefined) listener(this.closeInfo);
+    else this.#closeListeners.push(listener);
+  }
+
+  /** Fails the connection (RFC 6455 §7.1.7): reports, sends the error's close code, reads nothing more. */
+  fail(error: RingwireError): void {
+    if (this.failure !== undefined || this.state === "closed") return;
+    this.failure = error;
+    if (!this.#sentClose) this.#sendClose(error.closeCode ?? 1011, "");
+    this.#beDeaf();
+    this.connection.end();
+    this.#report(error);
+  }
+
+  /** Sends what the turn has gathered now. */
+  flush(): void {
+    this.#engine.transport.flush();
+  }
+
+  // ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Control frames, and failures. */
+  #takeOther(event: number): void {
+    const decoder = this.#decoder;
+    if (event === DECODE_PING || event === DECODE_PONG) {
+      const payload =
+        decoder.start === decoder.end ? EMPTY : decoder.bytes.subarray(decoder.start, decoder.end);
+      if (event === DECODE_PING && this.state === "open") this.outbox.answerPing(payload);
+      const { ping, pong } = this.settings.handlers;
+      const handler = event === DECODE_PING ? ping : pong;
+      if (handler === undefined) return;
+      try {
+        this.#settle(handler(this.socket, payload));
+      } catch (error) {
+        this.#handlerThrew(error);
+      }
+    } else if (event === DECODE_CLOSE) {
+      this.#takeClose(decoder.closeCode, decoder.closeReason);
+    } else {
+      this.fail(decoder.failure as RingwireError);
+    }
+  }
+
+  #takeClose(code: number, reason: string): void {
+    // Messages before the Close frame reach their handler before anything closes.
+    this.inbox.finish();
+    this.#peerClose = { code, reason };
+    if (!this.#sentClose) this.#sendClose(code, "");
+    this.#beDeaf();
+    // The server closes the TCP connection first, so that TIME_WAIT stays with it (RFC 6455 §7.1.1).
+    if (!this.settings.isClient) this.connection.end();
+  }
+
+  #sendClose(code: number, reason: string): void {
+    this.#sentClose = true;
+    this.outbox.close(code, reason);
+    if (this.state === "open") this.state = "closing";
+    this.#keepalive.closing();
+  }
+
+  #beDeaf(): void {
+    this.#isDeaf = true;
+    if (this.state === "open") this.state = "closing";
+    this.inbox.closing();
+    this.#keepalive.closing();
+  }
+
+  #failText(): void {
+    this.fail(
+      new RingwireError("ERR_INVALID_UTF8", "A text message is not UTF-8 (RFC 6455 §8.1)", {
+        closeCode: 1007,
+      }),
+    );
+  }
+
+  /** A handler may be async: its rejection counts like a throw. */
+  #settle(result: unknown): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.#handlerThrew(error));
+  }
+
+  #handlerThrew(thrown: unknown): void {
+    const error = handlerError(thrown);
+    if (this.failure === undefined && this.state !== "closed") this.fail(error);
+    else this.#report(error);
+  }
+
+  /** A program without an `error` handler still learns of its own bugs, on the console; a peer's faults show in `close`. */
+  #report(error: RingwireError): void {
+    const handler = this.settings.handlers.error;
+    if (handler === undefined) {
+      if (error.code === "ERR_HANDLER") console.error(error);
+      return;
+    }
+    try {
+      const result = handler(this.socket, error);
+      if (result instanceof Promise) result.catch((thrown: unknown) => console.error(handlerError(thrown)));
+    } catch (thrown) {
+      console.error(handlerError(thrown));
+    }
+  }
+}
+
+function handlerError(thrown: unknown): RingwireError {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new RingwireError("ERR_HANDLER", `A WebSocket handler threw: ${text}`, {
+    cause: thrown,
+    closeCode: 1011,
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * The options of a WebSocket after checking, made once per `connect` or `serve` and shared by its sockets.
+ */
+
+import {
+  CLIENT_MAX_MESSAGE_BYTES,
+  checkKnown,
+  readChoice,
+  readFlag,
+  readNumbers,
+  WEBSOCKET_NUMBERS,
+  WEBSOCKET_OPTION_NAMES,
+  type WebSocketOptions,
+} from "../options.ts";
+import { HANDLER_NAMES, type WebSocketHandlers } from "./handlers.ts";
+
+/** Where messages go. */
+export type Delivery = "message" | "batch" | "queue";
+
+/** What a session looks up while it works. */
+export interface Settings {
+  readonly delivery: Delivery;
+  readonly isClient: boolean;
+  readonly zeroMask: boolean;
+  readonly textAsString: boolean;
+  readonly zeroCopy: boolean;
+  readonly whenFull: "wait" | "drop" | "close";
+  readonly maxMessageBytes: number;
+  readonly maxFragments: number;
+  readonly fragmentBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly highWaterBytes: number;
+  readonly lowWaterBytes: number;
+  readonly maxUnreadBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  readonly messageTimeoutMs: number;
+  readonly closeTimeoutMs: number;
+}
+
+/** Settings with the program's handlers. */
+export interface HandledSettings<Data> extends Settings {
+  readonly handlers: WebSocketHandlers<Data>;
+}
+
+/** @throws TypeError, RangeError for what is unknown or out of range. */
+export function readSettings<Data>(
+  role: "client" | "server",
+  given: WebSocketOptions & WebSocketHandlers<Data>,
+): HandledSettings<Data> {
+  const where = `websocket (${role})`;
+  checkKnown(where, given, [...WEBSOCKET_OPTION_NAMES, ...HANDLER_NAMES]);
+  for (const name of HANDLER_NAMES) {
+    const handler = (given as Readonly<Record<string, unknown>>)[name];
+    if (handler !== undefined && typeof handler !== "function") {
+      throw new TypeError(`Handler "${name}" of ${where} must be a function, not ${typeof handler}`);
+    }
+  }
+  if (given.message !== undefined && given.batch !== undefined) {
+    throw new TypeError(`Give ${where} either "message" or "batch", not both`);
+  }
+  const isClient = role === "client";
+  const defaults = isClient ? { maxMessageBytes: CLIENT_MAX_MESSAGE_BYTES } : {};
+  const { highWaterRatio, lowWaterRatio, ...numbers } = readNumbers(
+    where,
+    { ...defaults, ...given },
+    WEBSOCKET_NUMBERS,
+  );
+  if (lowWaterRatio > highWaterRatio) {
+    throw new RangeError(
+      `Option "lowWaterRatio" (${lowWaterRatio}) must not be above "highWaterRatio" (${highWaterRatio})`,
+    );
+  }
+  if (given.mask !== undefined && !isClient)
+    throw new TypeError(`Option "mask" is for clients: servers never mask (RFC 6455 §5.1)`);
+  return {
+    ...numbers,
+    handlers: given,
+    delivery: given.batch !== undefined ? "batch" : given.message !== undefined ? "message" : "queue",
+    isClient,
+    zeroMask: readChoice("mask", given.mask, ["random", "zero"], "random") === "zero",
+    textAsString: readChoice("text", given.text, ["string", "bytes"], "string") === "string",
+    zeroCopy: readFlag("zeroCopy", given.zeroCopy, false),
+    whenFull: readChoice("whenFull", given.whenFull, ["wait", "drop", "close"], "drop"),
+    highWaterBytes: numbers.maxBufferedBytes * highWaterRatio,
+    lowWaterBytes: numbers.maxBufferedBytes * lowWaterRatio,
+  };
+}
