@@ -1,0 +1,40 @@
+/*
+ * websocket.h: as much of RFC 6455 as a load generator needs: the client's handshake, frames built in
+ * advance, and a parser that only counts what a server sends back.
+ */
+#ifndef RINGWIRE_BENCH_WEBSOCKET_H
+#define RINGWIRE_BENCH_WEBSOCKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Connects (blocking, TCP_NODELAY) and upgrades. Returns the socket, or -1 with a line on stderr.
+ * Bytes behind the response head are an error: an echo server has nothing to say yet. */
+int websocket_connect(const char *host, uint16_t port, const char *path);
+
+/* Builds `count` equal masked binary frames back to back in new memory, which the caller frees.
+ * *frame_bytes becomes the length of one. */
+uint8_t *websocket_frames(uint32_t count, uint32_t payload_bytes, uint32_t *frame_bytes);
+
+/* The byte at an index of every payload, before masking. */
+static inline uint8_t websocket_pattern(uint32_t index)
+{
+	return (uint8_t)(index * 31u + 7u);
+}
+
+/* Where a connection is within what the server sends. */
+struct websocket_reader {
+	uint8_t header[10];
+	uint32_t header_have;
+	uint32_t header_need;     /* 0: the second byte is not known yet */
+	uint32_t payload_left;
+	uint32_t payload_bytes;
+};
+
+/* Takes bytes from a server. Each frame must be an unfragmented binary one of exactly payload_bytes.
+ * check_content compares every payload byte as well. Returns the number of frames that ended, or -1
+ * with a line on stderr. */
+int websocket_read(struct websocket_reader *reader, const uint8_t *data, size_t bytes,
+		   uint32_t payload_bytes, int check_content);
+
+#endif

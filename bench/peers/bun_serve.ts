@@ -1,0 +1,20 @@
+/**
+ * Peer: Bun's own WebSocket server as an echo, with compression off and limits up.
+ */
+const server = Bun.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  fetch(request, server) {
+    return server.upgrade(request) ? undefined : new Response("WebSocket only", { status: 426 });
+  },
+  websocket: {
+    perMessageDeflate: false,
+    maxPayloadLength: 64 << 20,
+    backpressureLimit: 64 << 20,
+    idleTimeout: 0,
+    message(ws, data) {
+      ws.send(data);
+    },
+  },
+});
+console.log(`listening ${server.port}`);

@@ -1,0 +1,33 @@
+/**
+ * What is being measured: a Ringwire echo server, on any runtime, over either transport.
+ *
+ * Options: --transport uring|native, --drive auto|spin.
+ */
+import { parseArgs } from "node:util";
+import { Loop, serve } from "../../src/mod.ts";
+
+const { values } = parseArgs({
+  options: {
+    transport: { type: "string", default: "uring" },
+    drive: { type: "string", default: "auto" },
+  },
+});
+
+const loop = new Loop({
+  transport: values.transport as "uring" | "native",
+  drive: values.drive as "auto" | "spin",
+});
+const server = await serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  loop,
+  websocket: {
+    zeroCopy: true,
+    // Equal to the peers: limits up, and no timers beyond those that every server has.
+    maxMessageBytes: 64 << 20,
+    message(ws, data) {
+      ws.send(data);
+    },
+  },
+});
+console.log(`listening ${server.port}`);

@@ -1,0 +1,160 @@
+#!/usr/bin/env node
+/**
+ * `npm run bench`: measures our servers against their peers, prints tables, keeps the figures under
+ * bench/results and renews bench/RESULTS.md.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseOrExit } from "../scripts/arguments.mjs";
+import { build } from "../scripts/build.mjs";
+import { programCommand, programEnvironment, RUNTIMES } from "../scripts/runtimes.mjs";
+import { capture, ROOT, tail } from "../scripts/setup/command.mjs";
+import { setUpOrExit } from "../scripts/setup.mjs";
+import { compare } from "./compare.mjs";
+import { describeMachine } from "./machine.mjs";
+import { buildLoad, IS_PINNED, measure } from "./measure.mjs";
+import { listParticipants } from "./participants.mjs";
+import { resultText, writeResults } from "./report.mjs";
+import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
+
+const HELP = `Usage: npm run bench [-- WORKLOAD ... OPTIONS]
+
+Workloads (default: all but the micro benches):
+${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
+  .map(([name, { title }]) => `  ${name.padEnd(18)}${title}`)
+  .join("\n")}
+
+  --pairs N         rounds, in each of which every program runs once   (default: 5)
+  --seconds S       how long each program is measured in a round       (default: 1.5)
+  --runtime NAME    only node, bun or deno, and its own peer; not kept
+  --smoke           everything tiny, to see that it runs; nothing is kept
+  --help            this text`;
+
+const options = parseOrExit(
+  process.argv.slice(2),
+  { pairs: "number", seconds: "number", runtime: RUNTIMES, smoke: "flag" },
+  HELP,
+);
+const isSmoke = options.smoke === true;
+const pairs = Math.ceil(options.pairs ?? (isSmoke ? 1 : 5));
+const seconds = options.seconds ?? (isSmoke ? 0.1 : 1.5);
+const warmupSeconds = isSmoke ? 0.1 : Math.min(0.5, seconds / 2 + 0.1);
+const runtimes = options.runtime ? [options.runtime] : ["bun", "deno", "node"];
+// Kept are whole runs only: a partial one would replace the figures of the other runtimes.
+const isKept = !isSmoke && options.runtime === undefined;
+const directory = join(ROOT, isKept ? "bench/results" : "build/bench");
+const command = ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, "");
+
+const chosen = options.rest.length > 0 ? options.rest : defaultWorkloads();
+for (const name of chosen) {
+  if (!WORKLOADS[name] && !MICRO_BENCHES[name]) {
+    console.error(`Unknown workload "${name}".\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+function defaultWorkloads() {
+  const names = Object.keys(WORKLOADS);
+  return isSmoke ? names.filter((name) => WORKLOADS[name].smoke) : names;
+}
+
+/** One round after the other; every second one backwards, so that drift favours nobody. */
+async function runRounds(workload, participants) {
+  const rounds = [];
+  const failures = new Set();
+  const load = isSmoke
+    ? { ...workload.load, connections: Math.min(10, workload.load.connections) }
+    : workload.load;
+  for (let index = 0; index < pairs; index++) {
+    const round = {};
+    const order = index % 2 === 0 ? participants : [...participants].reverse();
+    for (const participant of order) {
+      try {
+        round[participant.name] = await measure(participant, load, { seconds, warmupSeconds });
+      } catch (error) {
+        failures.add(error.message);
+        console.error(error.message);
+      }
+      process.stderr.write(".");
+    }
+    rounds.push(round);
+  }
+  process.stderr.write("\n");
+  // Rows in the order of the list, whichever way the last round went.
+  const names = participants.map((participant) => participant.name);
+  const sorted = rounds.map((round) =>
+    Object.fromEntries(names.filter((name) => round[name]).map((name) => [name, round[name]])),
+  );
+  return { rounds: sorted, failures: [...failures] };
+}
+
+async function runWorkload(name, hasShim) {
+  const workload = WORKLOADS[name];
+  const participants = listParticipants({ runtimes, hasShim, drive: workload.drive });
+  const machine = describeMachine();
+  const { rounds, failures } = await runRounds(workload, participants);
+  const comparisons = compare(workload, participants, rounds);
+  return {
+    workload: name,
+    command,
+    isPinned: IS_PINNED,
+    seconds,
+    warmupSeconds,
+    machine,
+    comparisons,
+    failures,
+    rounds,
+  };
+}
+
+function runMicroBench(name, hasShim) {
+  const { source, needsShim } = MICRO_BENCHES[name];
+  const failures = [];
+  const outputs = {};
+  const machine = describeMachine();
+  if (!existsSync(join(ROOT, source))) failures.push(`this checkout has no ${source}`);
+  else if (needsShim && !hasShim) failures.push("needs the io_uring shim");
+  else {
+    for (const runtime of runtimes) {
+      const [program, ...args] = programCommand(runtime, source);
+      const environment = { ...process.env, ...programEnvironment(runtime), NO_COLOR: "1" };
+      const words = isSmoke ? [...args, "--smoke"] : args;
+      const result = capture(program, words, { env: environment, timeout: 300_000 });
+      outputs[runtime] = result.stdout;
+      if (result.status !== 0) failures.push(`${runtime}: ${tail(result.stderr, 3)}`);
+    }
+  }
+  return { workload: name, command, machine, outputs, failures };
+}
+
+const shimReason = await setUpOrExit();
+const complaint = build("dist") ?? build("node");
+// What cannot be compiled can still be measured on Bun and Deno.
+if (complaint !== undefined)
+  console.error(`${complaint}\nbench: the build failed; figures for node may be missing`);
+const loadReason = buildLoad();
+if (loadReason !== undefined) {
+  console.error(`bench: the load generator needs Linux, gcc, make and liburing-dev:\n${loadReason}`);
+  // Where the tools are missing, a smoke run has nothing to prove.
+  process.exit(isSmoke && shimReason !== undefined ? 0 : 1);
+}
+if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: server and load share a core");
+
+mkdirSync(directory, { recursive: true });
+let failed = 0;
+for (const name of chosen) {
+  console.log(`\n${name}: ${(WORKLOADS[name] ?? MICRO_BENCHES[name]).title}`);
+  const isMicro = MICRO_BENCHES[name] !== undefined;
+  const result = isMicro
+    ? runMicroBench(name, shimReason === undefined)
+    : await runWorkload(name, shimReason === undefined);
+  console.log(isMicro ? Object.values(result.outputs).join("\n") : `\n${resultText(result)}`);
+  for (const text of result.failures) console.error(`failed: ${text}`);
+  failed += result.failures.length;
+  writeFileSync(join(directory, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+}
+if (isKept) {
+  writeResults(directory);
+  console.log("\nKept in bench/results, summed up in bench/RESULTS.md.");
+}
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,79 @@
+/**
+ * The workloads of this harness: what the load generator does, which figure counts, and the ratios we
+ * mean to reach. A ratio is always ours ÷ theirs of the figure that counts.
+ *
+ * `targets`: per comparison the ratio to reach in the end and, where it differs, the one due now.
+ */
+
+const MORE_IS_BETTER = { figure: "messagesPerSecond", better: "more", unit: "msg/s" };
+const LESS_IS_BETTER = { figure: "p50Ns", better: "less", unit: "µs p50" };
+
+function echo512(connections) {
+  return {
+    ...MORE_IS_BETTER,
+    title: `echo of 512 B, ${connections} connections, one message under way on each`,
+    load: { connections, "in-flight": 1, bytes: 512 },
+    targets: {
+      "bun uring/Bun.serve": { final: 1.15 },
+      "node uring/ws": { final: 1.6 },
+      "*/C limit": { final: 0.95 },
+    },
+  };
+}
+
+function pingPong(drive, targets) {
+  return {
+    ...LESS_IS_BETTER,
+    title: `ping-pong of 64 B on one connection, the server ${drive === "spin" ? "spinning" : "parked between messages"}; the client polls`,
+    load: { connections: 1, "in-flight": 1, bytes: 64, mode: "pingpong" },
+    drive,
+    targets,
+  };
+}
+
+export const WORKLOADS = {
+  "echo-pipe": {
+    ...MORE_IS_BETTER,
+    title: "echo of 64 B, 100 connections, 16 messages under way on each",
+    load: { connections: 100, "in-flight": 16, bytes: 64 },
+    targets: {
+      "bun uring/Bun.serve": { final: 1.5, now: 1.2 },
+      "deno uring/Deno.serve": { final: 12, now: 10 },
+      "node uring/ws": { final: 12, now: 10 },
+      "*/C limit": { final: 0.85, now: 0.75 },
+      "bun native/Bun.serve": { final: 0.9 },
+      "deno native/Deno.serve": { final: 0.9 },
+      "node native/ws": { final: 2 },
+    },
+    smoke: true,
+  },
+  "echo-512-100": echo512(100),
+  "echo-512-500": echo512(500),
+  "echo-16k": {
+    ...MORE_IS_BETTER,
+    title: "echo of 16 KiB, 10 connections, 4 messages under way on each",
+    load: { connections: 10, "in-flight": 4, bytes: 16384 },
+    targets: { "bun uring/Bun.serve": { final: 2.5 }, "*/C limit": { final: 0.9 } },
+    smoke: true,
+  },
+  "ping-pong-parked": pingPong("auto", {
+    "bun uring/Bun.serve": { final: 1.05, now: 1.15 },
+    "*/C limit": { final: 1.2 },
+  }),
+  "ping-pong-spin": {
+    ...pingPong("spin", { "bun uring/Bun.serve": { final: 0.5 }, "*/C limit": { final: 1.2 } }),
+    smoke: true,
+  },
+};
+
+/** Micro benches: programs that print their own tables, on every runtime. */
+export const MICRO_BENCHES = {
+  codec: { title: "the codec alone, in memory", source: "bench/codec.ts" },
+  ffi: { title: "calls into the shim", source: "bench/ffi.ts", needsShim: true },
+};
+
+/** The target of a comparison, if there is one. `*` stands for every runtime over io_uring. */
+export function targetOf(workload, ours, theirs) {
+  const { targets } = workload;
+  return targets[`${ours}/${theirs}`] ?? (ours.endsWith(" uring") ? targets[`*/${theirs}`] : undefined);
+}
