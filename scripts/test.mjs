@@ -86,7 +86,9 @@ const node = nodeProgram();
 
 if (!isFiltered) {
   await step("type check", () => check(node, ["node_modules/typescript/bin/tsc", "-p", "."]));
-  await step("lint and format", () => check(node, ["node_modules/@biomejs/biome/bin/biome", "ci"]));
+  await step("lint and format", () =>
+    check(node, ["node_modules/@biomejs/biome/bin/biome", "ci", "--error-on-warnings"]),
+  );
   await step("layers", () => check(node, ["scripts/check_layers.mjs"]));
   await step("documentation", () => check(node, ["scripts/check_docs.mjs"]));
   await step("C tests", () => testC(shimReason));
