@@ -72,6 +72,8 @@ export interface WakeSocket {
 export interface Runtime {
   readonly name: "bun" | "deno" | "node";
   readonly version: string;
+  /** The operating system as Node spells it: `linux`, `darwin`, `win32` … */
+  readonly platform: string;
   /** Monotonic milliseconds, with fractions. */
   nowMs(): number;
   /** Fills with bytes from a CSPRNG. */

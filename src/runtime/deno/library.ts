@@ -1,0 +1,32 @@
+/** Opens the shim with Deno.dlopen, where --allow-ffi was given. */
+
+import type { ArgumentType, LibraryFunctions, SymbolTable } from "../runtime.ts";
+import { BUILD_ADVICE, libraryError } from "../system.ts";
+
+/** As much of the namespace as is used here. */
+interface DenoFfi {
+  readonly permissions: { querySync(descriptor: { name: "ffi"; path: string }): { readonly state: string } };
+  dlopen(
+    path: string,
+    symbols: Record<string, { parameters: ArgumentType[]; result: "i32" }>,
+  ): { readonly symbols: Record<string, (...args: (number | Uint8Array)[]) => number> };
+}
+
+const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
+
+/** See {@link Runtime.openLibrary}. */
+export function openLibrary<Table extends SymbolTable>(path: string, table: Table): LibraryFunctions<Table> {
+  // dlopen would ask the user; a library must not.
+  if (deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
+    throw libraryError(path, "Deno does not permit it", "run with --allow-ffi");
+  }
+  const declarations: Record<string, { parameters: ArgumentType[]; result: "i32" }> = {};
+  for (const [name, types] of Object.entries(table)) {
+    declarations[name] = { parameters: [...types], result: "i32" };
+  }
+  try {
+    return deno.dlopen(path, declarations).symbols as unknown as LibraryFunctions<Table>;
+  } catch (cause) {
+    throw libraryError(path, cause instanceof Error ? cause.message : String(cause), BUILD_ADVICE, cause);
+  }
+}

@@ -1,0 +1,67 @@
+/** What is the same on all three runtimes, through the node:* modules that all of them have. */
+
+import { createHash, randomFillSync } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { fileURLToPath } from "node:url";
+import { RingwireError } from "../errors.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** The members of {@link Runtime} that need no runtime's own API. */
+export const system: Pick<Runtime, "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "resolve"> =
+  {
+    nowMs: () => performance.now(),
+    randomFill(bytes) {
+      randomFillSync(bytes);
+    },
+    sha1Base64: (text) => createHash("sha1").update(text, "latin1").digest("base64"),
+    defer(callback) {
+      setImmediate(callback);
+    },
+    setTimer(callback, delayMs) {
+      const timer = setTimeout(callback, delayMs);
+      unref(timer);
+      return () => clearTimeout(timer);
+    },
+    async resolve(host) {
+      try {
+        const found = await lookup(host, { all: true, verbatim: true });
+        return found.map(({ address, family }) => ({
+          host: address,
+          family: family === 6 ? "ipv6" : "ipv4",
+        }));
+      } catch (cause) {
+        throw new RingwireError(
+          "ERR_HOST_NOT_FOUND",
+          `Cannot resolve "${host}": no such host; check the name`,
+          {
+            cause,
+          },
+        );
+      }
+    },
+  };
+
+/** Deno's global timers are numbers, with a function of its own; Node's and Bun's are objects. */
+function unref(timer: unknown): void {
+  if (typeof timer === "number") {
+    (globalThis as unknown as { Deno: { unrefTimer(id: number): void } }).Deno.unrefTimer(timer);
+  } else (timer as { unref(): void }).unref();
+}
+
+/**
+ * Where the shim lies in a checkout or package, whether or not it was built: `src/` and `dist/` are laid out
+ * alike, beside `ffi/`. Undefined when this code was not loaded from files.
+ */
+export function builtLibrary(): string | undefined {
+  const url = new URL("../../ffi/build/libringwire.so", import.meta.url);
+  return url.protocol === "file:" ? fileURLToPath(url) : undefined;
+}
+
+/** The error of a shim that cannot be loaded. */
+export function libraryError(path: string, why: string, advice: string, cause?: unknown): RingwireError {
+  return new RingwireError("ERR_LIBRARY", `Cannot load the shim "${path}": ${why}; ${advice}`, { cause });
+}
+
+/** What to do about a shim that is missing or broken. */
+export const BUILD_ADVICE =
+  "build it with `make -C ffi`, or name another one with the option `library` or RINGWIRE_LIBRARY";

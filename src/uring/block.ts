@@ -1,0 +1,87 @@
+/** The block of memory shared with C: control page | commands | events | receive arena | send arena. */
+
+import type { TransportLimits } from "../transport.ts";
+import * as layout from "./layout.ts";
+
+/** Records per turn. A fuller command array is flushed midway; events that do not fit wait in the kernel. */
+const COMMAND_COUNT = 4_096;
+const EVENT_COUNT = 4_096;
+/** The seam promises reservations of at least this many bytes. */
+const MIN_SEND_BYTES = 65_536;
+const MAX_BLOCK_BYTES = 2 ** 31 - 1;
+
+/** A filled-in block and the views over it. Indices into `bytes` are what C calls offsets. */
+export interface Block {
+  readonly bytes: Uint8Array;
+  readonly fields: Uint32Array;
+  readonly commands: Int32Array;
+  readonly events: Int32Array;
+  readonly commandCapacity: number;
+  readonly sendStart: number;
+  readonly sendEnd: number;
+}
+
+/**
+ * Allocates a block and fills in its control page.
+ *
+ * @param receiveBufferBytes - Size of one receive buffer; the arena is cut into as many as fit.
+ * @throws RangeError when the arenas are too small or too large.
+ */
+export function allocateBlock(
+  limits: TransportLimits,
+  receiveBufferBytes: number,
+  disabledFeatures: number,
+): Block {
+  const { receiveArenaBytes, sendArenaBytes } = limits;
+  if (sendArenaBytes < MIN_SEND_BYTES) {
+    throw new RangeError(
+      `Cannot use sendArenaBytes ${sendArenaBytes}; it must be at least ${MIN_SEND_BYTES}`,
+    );
+  }
+  const bufferCount = Math.min(32_768, 2 ** Math.floor(Math.log2(receiveArenaBytes / receiveBufferBytes)));
+  if (!(bufferCount >= 2)) {
+    throw new RangeError(
+      `Cannot use receiveArenaBytes ${receiveArenaBytes}; it must be at least ${2 * receiveBufferBytes}`,
+    );
+  }
+  const commandOffset = layout.CONTROL_BYTES;
+  const eventOffset = commandOffset + COMMAND_COUNT * layout.RECORD_BYTES;
+  const receiveOffset = eventOffset + EVENT_COUNT * layout.RECORD_BYTES;
+  const sendOffset = receiveOffset + bufferCount * receiveBufferBytes;
+  const blockBytes = sendOffset + sendArenaBytes;
+  if (blockBytes > MAX_BLOCK_BYTES) {
+    throw new RangeError(
+      `Cannot use arenas of ${receiveArenaBytes} and ${sendArenaBytes} bytes; together they must stay below 2 GiB`,
+    );
+  }
+
+  const buffer = new ArrayBuffer(blockBytes);
+  const fields = new Uint32Array(buffer, 0, layout.CONTROL_BYTES >>> 2);
+  fields[layout.FIELD_BLOCK_BYTES] = blockBytes;
+  fields[layout.FIELD_COMMAND_OFFSET] = commandOffset;
+  fields[layout.FIELD_COMMAND_COUNT] = COMMAND_COUNT;
+  fields[layout.FIELD_EVENT_OFFSET] = eventOffset;
+  fields[layout.FIELD_EVENT_COUNT] = EVENT_COUNT;
+  fields[layout.FIELD_RECEIVE_OFFSET] = receiveOffset;
+  fields[layout.FIELD_RECEIVE_BUFFER_BYTES] = receiveBufferBytes;
+  fields[layout.FIELD_RECEIVE_BUFFER_COUNT] = bufferCount;
+  fields[layout.FIELD_SEND_OFFSET] = sendOffset;
+  fields[layout.FIELD_SEND_BYTES] = sendArenaBytes;
+  fields[layout.FIELD_MAX_CONNECTIONS] = limits.maxConnections;
+  fields[layout.FIELD_MAX_QUEUED_BYTES] = limits.maxQueuedBytes;
+  fields[layout.FIELD_MAX_QUEUED_TOTAL_KIB] = Math.min(
+    2 ** 32 - 1,
+    Math.ceil(limits.maxQueuedTotalBytes / 1_024),
+  );
+  fields[layout.FIELD_SUBMISSION_ENTRIES] = limits.submissionEntries;
+  fields[layout.FIELD_DISABLED_FEATURES] = disabledFeatures;
+  return {
+    bytes: new Uint8Array(buffer),
+    fields,
+    commands: new Int32Array(buffer, commandOffset, COMMAND_COUNT * 4),
+    events: new Int32Array(buffer, eventOffset, EVENT_COUNT * 4),
+    commandCapacity: COMMAND_COUNT,
+    sendStart: sendOffset,
+    sendEnd: sendOffset + sendArenaBytes,
+  };
+}

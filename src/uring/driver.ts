@@ -1,0 +1,198 @@
+/**
+ * When turns are taken. `auto` and `spin` live on the runtime's event loop: a burst of turns while there
+ * is work, then sleep until the wake-up socket gets a byte. `manual` takes turns only when polled.
+ */
+
+import type { Runtime, WakeSocket } from "../runtime/runtime.ts";
+import type { DriveOptions } from "../transport.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { EAGAIN, errnoName } from "./errno.ts";
+import type { Ring } from "./ring.ts";
+
+/** A burst ends after this many turns or this long, so that the program's timers and other I/O get their share. */
+const BURST_TURNS = 8;
+const BURST_MS = 1;
+/** `spin`: how long empty turns follow each other before the runtime's loop has a look at its other I/O. */
+const SPIN_SLICE_MS = 0.1;
+/** Bursts that may follow from microtasks alone before a task is waited for: microtasks starve everything else. */
+const MICROTASK_BURSTS = 16;
+/** Without parking, the ring is looked at this often. */
+const IDLE_POLL_MS = 1;
+
+/** Drives one ring by a runtime's event loop. */
+export class Driver {
+  readonly #runtime: Runtime;
+  readonly #ring: Ring;
+  readonly #dispatcher: Dispatcher;
+  readonly #isManual: boolean;
+  readonly #spinMs: number;
+  #wake: WakeSocket | undefined = undefined;
+  /** Whether a parked ring will wake us. */
+  #canPark = false;
+  #noParkReason: string | undefined = undefined;
+  #isAlive = false;
+  #isClosed = false;
+  #inBurst = false;
+  #microtaskQueued = false;
+  #taskQueued = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #microtaskBursts = 0;
+  #lastEventMs = -Infinity;
+  readonly #onMicrotask = (): void => this.#microtask();
+  readonly #onWake = (): void => this.#task();
+  readonly #onTask = (): void => {
+    this.#taskQueued = false;
+    this.#task();
+  };
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    this.#task();
+  };
+
+  constructor(runtime: Runtime, ring: Ring, dispatcher: Dispatcher, options: DriveOptions) {
+    this.#runtime = runtime;
+    this.#ring = ring;
+    this.#dispatcher = dispatcher;
+    this.#isManual = options.drive === "manual";
+    this.#spinMs = options.drive === "spin" ? options.spinUs / 1_000 : 0;
+  }
+
+  /** Why it cannot sleep, for people; undefined when it can. */
+  get noParkReason(): string | undefined {
+    return this.#noParkReason;
+  }
+
+  /**
+   * Opens the wake-up socket.
+   *
+   * @param kernelParks - The kernel can wake a parked ring.
+   */
+  start(kernelParks: boolean): void {
+    if (this.#isManual) return;
+    if (!kernelParks) {
+      this.#noParkReason = "this kernel does not wake a parked ring";
+      return;
+    }
+    const mode = this.#runtime.wakeMode;
+    try {
+      const connected = (): void => {
+        if (mode === "abstract") this.#acceptWake();
+        else this.#canPark = true;
+      };
+      const source = this.#ring.openWake(mode);
+      this.#wake = this.#runtime.openWake(source, connected, this.#onWake, (error) =>
+        this.#wakeFailed(error),
+      );
+    } catch (error) {
+      this.#wakeFailed(error);
+    }
+  }
+
+  /** Whether the program has anything open here: then, and only then, this keeps the process running. */
+  setAlive(isAlive: boolean): void {
+    if (isAlive === this.#isAlive) return;
+    this.#isAlive = isAlive;
+    this.#wake?.setAlive(isAlive);
+    if (!isAlive) this.#stopTimer();
+  }
+
+  /** There are commands, or events that nobody looked at: a turn has to come. */
+  touch(): void {
+    if (this.#microtaskQueued || this.#inBurst || this.#isManual) return;
+    this.#microtaskQueued = true;
+    queueMicrotask(this.#onMicrotask);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wake?.close();
+    this.#wake = undefined;
+    this.#stopTimer();
+  }
+
+  #microtask(): void {
+    this.#microtaskQueued = false;
+    if (this.#isClosed) return;
+    if (!this.#taskQueued && this.#microtaskBursts++ < MICROTASK_BURSTS) this.#burst();
+    else {
+      // Send now; the task looks at what came.
+      this.#dispatcher.flush();
+      this.#queueTask();
+    }
+  }
+
+  #task(): void {
+    this.#microtaskBursts = 0;
+    if (!this.#isClosed && !this.#inBurst) this.#burst();
+  }
+
+  #queueTask(): void {
+    if (this.#taskQueued || this.#isClosed) return;
+    this.#taskQueued = true;
+    this.#runtime.defer(this.#onTask);
+  }
+
+  #burst(): void {
+    this.#inBurst = true;
+    try {
+      if (this.#takeTurns()) this.#queueTask();
+      else if (!this.#canPark) this.#sleepWithoutParking();
+    } finally {
+      this.#inBurst = false;
+    }
+  }
+
+  /** Takes turns for a while. Returns whether more have to follow soon. */
+  #takeTurns(): boolean {
+    const runtime = this.#runtime;
+    const startMs = runtime.nowMs();
+    let nowMs = startMs;
+    for (let turns = 0; turns < BURST_TURNS; ) {
+      const isSpinning = nowMs - this.#lastEventMs < this.#spinMs;
+      const count = this.#dispatcher.takeTurn(this.#canPark && !isSpinning, 0);
+      if (this.#isClosed) return false;
+      if (count === 0 && this.#ring.commandCount === 0) {
+        if (!isSpinning) return false;
+        nowMs = runtime.nowMs();
+        if (nowMs - startMs >= SPIN_SLICE_MS) return true;
+        continue;
+      }
+      turns++;
+      nowMs = runtime.nowMs();
+      if (count > 0) this.#lastEventMs = nowMs;
+      if (nowMs - startMs >= BURST_MS) return true;
+    }
+    return true;
+  }
+
+  #sleepWithoutParking(): void {
+    if (!this.#isAlive) return;
+    // The wake-up socket is about to be connected: that takes one or two rounds of the event loop.
+    if (this.#noParkReason === undefined) this.#queueTask();
+    else this.#timer ??= setTimeout(this.#onTimer, IDLE_POLL_MS);
+  }
+
+  #acceptWake(): void {
+    if (this.#isClosed) return;
+    const result = this.#ring.acceptWake();
+    if (result >= 0) {
+      this.#canPark = true;
+      this.touch();
+    } else if (result === -EAGAIN) this.#runtime.defer(() => this.#acceptWake());
+    else this.#wakeFailed(errnoName(-result));
+  }
+
+  #wakeFailed(error: unknown): void {
+    if (this.#isClosed) return;
+    this.#canPark = false;
+    this.#noParkReason = `the wake-up socket failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.#wake?.close();
+    this.#wake = undefined;
+    this.#queueTask();
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,222 @@
+/** One ring: the shared block, the commands being gathered for the next turn, and the calls into C. */
+
+import { RingwireError, systemError } from "../errors.ts";
+import type { TransportLimits } from "../transport.ts";
+import { allocateBlock, type Block } from "./block.ts";
+import { EBADMSG, errnoName } from "./errno.ts";
+import * as layout from "./layout.ts";
+import type { Shim } from "./shim.ts";
+import { ABI_VERSION } from "./symbols.ts";
+
+/** Receive buffers where one buffer serves many receives (incremental, 6.12), and where each receive takes a whole one. */
+const SHARED_BUFFER_BYTES = 65_536;
+const WHOLE_BUFFER_BYTES = 8_192;
+
+/**
+ * The kernel writes into a block as long as its ring is open, whether or not the program still holds the
+ * loop: open rings must never be garbage.
+ */
+const openRings = new Set<Ring>();
+
+const decoder = new TextDecoder();
+
+function textOf(bytes: Uint8Array, count: number): string {
+  const end = layout.TEXT_OFFSET + Math.min(count, layout.TEXT_MAX_BYTES);
+  return decoder.decode(bytes.subarray(layout.TEXT_OFFSET, end));
+}
+
+/** The state that commands and turns share. The public numbers are for the hot path of connections. */
+export class Ring {
+  /** The whole block: receive views and reservations are ranges of it. */
+  readonly bytes: Uint8Array;
+  /** Event records, four words each; `eventCount` of them hold. */
+  readonly events: Int32Array;
+  eventCount = 0;
+  /** Rises with each turn: what was committed in an earlier turn has been handed to C. */
+  turnNumber = 0;
+  /** First free byte of the send arena. */
+  sendNext: number;
+  readonly sendStart: number;
+  readonly sendEnd: number;
+  /** Start of the open reservation, or -1. */
+  reservedAt = -1;
+  commandCount = 0;
+  readonly #shim: Shim;
+  readonly #turn: Shim["rw_turn"];
+  readonly #fields: Uint32Array;
+  readonly #commands: Int32Array;
+  readonly #commandCapacity: number;
+  #id: number;
+  /** Handle of the last command when that is a SEND, which the next commit of the same connection extends; else 0. */
+  #tailHandle = 0;
+
+  private constructor(shim: Shim, block: Block, id: number) {
+    this.bytes = block.bytes;
+    this.events = block.events;
+    this.sendNext = block.sendStart;
+    this.sendStart = block.sendStart;
+    this.sendEnd = block.sendEnd;
+    this.#shim = shim;
+    this.#turn = shim.rw_turn;
+    this.#fields = block.fields;
+    this.#commands = block.commands;
+    this.#commandCapacity = block.commandCapacity;
+    this.#id = id;
+  }
+
+  /**
+   * Opens a ring.
+   *
+   * @param disabledFeatures - `FEATURE_*` bits not to use.
+   * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` with the reason.
+   */
+  static open(shim: Shim, limits: TransportLimits, disabledFeatures: number): Ring {
+    const ring = Ring.#openWith(shim, limits, disabledFeatures, SHARED_BUFFER_BYTES);
+    if ((ring.features & layout.FEATURE_BUFFER_INCREMENTAL) !== 0) return ring;
+    ring.close();
+    return Ring.#openWith(shim, limits, disabledFeatures, WHOLE_BUFFER_BYTES);
+  }
+
+  static #openWith(shim: Shim, limits: TransportLimits, disabledFeatures: number, bufferBytes: number): Ring {
+    const block = allocateBlock(limits, bufferBytes, disabledFeatures);
+    block.fields[layout.FIELD_ABI_VERSION] = ABI_VERSION;
+    const id = shim.rw_ring_open(block.bytes, block.bytes.length);
+    if (id <= 0) {
+      const reason = textOf(block.bytes, block.fields[layout.FIELD_TEXT_BYTES]) || errnoName(-id);
+      throw new RingwireError("ERR_TRANSPORT_UNAVAILABLE", `Cannot use io_uring: ${reason}`);
+    }
+    const ring = new Ring(shim, block, id);
+    openRings.add(ring);
+    return ring;
+  }
+
+  get isOpen(): boolean {
+    return this.#id > 0;
+  }
+
+  /** `FEATURE_*` bits in use. */
+  get features(): number {
+    return this.field(layout.FIELD_FEATURES);
+  }
+
+  /** One u32 of the control page. */
+  field(index: number): number {
+    return this.#fields[index];
+  }
+
+  /** The text that C wrote last. */
+  text(bytes: number = this.field(layout.FIELD_TEXT_BYTES)): string {
+    return textOf(this.bytes, bytes);
+  }
+
+  /** Whether `sizeBytes` of the send arena and a command record are free. */
+  hasRoom(sizeBytes: number): boolean {
+    return sizeBytes <= this.sendEnd - this.sendNext && this.commandCount < this.#commandCapacity;
+  }
+
+  /** Appends a SEND of the reserved range; extends the last command where that is the same connection's. */
+  send(handle: number, start: number, bytes: number): void {
+    this.sendNext = start + bytes;
+    if (this.#tailHandle === handle) {
+      // Reservations have no gaps, so the ranges touch.
+      this.#commands[this.commandCount * 4 - 1] += bytes;
+      return;
+    }
+    this.#append(layout.COMMAND_SEND, handle, start, bytes);
+    this.#tailHandle = handle;
+  }
+
+  /** Appends any other command. There must be room for one. */
+  control(op: number, handle: number, argument: number): void {
+    this.#append(op, handle, argument, 0);
+    this.#tailHandle = 0;
+  }
+
+  #append(op: number, handle: number, a: number, b: number): void {
+    const commands = this.#commands;
+    const at = this.commandCount++ * 4;
+    commands[at] = op;
+    commands[at + 1] = handle;
+    commands[at + 2] = a;
+    commands[at + 3] = b;
+  }
+
+  /**
+   * One turn: hands the commands to C and takes events. Afterwards `eventCount` records hold.
+   *
+   * @param flags - `TURN_*`.
+   * @param waitUs - 0: never blocks; -1: blocks until there is an event.
+   */
+  turn(flags: number, waitUs: number): void {
+    const count = this.commandCount;
+    this.commandCount = 0;
+    this.sendNext = this.sendStart;
+    this.reservedAt = -1;
+    this.#tailHandle = 0;
+    this.turnNumber++;
+    let result = this.#turn(this.#id, count, flags, waitUs);
+    // A skipped command is our own bug, but all others were done: go on with the events it brought.
+    if (result === -EBADMSG) result = this.#turn(this.#id, 0, flags & ~layout.TURN_RECYCLE, 0);
+    if (result < 0) throw systemError("Cannot take a turn of the ring", errnoName(-result));
+    this.eventCount = result;
+  }
+
+  /** Listens on the endpoint in the control page. Returns 0 with `newHandle` set, or -errno. */
+  listen(): number {
+    return this.#shim.rw_listen(this.#id);
+  }
+
+  /** Connects to the endpoint in the control page. Returns 0 with `newHandle` set, or -errno. */
+  connect(): number {
+    return this.#shim.rw_connect(this.#id);
+  }
+
+  /** The handle that `listen` or `connect` made. */
+  get newHandle(): number {
+    return this.#fields[layout.FIELD_HANDLE] | 0;
+  }
+
+  unlisten(handle: number): void {
+    if (this.isOpen) this.#shim.rw_unlisten(this.#id, handle >>> 0);
+  }
+
+  /** The address text of a socket, undefined when it is gone. `which`: `ADDRESS_*`. */
+  address(handle: number, which: number): string | undefined {
+    const bytes = this.isOpen ? this.#shim.rw_address(this.#id, handle >>> 0, which) : 0;
+    return bytes > 0 ? this.text(bytes) : undefined;
+  }
+
+  /** Opens our end of the wake-up socket. Returns what the runtime needs for its end. */
+  openWake(mode: "descriptor" | "abstract"): number | string {
+    const isAbstract = mode === "abstract";
+    const result = this.#shim.rw_wake_open(
+      this.#id,
+      isAbstract ? layout.WAKE_ABSTRACT : layout.WAKE_DESCRIPTOR,
+    );
+    if (result < 0) throw systemError("Cannot open the wake-up socket", errnoName(-result));
+    return isAbstract ? this.text(result) : result;
+  }
+
+  /** Takes the runtime's connection to the wake-up socket. 0: done; `-EAGAIN`: not there yet; else -errno. */
+  acceptWake(): number {
+    return this.#shim.rw_wake_accept(this.#id);
+  }
+
+  unmask(offset: number, bytes: number, key: number): void {
+    this.#shim.rw_unmask(this.#id, offset, bytes, key >>> 0);
+  }
+
+  utf8(offset: number, bytes: number): number {
+    return this.#shim.rw_utf8(this.#id, offset, bytes);
+  }
+
+  /** Cancels and reaps everything. The block is referenced until C has returned. Idempotent. */
+  close(): void {
+    if (!this.isOpen) return;
+    this.#shim.rw_ring_close(this.#id);
+    this.#id = 0;
+    this.commandCount = 0;
+    this.eventCount = 0;
+    openRings.delete(this);
+  }
+}

@@ -1,0 +1,28 @@
+/** The one symbol table: every function of ffi/include/ringwire.h with its arguments. All of them return an i32. */
+
+/** The ABI this code is written against (`RW_ABI_VERSION`). */
+export const ABI_VERSION = 1;
+
+/** Opened first and alone, so that a shim of another version is told by its number and not by a missing symbol. */
+export const ABI_SYMBOLS = {
+  rw_abi_version: [],
+} as const;
+
+/** Everything else. */
+export const SYMBOLS = {
+  rw_ring_open: ["buffer", "u32"],
+  rw_ring_close: ["u32"],
+  rw_turn: ["u32", "u32", "u32", "i32"],
+  rw_listen: ["u32"],
+  rw_connect: ["u32"],
+  rw_unlisten: ["u32", "u32"],
+  rw_address: ["u32", "u32", "u32"],
+  rw_wake_open: ["u32", "u32"],
+  rw_wake_accept: ["u32"],
+  rw_unmask: ["u32", "u32", "u32", "u32"],
+  rw_unmask_at: ["buffer", "u32", "u32"],
+  rw_utf8: ["u32", "u32", "u32"],
+  rw_utf8_at: ["buffer", "u32"],
+  rw_kernel_set: [],
+  rw_kernel_select: ["u32"],
+} as const;

@@ -1,0 +1,173 @@
+/** A connection over the ring: commands into shared memory, nothing else. One class, so that hot paths stay monomorphic. */
+
+import type { Address, Connection, ConnectionHandler } from "../transport.ts";
+import { addressText, readAddress } from "./endpoint.ts";
+import {
+  ADDRESS_LOCAL,
+  ADDRESS_PEER,
+  CLOSE_ABORT,
+  CLOSE_FLUSH,
+  COMMAND_CLOSE,
+  COMMAND_END,
+  COMMAND_PAUSE,
+  COMMAND_RESUME,
+} from "./layout.ts";
+import type { Ring } from "./ring.ts";
+
+/** What a connection needs of its transport beyond the ring. */
+export interface ConnectionHost {
+  /** Hands everything gathered so far to C, without calling handlers. Afterwards there is room. */
+  makeRoom(): void;
+  /** Commands were added: sees to it that a turn comes. */
+  touch(): void;
+  /** The connection has committed for the first time since the last turn. */
+  committed(connection: UringConnection): void;
+}
+
+/** {@link Connection} over io_uring. */
+export class UringConnection implements Connection {
+  handler: ConnectionHandler;
+  /** The shim's handle; 0 once closed. */
+  handle: number;
+  /** A connect has succeeded. */
+  isOpen = false;
+  /** Bytes in C's queue, as C last said. */
+  queued = 0;
+  /** The most that `queuedBytes` can have shown since the last `drained`. */
+  #shown = 0;
+  /** Bytes committed in turn `#freshTurn`, which C has not seen while that is the current turn. */
+  #fresh = 0;
+  #freshTurn = -1;
+  readonly out: Uint8Array;
+  readonly maxReserveBytes: number;
+  readonly #ring: Ring;
+  readonly #host: ConnectionHost;
+  readonly #isUnix: boolean;
+  /** Where a connect goes, for its messages; undefined for an accepted connection. */
+  readonly #target: Address | undefined;
+
+  constructor(
+    ring: Ring,
+    host: ConnectionHost,
+    handle: number,
+    handler: ConnectionHandler,
+    isUnix: boolean,
+    target: Address | undefined,
+  ) {
+    this.handler = handler;
+    this.handle = handle;
+    this.out = ring.bytes;
+    this.maxReserveBytes = ring.sendEnd - ring.sendStart;
+    this.#ring = ring;
+    this.#host = host;
+    this.#isUnix = isUnix;
+    this.#target = target;
+  }
+
+  get queuedBytes(): number {
+    return this.#freshTurn === this.#ring.turnNumber ? this.queued + this.#fresh : this.queued;
+  }
+
+  reserve(sizeBytes: number): number {
+    const ring = this.#ring;
+    if (!ring.hasRoom(sizeBytes)) this.#makeRoom(sizeBytes);
+    ring.reservedAt = ring.sendNext;
+    return ring.sendNext;
+  }
+
+  commit(end: number): void {
+    const ring = this.#ring;
+    const start = ring.reservedAt;
+    if (start < 0 || end < start || end > ring.sendEnd) this.#refuseCommit(end);
+    ring.reservedAt = -1;
+    if (end === start || this.handle === 0) return;
+    const bytes = end - start;
+    if (this.#freshTurn === ring.turnNumber) {
+      this.#fresh += bytes;
+    } else {
+      this.#freshTurn = ring.turnNumber;
+      this.#fresh = bytes;
+      this.#host.committed(this);
+    }
+    const shown = this.queued + this.#fresh;
+    if (shown > this.#shown) this.#shown = shown;
+    ring.send(this.handle, start, bytes);
+    this.#host.touch();
+  }
+
+  pause(): void {
+    this.#control(COMMAND_PAUSE, 0);
+  }
+
+  resume(): void {
+    this.#control(COMMAND_RESUME, 0);
+  }
+
+  end(): void {
+    this.#control(COMMAND_END, 0);
+  }
+
+  close(): void {
+    this.#control(COMMAND_CLOSE, CLOSE_FLUSH);
+  }
+
+  abort(): void {
+    this.#control(COMMAND_CLOSE, CLOSE_ABORT);
+  }
+
+  remoteAddress(): Address | undefined {
+    return this.#address(ADDRESS_PEER);
+  }
+
+  localAddress(): Address | undefined {
+    return this.#address(ADDRESS_LOCAL);
+  }
+
+  /** Calls `drained` if `queuedBytes` is below what was last shown. For the transport, once C has spoken. */
+  settle(): void {
+    const now = this.queuedBytes;
+    if (now >= this.#shown) return;
+    this.#shown = now;
+    this.handler.drained();
+  }
+
+  /** Makes every later call do nothing. */
+  retire(): void {
+    this.handle = 0;
+    this.queued = 0;
+    this.#freshTurn = -1;
+    this.#shown = 0;
+  }
+
+  /** What failed, for messages: `Cannot connect to 127.0.0.1:80`. */
+  get action(): string {
+    if (this.#target === undefined) return "Lost a connection";
+    const where = addressText(this.#target);
+    return this.isOpen ? `Lost the connection to ${where}` : `Cannot connect to ${where}`;
+  }
+
+  #control(op: number, argument: number): void {
+    if (this.handle === 0) return;
+    if (!this.#ring.hasRoom(0)) this.#host.makeRoom();
+    this.#ring.reservedAt = -1;
+    this.#ring.control(op, this.handle, argument);
+    this.#host.touch();
+  }
+
+  #makeRoom(sizeBytes: number): void {
+    if (sizeBytes > this.maxReserveBytes) {
+      throw new RangeError(`Cannot reserve ${sizeBytes} bytes; maxReserveBytes is ${this.maxReserveBytes}`);
+    }
+    this.#host.makeRoom();
+  }
+
+  #refuseCommit(end: number): void {
+    throw new RangeError(`Cannot commit up to ${end}: no reservation reaches there`);
+  }
+
+  #address(which: number): Address | undefined {
+    if (this.handle === 0) return undefined;
+    const text = this.#ring.address(this.handle, which);
+    return text === undefined ? undefined : readAddress(text, this.#isUnix);
+  }
+}
