@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { readLatin1, readUtf8, utf8Bound, writeLatin1, writeUtf8 } from "../../src/protocol/text.ts";
+
+function written(text: string): Uint8Array {
+  const out = new Uint8Array(utf8Bound(text) + 3);
+  return out.subarray(3, writeUtf8(text, out, 3));
+}
+
+describe("text", () => {
+  it("writes as the platform does, within the bound", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+        expect(written(text)).toEqual(new TextEncoder().encode(text));
+      }),
+    );
+    for (const text of [
+      "",
+      "a",
+      "x".repeat(64),
+      "x".repeat(65),
+      "ü",
+      `${"x".repeat(63)}ü`,
+      "漢".repeat(100),
+    ]) {
+      expect(written(text)).toEqual(new TextEncoder().encode(text));
+    }
+  });
+
+  it("writes U+FFFD for a lone surrogate", () => {
+    for (const text of ["\ud800", "a\udc00b", "\ud83d", `${"x".repeat(100)}\ud800`]) {
+      expect(readUtf8(written(text), 0, written(text).length)).toBe(
+        text.replace(/[\ud800-\udfff]/, "\ufffd"),
+      );
+    }
+  });
+
+  it("reads what it wrote", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+        const bytes = written(text);
+        expect(readUtf8(bytes, 0, bytes.length)).toBe(text);
+      }),
+    );
+  });
+
+  it("keeps a leading U+FEFF and NUL", () => {
+    for (const text of ["\ufeff", "\ufeffabc", `\ufeff${"x".repeat(100)}`, "\0", "a\0b"]) {
+      const bytes = new TextEncoder().encode(text);
+      expect(readUtf8(bytes, 0, bytes.length)).toBe(text);
+    }
+  });
+
+  it("answers undefined for bytes that are not UTF-8", () => {
+    for (const bytes of [[0xff], [0x61, 0xc3], [0xed, 0xa0, 0x80], [...new Uint8Array(100), 0x80]]) {
+      expect(readUtf8(Uint8Array.from(bytes), 0, bytes.length)).toBe(undefined);
+    }
+    const bytes = new TextEncoder().encode("after a failure");
+    expect(readUtf8(bytes, 0, bytes.length)).toBe("after a failure");
+  });
+
+  it("reads and writes every byte as one character", () => {
+    const all = Uint8Array.from({ length: 20_000 }, (_, index) => index);
+    const text = readLatin1(all, 0, all.length);
+    expect(text.slice(0x80, 0x84)).toBe("\x80\x81\x82\x83");
+    const out = new Uint8Array(all.length);
+    expect(writeLatin1(text, out, 0)).toBe(all.length);
+    expect(out).toEqual(all);
+  });
+});
