@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { RingwireError } from "../../src/errors.ts";
+import { readUpgrade } from "../../src/protocol/upgrade.ts";
+import { checkUpgradeResponse, writeUpgradeRequest } from "../../src/protocol/upgrade_request.ts";
+import { parseHead } from "./heads.ts";
+
+const REQUEST = {
+  target: "/chat?x=1",
+  host: "feed.example:8080",
+  key: "dGhlIHNhbXBsZSBub25jZQ==",
+  protocols: [] as string[],
+  headers: [] as [string, string][],
+};
+const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+const GOOD = ["Upgrade: WebSocket", "Connection: Upgrade", `Sec-WebSocket-Accept: ${ACCEPT}`];
+
+function check(
+  lines: readonly string[],
+  protocols: string[] = [],
+  line = "HTTP/1.1 101 Switching Protocols",
+): string {
+  const head = parseHead("response", [line, ...lines, "", ""].join("\r\n"));
+  return checkUpgradeResponse(head, { accept: ACCEPT, protocols });
+}
+
+function failure(...args: Parameters<typeof check>): RingwireError {
+  try {
+    check(...args);
+  } catch (error) {
+    if (error instanceof RingwireError) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+describe("opening handshake, client", () => {
+  it("writes a request that our server accepts", () => {
+    const text = writeUpgradeRequest({
+      ...REQUEST,
+      protocols: ["v2", "v1"],
+      headers: [["Authorization", "Bearer x"]],
+    });
+    const head = parseHead("request", text);
+    expect(head.target).toBe("/chat?x=1");
+    expect(head.headers.get("host")).toBe("feed.example:8080");
+    expect(head.headers.get("authorization")).toBe("Bearer x");
+    expect(readUpgrade(head)).toEqual({
+      kind: "upgrade",
+      key: REQUEST.key,
+      protocols: ["v2", "v1"],
+      extensions: "",
+    });
+  });
+
+  it("refuses line ends in path, host, headers and subprotocols, and headers it sets itself (CVE-2026-1527)", () => {
+    const bad: Partial<typeof REQUEST>[] = [
+      { target: "/a\r\nX: b" },
+      { target: "/a b" },
+      { target: "/\xe9" },
+      { target: "a" },
+      { target: "" },
+      { host: "a\r\nX: b" },
+      { host: "" },
+      { host: "a b" },
+      { protocols: ["a\r\nX: b"] },
+      { protocols: [""] },
+      { protocols: ["a", "a"] },
+      { protocols: ["a,b"] },
+      { headers: [["X", "a\r\nY: b"]] },
+      { headers: [["X: a\r\nY", "b"]] },
+      { headers: [["Host", "x"]] },
+      { headers: [["connection", "close"]] },
+      { headers: [["Sec-WebSocket-Key", "x"]] },
+      { headers: [["SEC-WEBSOCKET-EXTENSIONS", "x"]] },
+      { headers: [["Transfer-Encoding", "chunked"]] },
+    ];
+    for (const change of bad) expect(() => writeUpgradeRequest({ ...REQUEST, ...change })).toThrow(TypeError);
+  });
+
+  it("accepts a right answer and returns the chosen subprotocol", () => {
+    expect(check(GOOD)).toBe("");
+    expect(check(GOOD, ["v2", "v1"])).toBe("");
+    expect(check([...GOOD, "Sec-WebSocket-Protocol: v1"], ["v2", "v1"])).toBe("v1");
+  });
+
+  it("reports any other status as a refusal, with the status", () => {
+    for (const [line, status] of [
+      ["HTTP/1.1 503 Busy", 503],
+      ["HTTP/1.1 200", 200],
+      ["HTTP/1.1 301 Moved", 301],
+    ] as const) {
+      const error = failure(GOOD, [], line);
+      expect([error.code, error.status]).toEqual(["ERR_HANDSHAKE_REFUSED", status]);
+    }
+    expect(failure(GOOD, [], "HTTP/1.1 503 Busy").message).toContain("503 Busy");
+  });
+
+  it("fails on every broken rule, and names it", () => {
+    const [upgrade, connection, accept] = GOOD;
+    const cases: [string[], string][] = [
+      [[connection, accept], "Upgrade"],
+      [["Upgrade: h2c", connection, accept], "Upgrade"],
+      [[upgrade, accept], "Connection"],
+      [[upgrade, "Connection: close", accept], "Connection"],
+      [[upgrade, connection], "Sec-WebSocket-Accept"],
+      [[upgrade, connection, "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA="], "Sec-WebSocket-Accept"],
+      [[upgrade, connection, `Sec-WebSocket-Accept: ${ACCEPT.toLowerCase()}`], "Sec-WebSocket-Accept"],
+      [[...GOOD, accept], "Sec-WebSocket-Accept"],
+      [[...GOOD, "Sec-WebSocket-Extensions: permessage-deflate"], "extension"],
+      [[...GOOD, "Sec-WebSocket-Protocol: v3"], "v3"],
+      [[...GOOD, "Sec-WebSocket-Protocol: V1"], "V1"],
+      [[...GOOD, "Sec-WebSocket-Protocol: v1, v2"], "v1, v2"],
+      [[...GOOD, "Sec-WebSocket-Protocol: v1", "Sec-WebSocket-Protocol: v1"], "v1, v1"],
+      [[...GOOD, "Sec-WebSocket-Protocol:"], "subprotocol"],
+    ];
+    for (const [lines, word] of cases) {
+      const error = failure(lines, ["v1", "v2"]);
+      expect(error.code).toBe("ERR_HANDSHAKE_FAILED");
+      expect(error.message).toContain(word);
+    }
+    expect(failure(GOOD, [], "HTTP/1.0 101 x").code).toBe("ERR_HANDSHAKE_FAILED");
+    expect(failure([...GOOD, "Sec-WebSocket-Protocol: v1"], []).code).toBe("ERR_HANDSHAKE_FAILED");
+  });
+});
