@@ -92,7 +92,8 @@ every program runs once in a fresh process; ratios are taken within rounds, the 
 each time, and the median is quoted. Absolute figures are context: they say more about the machine than about the
 programs. The loop is closed (a message is sent when one has come back), so throughput latencies are those of a
 full pipeline, and nothing here is corrected for coordinated omission. Where the load generator is
-saturated, the figure is what it could ask for, not what the server could give.`;
+saturated, the figure is what it could ask for, not what the server could give; where neither is, something else
+took the cores meanwhile, and such a figure is worth little.`;
 
 /** Rewrites bench/RESULTS.md from the results that are there. */
 export function writeResults(directory) {

@@ -20,7 +20,7 @@ export function parseArguments(args, known) {
     }
     const [dashed, attached] = splitAttached(word);
     const name = dashed.replace(/^--?/, "");
-    const kind = known[name];
+    const kind = Object.hasOwn(known, name) ? known[name] : undefined;
     if (kind === undefined) throw new RangeError(`Unknown option "${dashed}"`);
     if (kind === "flag") {
       if (attached !== undefined) throw new RangeError(`Option "${dashed}" takes no value`);
