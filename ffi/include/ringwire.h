@@ -7,6 +7,8 @@
  *
  *   block:  control (4 KiB) | commands | events | receive arena | send arena
  *
+ * The block is aligned to 8 bytes: that is all a JavaScript engine promises of an ArrayBuffer.
+ *
  * A turn (rw_turn) takes every command record, submits, reaps, and appends event records. When a
  * turn returns, the send arena is free again: what the kernel did not take was copied into a
  * per-connection queue owned by C. Bytes in the receive arena stay until the turn that is called

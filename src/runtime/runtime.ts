@@ -17,9 +17,11 @@ export type LibraryFunctions<Table extends SymbolTable> = {
 
 /** A socket of the runtime, as little as `native/` needs. */
 export interface NativeSocket {
+  /** Bytes taken by `write` that the system has not got yet. While above 0, `write` takes nothing. */
+  readonly pendingBytes: number;
   /**
    * Hands bytes to the system. Returns how many were taken, 0 to `end - start`; the callee may look at the bytes
-   * only until it returns. When fewer were taken, `writable` is called once more can be.
+   * only until it returns. When fewer were taken, or some are pending, `writable` is called once more can be.
    */
   write(bytes: Uint8Array, start: number, end: number): number;
   pause(): void;

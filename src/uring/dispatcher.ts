@@ -1,8 +1,7 @@
 /** Turns, and the walk over their events: from records in shared memory to handlers of connections. */
 
-import { RingwireError, systemError } from "../errors.ts";
 import type { ConnectionHandler } from "../transport.ts";
-import { errnoName } from "./errno.ts";
+import { socketError } from "./errno.ts";
 import * as layout from "./layout.ts";
 import type { Ring } from "./ring.ts";
 import { type ConnectionHost, UringConnection } from "./uring_connection.ts";
@@ -22,6 +21,11 @@ export class Dispatcher implements ConnectionHost {
   readonly #ring: Ring;
   /** By slot. A slot is reused with another generation: the handle tells whose record it is. */
   readonly #connections: (UringConnection | undefined)[] = [];
+  /**
+   * The shim frees a slot when it writes CLOSED; a handler that connects before that record is walked may get
+   * the slot. Whoever had it waits here for its last events, by handle.
+   */
+  readonly #displaced = new Map<number, UringConnection>();
   readonly #listeners = new Map<number, UringListener>();
   readonly #touched: () => void;
   readonly #aliveChanged: (isAlive: boolean) => void;
@@ -96,7 +100,10 @@ export class Dispatcher implements ConnectionHost {
   }
 
   addConnection(connection: UringConnection): void {
-    this.#connections[connection.handle & layout.HANDLE_SLOT_MASK] = connection;
+    const slot = connection.handle & layout.HANDLE_SLOT_MASK;
+    const earlier = this.#connections[slot];
+    if (earlier !== undefined) this.#displaced.set(earlier.handle, earlier);
+    this.#connections[slot] = connection;
     this.#connectionCount++;
     this.#checkAlive(1);
   }
@@ -113,7 +120,8 @@ export class Dispatcher implements ConnectionHost {
 
   /** Retires everything after the ring was closed: every connection gets `closed`. */
   close(): void {
-    const connections = this.#connections.splice(0);
+    const connections = [...this.#connections.splice(0), ...this.#displaced.values()];
+    this.#displaced.clear();
     for (const listener of this.#listeners.values()) listener.handle = 0;
     this.#listeners.clear();
     this.#committed.length = 0;
@@ -164,12 +172,12 @@ export class Dispatcher implements ConnectionHost {
     while (this.#next < ring.eventCount) {
       const at = this.#next++ * 4;
       const handle = events[at + 1];
-      const connection = this.#connections[handle & layout.HANDLE_SLOT_MASK];
-      if (connection === undefined || connection.handle !== handle) {
-        this.#listenerEvent(events[at], handle, events[at + 2]);
+      const a = events[at + 2];
+      const connection = this.#find(handle);
+      if (connection === undefined) {
+        this.#listenerEvent(events[at], handle, a);
         continue;
       }
-      const a = events[at + 2];
       switch (events[at]) {
         case layout.EVENT_RECEIVED:
           connection.handler.received(ring.bytes, a, a + events[at + 3]);
@@ -200,8 +208,10 @@ export class Dispatcher implements ConnectionHost {
   }
 
   #closed(connection: UringConnection, errno: number): void {
-    const error = errno === 0 ? undefined : systemError(connection.action, errnoName(errno));
-    this.#connections[connection.handle & layout.HANDLE_SLOT_MASK] = undefined;
+    const error = errno === 0 ? undefined : socketError(connection.action, errno);
+    const slot = connection.handle & layout.HANDLE_SLOT_MASK;
+    if (this.#connections[slot] === connection) this.#connections[slot] = undefined;
+    else this.#displaced.delete(connection.handle);
     connection.retire();
     this.#connectionCount--;
     this.#checkAlive(0);
@@ -211,7 +221,7 @@ export class Dispatcher implements ConnectionHost {
   #listenerEvent(kind: number, handle: number, a: number): void {
     if (kind === layout.EVENT_ACCEPTED) this.#accepted(handle, a);
     else if (kind === layout.EVENT_ACCEPT_FAILED) {
-      this.#listeners.get(handle)?.handler.failed(acceptError(a));
+      this.#listeners.get(handle)?.handler.failed(socketError("Cannot accept a connection", a));
     }
   }
 
@@ -235,7 +245,8 @@ export class Dispatcher implements ConnectionHost {
 
   #find(handle: number): UringConnection | undefined {
     const connection = this.#connections[handle & layout.HANDLE_SLOT_MASK];
-    return connection !== undefined && connection.handle === handle ? connection : undefined;
+    if (connection !== undefined && connection.handle === handle) return connection;
+    return this.#displaced.size === 0 ? undefined : this.#displaced.get(handle);
   }
 
   /** `added`: sockets that have just come. */
@@ -243,16 +254,6 @@ export class Dispatcher implements ConnectionHost {
     const count = this.#connectionCount + this.#listeners.size;
     if (count === added) this.#aliveChanged(count > 0);
   }
-}
-
-/** The shim says ENOSPC when its table of sockets is full. */
-function acceptError(errno: number): RingwireError {
-  const name = errnoName(errno);
-  if (name !== "ENOSPC") return systemError("Cannot accept a connection", name);
-  return new RingwireError(
-    "ERR_TOO_MANY_CONNECTIONS",
-    "Cannot accept a connection: the loop has maxConnections of them; raise that option",
-  );
 }
 
 function protect(call: () => void): void {

@@ -1,5 +1,7 @@
 /** Names of Linux errno numbers. The same on x86-64, arm64 and riscv64, the machines this library is built for. */
 
+import { RingwireError, systemError } from "../errors.ts";
+
 const NAMES: Readonly<Record<number, string>> = {
   1: "EPERM",
   2: "ENOENT",
@@ -61,4 +63,18 @@ export const EBADMSG = 74;
 /** The system's name of an errno, as `systemError` takes it: `errnoName(111)` is `"ECONNREFUSED"`. */
 export function errnoName(number: number): string {
   return NAMES[number] ?? `errno ${number}`;
+}
+
+/**
+ * The error of a socket. The shim says ENOSPC when its own table of sockets is full.
+ *
+ * @param action - What was tried, e.g. `Cannot connect to 127.0.0.1:80`.
+ */
+export function socketError(action: string, errno: number): RingwireError {
+  const name = errnoName(errno);
+  if (name !== "ENOSPC") return systemError(action, name);
+  return new RingwireError(
+    "ERR_TOO_MANY_CONNECTIONS",
+    `${action}: the loop has as many sockets as maxConnections permits; raise that option`,
+  );
 }

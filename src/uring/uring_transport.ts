@@ -1,6 +1,6 @@
 /** {@link Transport} over io_uring: opens the pieces, and keeps them together. */
 
-import { RingwireError, systemError } from "../errors.ts";
+import { RingwireError } from "../errors.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type {
@@ -18,7 +18,7 @@ import type {
 import { Dispatcher } from "./dispatcher.ts";
 import { Driver } from "./driver.ts";
 import { addressText, readAddress, writeConnectEndpoint, writeListenEndpoint } from "./endpoint.ts";
-import { errnoName } from "./errno.ts";
+import { socketError } from "./errno.ts";
 import * as layout from "./layout.ts";
 import { Ring } from "./ring.ts";
 import { openShim, type Shim } from "./shim.ts";
@@ -95,7 +95,7 @@ class UringTransport implements Transport {
     this.#checkOpen(action);
     writeListenEndpoint(this.#ring.bytes, endpoint);
     const result = this.#ring.listen();
-    if (result < 0) throw systemError(action, errnoName(-result));
+    if (result < 0) throw socketError(action, -result);
     const handle = this.#ring.newHandle;
     const isUnix = endpoint.address.family === "unix";
     const text = this.#ring.address(handle, layout.ADDRESS_LOCAL);
@@ -114,7 +114,7 @@ class UringTransport implements Transport {
     this.#checkOpen(`Cannot connect to ${addressText(address)}`);
     writeConnectEndpoint(this.#ring.bytes, endpoint);
     const result = this.#ring.connect();
-    if (result < 0) throw systemError(`Cannot connect to ${addressText(address)}`, errnoName(-result));
+    if (result < 0) throw socketError(`Cannot connect to ${addressText(address)}`, -result);
     const handle = this.#ring.newHandle;
     const isUnix = address.family === "unix";
     const connection = new UringConnection(this.#ring, this.#dispatcher, handle, handler, isUnix, address);
