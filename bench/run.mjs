@@ -92,6 +92,9 @@ async function runWorkload(name, hasShim) {
   const workload = WORKLOADS[name];
   const participants = listParticipants({ runtimes, hasShim, drive: workload.drive });
   const machine = describeMachine();
+  if (!isSmoke && machine.loadAverage > 1) {
+    console.error(`bench: this machine is busy (load average ${machine.loadAverage}): expect wide ranges`);
+  }
   const { rounds, failures } = await runRounds(workload, participants);
   const comparisons = compare(workload, participants, rounds);
   return {
