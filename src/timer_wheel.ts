@@ -127,3 +127,17 @@ export class TimerWheel {
     this.#count--;
   }
 }
+
+/** A timer that calls a function. */
+export class CallbackTimer extends Timer {
+  readonly #callback: () => void;
+
+  constructor(callback: () => void) {
+    super();
+    this.#callback = callback;
+  }
+
+  override expired(): void {
+    this.#callback();
+  }
+}

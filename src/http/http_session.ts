@@ -1,0 +1,313 @@
+/**
+ * One accepted connection while it speaks HTTP/1.1: reads requests one after another, hands each to its host, writes
+ * the answer, or gives the connection away when it becomes a WebSocket (RFC 9112).
+ */
+
+import { RingwireError } from "../errors.ts";
+import type { Engine } from "../loop.ts";
+import { type HeadLimits, HeadParser } from "../protocol/http_head.ts";
+import { BODY_CHUNKED, bodyBytes, checkRequest, type RequestHead } from "../protocol/http_request.ts";
+import { type Refusal, statusText, writeResponseHead } from "../protocol/http_response.ts";
+import { CallbackTimer } from "../timer_wheel.ts";
+import type { Connection, ConnectionHandler } from "../transport.ts";
+import { writeBody, writeHead } from "./connection_writer.ts";
+
+/** Limits of the sessions of one server. */
+export interface HttpLimits extends HeadLimits {
+  /** How long a request may take to arrive, and a kept connection may wait for the next one. */
+  readonly requestTimeoutMs: number;
+  readonly maxBodyBytes: number;
+}
+
+/** Who answers requests. */
+export interface HttpHost {
+  readonly limits: HttpLimits;
+  /** A request has arrived whole. Ends in `respond`, `refuse` or `takeOver`, now or later. */
+  requested(session: HttpSession, head: RequestHead, body: Uint8Array): void;
+  /** The connection is gone or no longer HTTP. */
+  released(session: HttpSession): void;
+}
+
+/** Bytes that may wait behind a request that is being answered before receiving pauses. */
+const MAX_HELD_BYTES = 65_536;
+/** Bytes of a body that may wait for a slow peer before the next part is read. */
+const MAX_QUEUED_BODY_BYTES = 1_048_576;
+/** How long a refused peer may take to hang up. */
+const LINGER_MS = 2_000;
+const EMPTY = new Uint8Array(0);
+const CRLF = new Uint8Array([13, 10]);
+
+type State = "head" | "body" | "busy" | "lingering" | "released";
+
+/** See the top of this file. */
+export class HttpSession implements ConnectionHandler {
+  readonly connection: Connection;
+  readonly #engine: Engine;
+  readonly #host: HttpHost;
+  readonly #timer: CallbackTimer;
+  #state: State = "head";
+  #parser: HeadParser;
+  #body: Uint8Array = EMPTY;
+  #bodyBytes = 0;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  #keepAlive = true;
+  #resumeBody: (() => void) | undefined = undefined;
+
+  constructor(engine: Engine, connection: Connection, host: HttpHost) {
+    this.#engine = engine;
+    this.connection = connection;
+    this.#host = host;
+    this.#parser = new HeadParser("request", host.limits);
+    this.#timer = new CallbackTimer(() => this.#timedOut());
+    this.#arm(host.limits.requestTimeoutMs);
+  }
+
+  /** Whether the connection is still there and waits for an answer. */
+  get isBusy(): boolean {
+    return this.#state === "busy";
+  }
+
+  /** Whether nothing of a request has arrived: closing now loses nothing. */
+  get isIdle(): boolean {
+    return this.#state === "head" && !this.#parser.hasBegun;
+  }
+
+  // ── from the transport ───────────────────────────────────────────────────────────────────────
+
+  opened(): void {}
+
+  received(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === "lingering" || this.#state === "released") return;
+    if (this.#state === "busy") {
+      this.#hold(bytes, start, end);
+      return;
+    }
+    try {
+      this.#consume(bytes, start, end);
+    } catch (error) {
+      if (!(error instanceof RingwireError)) throw error;
+      this.refuse({ status: error.status ?? 400, reason: error.message, headers: [] });
+    }
+  }
+
+  ended(): void {
+    // A peer may half-close after its request and still read the answer.
+    if (this.#state === "busy") this.#keepAlive = false;
+    else this.connection.close();
+  }
+
+  drained(): void {
+    if (this.connection.queuedBytes <= MAX_QUEUED_BODY_BYTES / 2) this.#resumeBody?.();
+  }
+
+  closed(): void {
+    this.#release();
+  }
+
+  // ── answers ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Answers with a Response of the program, streaming its body. Resolves when it is written or the peer is gone. */
+  async respond(response: Response, isHead: boolean): Promise<void> {
+    if (this.#state !== "busy") {
+      await response.body?.cancel();
+      return;
+    }
+    const hasBody = response.body !== null && !isHead && response.status !== 204 && response.status !== 304;
+    const headers: [string, string][] = [...response.headers].filter(
+      ([name]) => name !== "connection" && name !== "transfer-encoding",
+    );
+    const isSized = response.headers.has("content-length");
+    const isChunked = hasBody && !isSized && this.#parser.versionMinor > 0;
+    if (hasBody && !isSized && !isChunked) this.#keepAlive = false;
+    if (isChunked) headers.push(["transfer-encoding", "chunked"]);
+    if (response.body === null && !isSized && response.status >= 200 && response.status !== 204) {
+      headers.push(["content-length", "0"]);
+    }
+    headers.push(["connection", this.#keepAlive ? "keep-alive" : "close"]);
+    writeHead(this.connection, writeResponseHead(response.status, response.statusText, headers));
+    if (hasBody && response.body !== null) await this.#sendBody(response.body, isChunked);
+    else await response.body?.cancel();
+    this.#answered();
+  }
+
+  /** Answers with an error, in words, and hangs up: what a bad peer may send further is not looked at. */
+  refuse(refusal: Refusal): void {
+    if (this.#state === "released" || this.#state === "lingering") return;
+    const text = `${refusal.reason === "" ? statusText(refusal.status) : refusal.reason}\n`;
+    const body = new TextEncoder().encode(text);
+    writeHead(
+      this.connection,
+      writeResponseHead(refusal.status, "", [
+        ...refusal.headers,
+        ["content-type", "text/plain; charset=utf-8"],
+        ["content-length", String(body.length)],
+        ["connection", "close"],
+      ]),
+    );
+    writeBody(this.connection, body);
+    this.#linger();
+  }
+
+  /**
+   * Writes a head (101 Switching Protocols) and gives the connection to another handler. Returns the bytes that arrived behind the
+   * request, which are the new handler's; or undefined when the connection is gone.
+   */
+  takeOver(head: string, handler: ConnectionHandler): Uint8Array | undefined {
+    if (this.#state !== "busy") return undefined;
+    writeHead(this.connection, head);
+    const held = this.#takeHeld();
+    this.#release();
+    this.connection.handler = handler;
+    return held;
+  }
+
+  /** Closes once the answer in progress is written; at once if there is none. */
+  finish(): void {
+    if (this.#state === "busy") this.#keepAlive = false;
+    else this.connection.close();
+  }
+
+  // ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+  #consume(bytes: Uint8Array, start: number, end: number): void {
+    let from = start;
+    if (this.#state === "head") {
+      from = this.#parser.feed(bytes, start, end);
+      if (from < 0) return;
+      if (!this.#beginBody()) return;
+    }
+    const taken = Math.min(end - from, this.#body.length - this.#bodyBytes);
+    if (taken > 0) {
+      this.#body.set(bytes.subarray(from, from + taken), this.#bodyBytes);
+      this.#bodyBytes += taken;
+      from += taken;
+    }
+    if (this.#bodyBytes < this.#body.length) return;
+    this.#state = "busy";
+    this.#engine.wheel.cancel(this.#timer);
+    if (from < end) this.#hold(bytes, from, end);
+    this.#keepAlive = wantsKeepAlive(this.#parser);
+    this.#host.requested(this, this.#parser, this.#body);
+  }
+
+  /** The head is complete. Returns whether the request goes on. */
+  #beginBody(): boolean {
+    const { maxBodyBytes } = this.#host.limits;
+    const refusal = checkRequest(this.#parser);
+    const size = bodyBytes(this.#parser.headers);
+    if (refusal !== undefined) this.refuse(refusal);
+    else if (typeof size !== "number") this.refuse(size);
+    else if (size === BODY_CHUNKED)
+      this.refuse({ status: 411, reason: "Send the body with a Content-Length", headers: [] });
+    else if (size > maxBodyBytes)
+      this.refuse({ status: 413, reason: `The body is larger than ${maxBodyBytes} bytes`, headers: [] });
+    else {
+      this.#state = "body";
+      this.#body = size === 0 ? EMPTY : new Uint8Array(size);
+      this.#bodyBytes = 0;
+      if (size > 0 && this.#parser.headers.get("expect")?.toLowerCase() === "100-continue") {
+        writeHead(this.connection, "HTTP/1.1 100 Continue\r\n\r\n");
+      }
+      return true;
+    }
+    return false;
+  }
+
+  async #sendBody(body: ReadableStream<Uint8Array>, isChunked: boolean): Promise<void> {
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || this.#state !== "busy") break;
+        if (value.length === 0) continue;
+        if (isChunked) writeHead(this.connection, `${value.length.toString(16)}\r\n`);
+        writeBody(this.connection, value);
+        if (isChunked) writeBody(this.connection, CRLF);
+        if (this.connection.queuedBytes > MAX_QUEUED_BODY_BYTES) await this.#untilDrained();
+      }
+      if (isChunked && this.#state === "busy") writeHead(this.connection, "0\r\n\r\n");
+    } catch (error) {
+      // The head is out: the only way left to say that the body is not whole is to break the connection.
+      console.error(error);
+      this.connection.abort();
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  }
+
+  #untilDrained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resumeBody = (): void => {
+        this.#resumeBody = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** The answer is written: the next request, or goodbye. */
+  #answered(): void {
+    if (this.#state !== "busy") return;
+    if (!this.#keepAlive) {
+      this.#linger();
+      return;
+    }
+    this.#parser = new HeadParser("request", this.#host.limits);
+    this.#body = EMPTY;
+    this.#state = "head";
+    this.#arm(this.#host.limits.requestTimeoutMs);
+    const held = this.#takeHeld();
+    if (held.length > 0) this.received(held, 0, held.length);
+  }
+
+  /** FIN, then wait for the peer's: closing with unread bytes would reset the answer away. */
+  #linger(): void {
+    this.#state = "lingering";
+    this.#takeHeld();
+    this.connection.end();
+    this.#arm(LINGER_MS);
+  }
+
+  #hold(bytes: Uint8Array, start: number, end: number): void {
+    this.#held.push(bytes.slice(start, end));
+    this.#heldBytes += end - start;
+    if (this.#heldBytes > MAX_HELD_BYTES) this.connection.pause();
+  }
+
+  #takeHeld(): Uint8Array {
+    const all = new Uint8Array(this.#heldBytes);
+    let at = 0;
+    for (const piece of this.#held) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    if (this.#heldBytes > MAX_HELD_BYTES) this.connection.resume();
+    this.#held = [];
+    this.#heldBytes = 0;
+    return all;
+  }
+
+  #arm(delayMs: number): void {
+    this.#engine.wheel.schedule(this.#timer, this.#engine.runtime.nowMs(), delayMs);
+  }
+
+  #timedOut(): void {
+    if (this.#state === "lingering") this.connection.abort();
+    else if (this.isIdle) this.connection.close();
+    else this.refuse({ status: 408, reason: "The request did not arrive in time", headers: [] });
+  }
+
+  #release(): void {
+    if (this.#state === "released") return;
+    this.#state = "released";
+    this.#engine.wheel.cancel(this.#timer);
+    this.#resumeBody?.();
+    this.#host.released(this);
+  }
+}
+
+/** Whether the peer lets the connection live on after this request (RFC 9112 §9.3). */
+function wantsKeepAlive(head: RequestHead): boolean {
+  const tokens = head.headers.tokens("connection");
+  return head.versionMinor > 0 ? !tokens.includes("close") : tokens.includes("keep-alive");
+}

@@ -1,0 +1,38 @@
+/**
+ * Ringwire: WebSocket clients and servers for Bun, Deno and Node, over io_uring where Linux has it and the runtime's own
+ * sockets everywhere else.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "ringwire";
+ *
+ * const server = await serve({ port: 0, websocket: { message: (ws, data) => void ws.send(data) } });
+ * await using socket = await connect(server.url);
+ * socket.send("hello");
+ * for await (const message of socket) {
+ *   console.log(message.text());
+ *   break;
+ * }
+ * await server.stop();
+ * ```
+ *
+ * @module
+ */
+
+export { ERROR_CODES, type ErrorCode, type ErrorDetails, RingwireError } from "./errors.ts";
+export { Loop } from "./loop.ts";
+export type { LoopOptions, SystemSocketOptions, WebSocketOptions, WithLoop } from "./options.ts";
+export type { Address, TransportStats } from "./transport.ts";
+export { type ConnectOptions, connect } from "./websocket/client.ts";
+export type { CloseInfo, SendStatus, WebSocketHandlers } from "./websocket/handlers.ts";
+export { Message } from "./websocket/message.ts";
+export { type BatchMessage, MessageBatch } from "./websocket/message_batch.ts";
+export {
+  type ServeOptions,
+  Server,
+  type StopOptions,
+  serve,
+  type UpgradeOptions,
+} from "./websocket/server.ts";
+export { Socket, type SocketInfo } from "./websocket/socket.ts";
+export { CloseEvent, WebSocket, type WebSocketInit } from "./websocket/web_socket.ts";

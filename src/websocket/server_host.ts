@@ -1,0 +1,299 @@
+/**
+ * A server from the inside: what it does with connections, requests and upgrades. `Server` is its face.
+ */
+
+import type { RingwireError } from "../errors.ts";
+import { type HttpHost, type HttpLimits, HttpSession } from "../http/http_session.ts";
+import type { Engine } from "../loop.ts";
+import { badRequest, type RequestHead } from "../protocol/http_request.ts";
+import type { Refusal } from "../protocol/http_response.ts";
+import { acceptInput, readUpgrade, type UpgradeRequest, writeUpgradeResponse } from "../protocol/upgrade.ts";
+import { CallbackTimer } from "../timer_wheel.ts";
+import type {
+  Address,
+  Connection,
+  ConnectionHandler,
+  ListenEndpoint,
+  Listener,
+  ListenerHandler,
+} from "../transport.ts";
+import type { ServeOptions, Server, UpgradeOptions } from "./server.ts";
+import { Session } from "./session.ts";
+import type { HandledSettings } from "./settings.ts";
+
+/** A request in the program's hands. */
+interface Pending {
+  readonly session: HttpSession;
+  readonly head: RequestHead;
+  /** Undefined for an ordinary request. */
+  readonly upgrade: UpgradeRequest | undefined;
+}
+
+const TOO_MANY: Refusal = {
+  status: 503,
+  reason: "The server has as many connections as it takes",
+  headers: [["retry-after", "1"]],
+};
+const UPGRADE_REQUIRED: Refusal = {
+  status: 426,
+  reason: "This server speaks WebSocket",
+  headers: [
+    ["upgrade", "websocket"],
+    ["sec-websocket-version", "13"],
+  ],
+};
+
+/** See the top of this file. */
+export class ServerHost<Data> implements HttpHost, ListenerHandler {
+  readonly limits: HttpLimits;
+  readonly sockets: Set<Session<Data>> = new Set();
+  /** The face that `fetch` gets; set right after both are made. */
+  server: Server<Data> | undefined = undefined;
+  readonly #engine: Engine;
+  readonly #options: ServeOptions<Data>;
+  readonly #settings: HandledSettings<Data>;
+  readonly #maxConnections: number;
+  readonly #requiredHeaders: readonly string[];
+  readonly #origins: ReadonlySet<string> | undefined;
+  readonly #https: Set<HttpSession> = new Set();
+  readonly #pending: WeakMap<Request, Pending> = new WeakMap();
+  #listener: Listener | undefined = undefined;
+  #stopping: Promise<void> | undefined = undefined;
+  #stopped: (() => void) | undefined = undefined;
+
+  constructor(
+    engine: Engine,
+    options: ServeOptions<Data>,
+    settings: HandledSettings<Data>,
+    limits: HttpLimits,
+    maxConnections: number,
+  ) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#settings = settings;
+    this.limits = limits;
+    this.#maxConnections = maxConnections;
+    this.#requiredHeaders = options.requiredHeaders ?? [];
+    this.#origins = options.origins === undefined ? undefined : new Set(options.origins);
+  }
+
+  /** @throws RingwireError when the system refuses. */
+  async listen(endpoint: ListenEndpoint): Promise<void> {
+    this.#listener = await this.#engine.transport.listen(endpoint, this);
+  }
+
+  get address(): Address {
+    return (this.#listener as Listener).address;
+  }
+
+  // ── from the listener ────────────────────────────────────────────────────────────────────────
+
+  accepted(connection: Connection): ConnectionHandler {
+    const session = new HttpSession(this.#engine, connection, this);
+    const count = this.#https.size + this.sockets.size;
+    this.#https.add(session);
+    if (count >= this.#maxConnections || this.#stopping !== undefined) {
+      // Saying so takes a descriptor for a while: past twice the limit there is no more politeness.
+      if (count >= this.#maxConnections * 2) connection.abort();
+      else session.refuse(TOO_MANY);
+    }
+    return session;
+  }
+
+  failed(error: RingwireError): void {
+    console.error(error);
+  }
+
+  // ── from the HTTP sessions ───────────────────────────────────────────────────────────────────
+
+  requested(session: HttpSession, head: RequestHead, body: Uint8Array): void {
+    const upgrade = readUpgrade(head);
+    const refusal = upgrade?.kind === "refusal" ? upgrade : upgrade && this.#refusalOf(head, upgrade);
+    if (refusal !== undefined) {
+      session.refuse(refusal);
+      return;
+    }
+    const pending: Pending = { session, head, upgrade: upgrade as UpgradeRequest | undefined };
+    if (this.#options.fetch !== undefined) this.#fetch(this.#options.fetch, pending, body);
+    else if (!this.#accept(pending, {})) session.refuse(UPGRADE_REQUIRED);
+  }
+
+  released(session: HttpSession): void {
+    this.#https.delete(session);
+    this.#checkStopped();
+  }
+
+  // ── from the server ──────────────────────────────────────────────────────────────────────────
+
+  upgrade(request: Request, options: UpgradeOptions<Data>): boolean {
+    const pending = this.#pending.get(request);
+    if (pending === undefined) {
+      throw new TypeError("Cannot upgrade: the request is not one that this server's fetch was given");
+    }
+    return this.#accept(pending, options);
+  }
+
+  remoteAddress(request: Request): Address | undefined {
+    return this.#pending.get(request)?.session.connection.remoteAddress();
+  }
+
+  stop(graceMs: number): Promise<void> {
+    if (this.#stopping !== undefined) return this.#stopping;
+    this.#stopping = new Promise((resolve) => {
+      this.#stopped = resolve;
+    });
+    this.#listener?.close();
+    for (const session of this.#https) session.finish();
+    for (const session of this.sockets) session.close(1001, "the server stops");
+    const deadline = new CallbackTimer(() => this.#abortAll());
+    this.#engine.wheel.schedule(deadline, this.#engine.runtime.nowMs(), graceMs);
+    this.#checkStopped();
+    return this.#stopping.finally(() => this.#engine.wheel.cancel(deadline));
+  }
+
+  // ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+  #refusalOf(head: RequestHead, upgrade: UpgradeRequest): Refusal | undefined {
+    const missing = this.#requiredHeaders.find((name) => !head.headers.has(name));
+    if (missing !== undefined) return badRequest(`The header ${missing} is missing`);
+    const origin = head.headers.get("origin");
+    if (origin !== undefined && this.#origins !== undefined && !this.#origins.has(origin)) {
+      return { status: 403, reason: "Connections from this origin are not allowed", headers: [] };
+    }
+    if (
+      upgrade.protocols.length > 0 &&
+      this.#options.protocols !== undefined &&
+      this.#choose(upgrade) === ""
+    ) {
+      return badRequest(`No subprotocol in common; this server speaks ${this.#options.protocols.join(", ")}`);
+    }
+    return undefined;
+  }
+
+  /** The client's first choice that the server speaks too. */
+  #choose(upgrade: UpgradeRequest): string {
+    const ours = this.#options.protocols ?? [];
+    return upgrade.protocols.find((protocol) => ours.includes(protocol) || ours.includes("*")) ?? "";
+  }
+
+  /** Switches protocols. Returns false when the request asks for no WebSocket or the peer is gone. */
+  #accept(pending: Pending, options: UpgradeOptions<Data>): boolean {
+    const { session: http, head, upgrade } = pending;
+    if (upgrade === undefined || !http.isBusy) return false;
+    const protocol = options.protocol ?? this.#choose(upgrade);
+    if (protocol !== "" && !upgrade.protocols.includes(protocol)) {
+      http.refuse(badRequest(`This server speaks subprotocol ${protocol}, which the client does not offer`));
+      return true;
+    }
+    const answer = writeUpgradeResponse({
+      accept: this.#engine.runtime.sha1Base64(acceptInput(upgrade.key)),
+      protocol,
+      headers: entriesOf(options.headers ?? []),
+    });
+    const url = `ws://${head.headers.get("host") ?? ""}${head.target}`;
+    const session = new Session<Data>(
+      this.#engine,
+      http.connection,
+      this.#settings,
+      { url, protocol },
+      options.data as Data,
+      (gone) => {
+        this.sockets.delete(gone);
+        this.#checkStopped();
+      },
+    );
+    this.sockets.add(session);
+    const early = http.takeOver(answer, session) as Uint8Array;
+    session.opened();
+    if (early.length > 0) session.received(early, 0, early.length);
+    return true;
+  }
+
+  #fetch(fetch: NonNullable<ServeOptions<Data>["fetch"]>, pending: Pending, body: Uint8Array): void {
+    const { session, head } = pending;
+    const request = toRequest(head, body);
+    if (request === undefined) {
+      session.refuse(badRequest("The request's method or target cannot be served"));
+      return;
+    }
+    this.#pending.set(request, pending);
+    const isHead = head.method === "HEAD";
+    try {
+      const result = fetch(request, this.server as Server<Data>);
+      if (result instanceof Promise) {
+        result.then(
+          (response) => this.#respond(session, response, isHead),
+          (error: unknown) => this.#respondToError(session, error, isHead),
+        );
+      } else {
+        this.#respond(session, result, isHead);
+      }
+    } catch (error) {
+      this.#respondToError(session, error, isHead);
+    }
+  }
+
+  #respond(session: HttpSession, response: Response | undefined, isHead: boolean): void {
+    if (response instanceof Response) {
+      session.respond(response, isHead).catch((error: unknown) => {
+        console.error(error);
+        session.connection.abort();
+      });
+    } else if (session.isBusy) {
+      this.#respondToError(
+        session,
+        new TypeError("fetch returned neither a Response nor an upgrade"),
+        isHead,
+      );
+    }
+  }
+
+  /** The program's `error` makes the answer; without it the peer learns nothing and the console everything. */
+  async #respondToError(session: HttpSession, thrown: unknown, isHead: boolean): Promise<void> {
+    const { error } = this.#options;
+    try {
+      if (error !== undefined) {
+        await session.respond(await error(thrown), isHead);
+        return;
+      }
+      console.error(thrown);
+    } catch (again) {
+      console.error(again);
+    }
+    session.refuse({ status: 500, reason: "", headers: [] });
+  }
+
+  #abortAll(): void {
+    for (const session of this.#https) session.connection.abort();
+    for (const session of this.sockets) session.terminate();
+  }
+
+  #checkStopped(): void {
+    if (this.#stopped !== undefined && this.#https.size === 0 && this.sockets.size === 0) this.#stopped();
+  }
+}
+
+function entriesOf(
+  headers: Iterable<readonly [string, string]> | Readonly<Record<string, string>>,
+): Iterable<readonly [string, string]> {
+  return Symbol.iterator in headers
+    ? (headers as Iterable<readonly [string, string]>)
+    : Object.entries(headers as Readonly<Record<string, string>>);
+}
+
+/** The request as `fetch` gets it, or undefined where the platform's Request cannot hold it (CONNECT, TRACE, odd targets). */
+function toRequest(head: RequestHead, body: Uint8Array): Request | undefined {
+  const { target, method } = head;
+  const url = target.startsWith("/") ? `http://${head.headers.get("host") ?? "localhost"}${target}` : target;
+  try {
+    return new Request(url, {
+      method,
+      headers: [...head.headers],
+      ...(body.length > 0 && method !== "GET" && method !== "HEAD"
+        ? { body: body as Uint8Array<ArrayBuffer> }
+        : {}),
+    });
+  } catch {
+    return undefined;
+  }
+}
