@@ -19,6 +19,8 @@ export interface Engine {
   readonly transport: Transport;
   readonly wheel: TimerWheel;
   readonly maskKeys: MaskKeys;
+  /** Runs a function soon, outside of the call that asks: in a microtask, or in the next turn of a polled loop. */
+  readonly soon: (callback: () => void) => void;
 }
 
 let engineOf: (loop: Loop) => Engine;
@@ -44,6 +46,8 @@ export class Loop {
   readonly #engine: Engine;
   #cancelTimer: (() => void) | undefined = undefined;
   #timerDueMs = Infinity;
+  /** What polled loops run in their next turn: their thread may never get to a microtask. */
+  #soon: (() => void)[] = [];
   #running = false;
   #closed = false;
 
@@ -61,7 +65,7 @@ export class Loop {
     checkKnown("Loop", options, [...Object.keys(LOOP_NUMBERS), "drive", "transport", "library"]);
     this.drive = readChoice("drive", options.drive, ["auto", "spin", "manual", "run"], "auto");
     const transport = openTransport(options, this.drive);
-    if ((this.drive === "manual" || this.drive === "run") && !transport.canPoll) {
+    if (this.#isPolled && !transport.canPoll) {
       transport.close();
       throw new RingwireError(
         "ERR_DRIVE_UNAVAILABLE",
@@ -74,6 +78,7 @@ export class Loop {
       transport,
       wheel,
       maskKeys: new MaskKeys((bytes) => runtime.randomFill(bytes)),
+      soon: this.#isPolled ? (callback): void => void this.#soon.push(callback) : queueMicrotask,
     };
   }
 
@@ -150,14 +155,19 @@ export class Loop {
     this.close();
   }
 
+  get #isPolled(): boolean {
+    return this.drive === "manual" || this.drive === "run";
+  }
+
   #turn(waitUs: number): number {
+    for (const callback of this.#soon.splice(0)) callback();
     const events = this.#engine.transport.poll(waitUs);
     return events + this.#engine.wheel.advance(runtime.nowMs());
   }
 
   /** Keeps one timer of the runtime set for the earliest deadline. Polled loops look at the wheel themselves. */
   #arm(dueMs: number): void {
-    if (dueMs >= this.#timerDueMs || this.drive === "manual" || this.drive === "run") return;
+    if (dueMs >= this.#timerDueMs || this.#isPolled) return;
     this.#cancelTimer?.();
     this.#timerDueMs = dueMs;
     this.#cancelTimer = runtime.setTimer(() => this.#timerFired(), Math.max(0, dueMs - runtime.nowMs()));

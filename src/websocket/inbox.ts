@@ -3,6 +3,7 @@
  * that `for await` empties, and keeps what came while the program did not want it.
  */
 
+import type { Engine } from "../loop.ts";
 import type { MessageDecoder } from "../protocol/message_decoder.ts";
 import { readUtf8 } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
@@ -22,7 +23,7 @@ export class Inbox {
   readonly #connection: Connection;
   readonly #settings: Settings;
   readonly #recipient: Recipient;
-  readonly #nowMs: () => number;
+  readonly #engine: Engine;
   readonly #batch: MessageBatch | undefined;
   readonly #queue: MessageQueue = new MessageQueue();
   #readers: ((message: Message | undefined) => void)[] = [];
@@ -34,11 +35,11 @@ export class Inbox {
   #isClosed = false;
   #receivedNs = 0;
 
-  constructor(connection: Connection, settings: Settings, recipient: Recipient, nowMs: () => number) {
+  constructor(engine: Engine, connection: Connection, settings: Settings, recipient: Recipient) {
+    this.#engine = engine;
     this.#connection = connection;
     this.#settings = settings;
     this.#recipient = recipient;
-    this.#nowMs = nowMs;
     this.#batch = settings.delivery === "batch" ? new MessageBatch(settings.zeroCopy) : undefined;
   }
 
@@ -49,7 +50,8 @@ export class Inbox {
 
   /** A read has brought bytes: messages that follow carry this time. */
   begin(): void {
-    if (this.#settings.delivery !== "message") this.#receivedNs = Math.round(this.#nowMs() * 1e6);
+    if (this.#settings.delivery !== "message")
+      this.#receivedNs = Math.round(this.#engine.runtime.nowMs() * 1e6);
   }
 
   /** Takes the message that the decoder stands at. Returns false when it is text that is not UTF-8. */
@@ -91,7 +93,7 @@ export class Inbox {
     this.#isPaused = false;
     this.#applyReceiving();
     // Not now: no handler runs inside a call of the program.
-    if (this.#settings.delivery !== "queue") queueMicrotask(() => this.#deliverHeld());
+    if (this.#settings.delivery !== "queue") this.#engine.soon(() => this.#deliverHeld());
   }
 
   /** From now on everything is read until the peer's Close frame; what finds no room is dropped. */

@@ -99,7 +99,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       settings.fragmentBytes,
     );
     this.outbox = new Outbox(transport, connection, sender, settings);
-    this.inbox = new Inbox(connection, settings, this, nowMs);
+    this.inbox = new Inbox(engine, connection, settings, this);
     this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
     this.socket = new Socket(this, info, data);
   }

@@ -82,6 +82,7 @@ export class WebSocket extends EventTarget {
   /** Blobs are read asynchronously; what is sent behind one waits for it. Undefined: nothing waits. */
   #blobs: Promise<void> | undefined = undefined;
   #blobBytes = 0;
+  #blobsWaiting = 0;
 
   /**
    * @param url - `ws:` or `http:`, absolute.
@@ -265,15 +266,21 @@ export class WebSocket extends EventTarget {
     // The caller may change its bytes right after send().
     const kept = data instanceof Blob ? data : new Blob([data as BlobPart]);
     this.#blobBytes += size;
-    const before = this.#blobs;
-    const mine: Promise<void> = (async (): Promise<void> => {
-      await before;
-      const content = typeof data === "string" ? data : await kept.arrayBuffer();
-      this.#blobBytes -= size;
-      this.#sendNow(content);
-      if (this.#blobs === mine) this.#blobs = undefined;
-    })();
-    this.#blobs = mine;
+    this.#blobs = this.#sendAfter(this.#blobs, data, kept, size);
+  }
+
+  async #sendAfter(
+    before: Promise<void> | undefined,
+    data: string | ArrayBuffer | ArrayBufferView | Blob,
+    kept: Blob,
+    size: number,
+  ): Promise<void> {
+    this.#blobsWaiting++;
+    await before;
+    const content = typeof data === "string" ? data : await kept.arrayBuffer();
+    this.#blobBytes -= size;
+    this.#sendNow(content);
+    if (--this.#blobsWaiting === 0) this.#blobs = undefined;
   }
 
   #listener(type: string): unknown {
