@@ -1,0 +1,331 @@
+/*
+ * The life of a connection: slots and generations, connecting, closing in its several ways.
+ *
+ * A slot is used again only after everything in flight for it was reaped, its socket closed and CLOSED
+ * published, so a completion never meets a stranger.
+ */
+#include "ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GENERATION_MAX 4095u
+
+uint32_t connection_handle(const struct ring *ring, const struct connection *connection)
+{
+	return connection->generation << RW_HANDLE_SLOT_BITS | (uint32_t)(connection - ring->connections);
+}
+
+struct connection *connection_find(struct ring *ring, uint32_t handle)
+{
+	uint32_t slot = handle & ((1u << RW_HANDLE_SLOT_BITS) - 1);
+	struct connection *connection;
+
+	if (slot >= ring->connection_high)
+		return NULL;
+	connection = &ring->connections[slot];
+	if (connection->state == STATE_FREE || connection->generation != handle >> RW_HANDLE_SLOT_BITS)
+		return NULL;
+	return connection;
+}
+
+struct connection *connection_new(struct ring *ring)
+{
+	struct connection *connection;
+	uint32_t generation;
+
+	if (ring->connection_free != RW_NONE) {
+		connection = &ring->connections[ring->connection_free];
+		ring->connection_free = connection->next;
+	} else if (ring->connection_high < ring->connection_capacity) {
+		connection = &ring->connections[ring->connection_high++];
+	} else {
+		return NULL;
+	}
+	generation = connection->generation == GENERATION_MAX ? 1 : connection->generation + 1;
+	*connection = (struct connection){
+		.fd = -1,
+		.generation = generation,
+		.send_first = RW_NONE,
+		.send_last = RW_NONE,
+		.next = RW_NONE,
+		.next_touched = RW_NONE,
+		.next_starved = RW_NONE,
+		.next_notify = RW_NONE,
+	};
+	return connection;
+}
+
+void connection_free(struct ring *ring, struct connection *connection)
+{
+	connection->state = STATE_FREE;
+	connection->next = ring->connection_free;
+	ring->connection_free = (uint32_t)(connection - ring->connections);
+}
+
+/* The socket is connected, by either side: from now on it receives. */
+void connection_opened(struct ring *ring, struct connection *connection)
+{
+	connection->state = STATE_OPEN;
+	ring->control[RW_FIELD_STAT_CONNECTIONS]++;
+	receive_arm(ring, connection);
+}
+
+/* Closes the socket once nothing is in flight; CLOSED follows at the end of the turn. */
+static void finish_if_quiet(struct ring *ring, struct connection *connection)
+{
+	uint32_t slot = (uint32_t)(connection - ring->connections);
+	bool is_recycle_awaited = (connection->flags & FLAG_STARVED) && !(connection->flags & FLAG_ABORTED);
+
+	if (connection->state != STATE_DYING || (connection->flags & FLAGS_IN_FLIGHT) || is_recycle_awaited)
+		return;
+	close(connection->fd);
+	connection->fd = -1;
+	send_drop_queue(ring, connection);
+	connection->state = STATE_FINISHED;
+	connection->next = RW_NONE;
+	if (ring->finished_last == RW_NONE)
+		ring->finished_first = slot;
+	else
+		ring->connections[ring->finished_last].next = slot;
+	ring->finished_last = slot;
+}
+
+static void cancel_drain(struct ring *ring, struct connection *connection)
+{
+	if (connection->flags & FLAG_DRAINING)
+		ring_cancel(ring, OPERATION_DRAIN, connection_handle(ring, connection));
+}
+
+static void cancel_connect(struct ring *ring, struct connection *connection)
+{
+	if (connection->flags & FLAG_CONNECTING)
+		ring_cancel(ring, OPERATION_CONNECT, connection_handle(ring, connection));
+}
+
+static void die(struct ring *ring, struct connection *connection, int32_t error)
+{
+	if (connection->state == STATE_OPEN ||
+	    (connection->state == STATE_CLOSING && !(connection->flags & FLAG_CONNECTING)))
+		ring->control[RW_FIELD_STAT_CONNECTIONS]--;
+	connection->state = STATE_DYING;
+	connection->error = (uint16_t)error;
+}
+
+/* Ends a connection that can send no more. What its socket still holds is delivered: after shutdown the
+ * receive runs to its natural end. */
+void connection_fail(struct ring *ring, struct connection *connection, int32_t error)
+{
+	if (connection->state != STATE_OPEN && connection->state != STATE_CLOSING &&
+	    connection->state != STATE_CONNECTING)
+		return;
+	die(ring, connection, error);
+	shutdown(connection->fd, SHUT_RDWR);
+	cancel_drain(ring, connection);
+	cancel_connect(ring, connection);
+	finish_if_quiet(ring, connection);
+}
+
+/* Ends a connection at once, with RST where the protocol has one. */
+void connection_abort(struct ring *ring, struct connection *connection, int32_t error)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+
+	if (connection->state == STATE_FINISHED || (connection->flags & FLAG_ABORTED))
+		return;
+	if (connection->state != STATE_DYING)
+		die(ring, connection, error);
+	connection->flags |= FLAG_ABORTED | FLAG_DISCARD;
+	if (!(connection->flags & FLAG_STREAM_UNIX))
+		setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	receive_cancel(ring, connection);
+	cancel_drain(ring, connection);
+	cancel_connect(ring, connection);
+	finish_if_quiet(ring, connection);
+}
+
+/* Takes the next step of closing that has become possible. */
+void connection_progress(struct ring *ring, struct connection *connection)
+{
+	bool has_left = connection->queued_bytes == 0 &&
+			!(connection->flags & (FLAG_SENDING | FLAG_DRAINING | FLAG_CONNECTING));
+
+	if (has_left && connection->state == STATE_OPEN &&
+	    (connection->flags & (FLAG_END_ASKED | FLAG_END_DONE)) == FLAG_END_ASKED) {
+		connection->flags |= FLAG_END_DONE;
+		shutdown(connection->fd, SHUT_WR);
+	}
+	if (has_left && connection->state == STATE_CLOSING) {
+		die(ring, connection, 0);
+		/* Both directions: a receive in flight reads what is left, so that close() finds nothing unread
+		 * and does not answer our last bytes with RST. */
+		shutdown(connection->fd, SHUT_RDWR);
+		if ((connection->flags & (FLAG_RECEIVING | FLAG_PEER_ENDED | FLAG_STARVED)) == 0)
+			receive_arm(ring, connection);
+	}
+	finish_if_quiet(ring, connection);
+}
+
+static void close_gently(struct ring *ring, struct connection *connection)
+{
+	if (connection->state != STATE_OPEN && connection->state != STATE_CONNECTING)
+		return;
+	connection->flags |= FLAG_DISCARD;
+	if (connection->state == STATE_CONNECTING && connection->queued_bytes == 0 &&
+	    !(connection->flags & FLAG_SENDING)) {
+		connection_abort(ring, connection, 0);
+		return;
+	}
+	connection->state = STATE_CLOSING;
+	connection_progress(ring, connection);
+}
+
+void connection_command(struct ring *ring, struct connection *connection, const struct rw_command *command)
+{
+	if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED)
+		return;
+	switch (command->op) {
+	case RW_COMMAND_CLOSE:
+		if (command->a == RW_CLOSE_ABORT)
+			connection_abort(ring, connection, 0);
+		else
+			close_gently(ring, connection);
+		break;
+	case RW_COMMAND_END:
+		connection->flags |= FLAG_END_ASKED;
+		connection_progress(ring, connection);
+		break;
+	case RW_COMMAND_PAUSE:
+		if (connection->state != STATE_OPEN && connection->state != STATE_CONNECTING)
+			break;
+		connection->flags |= FLAG_PAUSED;
+		receive_cancel(ring, connection);
+		break;
+	case RW_COMMAND_RESUME:
+		connection->flags &= ~(uint32_t)FLAG_PAUSED;
+		/* A cancel still on its way: its completion arms the receive again. */
+		if (connection->state == STATE_OPEN &&
+		    !(connection->flags & (FLAG_RECEIVING | FLAG_PEER_ENDED | FLAG_STARVED)))
+			receive_arm(ring, connection);
+		break;
+	default:
+		break;
+	}
+}
+
+void connection_connected(struct ring *ring, struct connection *connection, int32_t res)
+{
+	connection->flags &= ~(uint32_t)FLAG_CONNECTING;
+	if (connection->state == STATE_DYING) {
+		finish_if_quiet(ring, connection);
+		return;
+	}
+	if (res < 0) {
+		connection->state = STATE_DYING;
+		connection->error = (uint16_t)-res;
+		finish_if_quiet(ring, connection);
+		return;
+	}
+	if (connection->state == STATE_CLOSING) {
+		ring->control[RW_FIELD_STAT_CONNECTIONS]++;
+	} else {
+		event_add(ring, RW_EVENT_CONNECTED, connection_handle(ring, connection), 0, 0);
+		connection_opened(ring, connection);
+		if (connection->flags & FLAG_PAUSED)
+			receive_cancel(ring, connection);
+	}
+	send_drain(ring, connection);
+	connection_progress(ring, connection);
+}
+
+/* Publishes QUEUED, then CLOSED, as far as there is room; the rest waits for the next turn. */
+void connection_publish(struct ring *ring)
+{
+	while (ring->notify_first != RW_NONE && event_room(ring) > 0) {
+		struct connection *connection = &ring->connections[ring->notify_first];
+		ring->notify_first = connection->next_notify;
+		if (ring->notify_first == RW_NONE)
+			ring->notify_last = RW_NONE;
+		connection->flags &= ~(uint32_t)FLAG_NOTIFY;
+		if (connection->state == STATE_CONNECTING || connection->state == STATE_OPEN ||
+		    connection->state == STATE_CLOSING)
+			event_add(ring, RW_EVENT_QUEUED, connection_handle(ring, connection),
+				  connection->queued_bytes, 0);
+	}
+	if (ring->notify_first != RW_NONE)
+		return;
+	while (ring->finished_first != RW_NONE && event_room(ring) > 0) {
+		struct connection *connection = &ring->connections[ring->finished_first];
+		if (connection->flags & FLAG_STARVED)
+			receive_forget_starved(ring);
+		ring->finished_first = connection->next;
+		if (ring->finished_first == RW_NONE)
+			ring->finished_last = RW_NONE;
+		event_add(ring, RW_EVENT_CLOSED, connection_handle(ring, connection), connection->error, 0);
+		connection_free(ring, connection);
+	}
+}
+
+static int32_t bind_local(int fd, const struct rw_endpoint *endpoint, const struct endpoint_address *peer)
+{
+	struct endpoint_address local;
+	int32_t result;
+
+	if (endpoint->local_address_bytes == 0)
+		return 0;
+	result = endpoint_parse(peer->family == AF_INET6 ? RW_FAMILY_IPV6 : RW_FAMILY_IPV4, endpoint->local_address,
+				endpoint->local_address_bytes, 0, &local);
+	if (result < 0)
+		return result;
+	return bind(fd, (struct sockaddr *)&local.storage, local.bytes) < 0 ? -errno : 0;
+}
+
+RW_API int32_t rw_connect(uint32_t id)
+{
+	int32_t result;
+	struct ring *ring = ring_find(id, &result);
+	struct rw_endpoint endpoint;
+	struct endpoint_address address;
+	struct connection *connection;
+	struct io_uring_sqe *entry;
+
+	if (!ring)
+		return result;
+	if (ring->broken)
+		return ring->broken;
+	memcpy(&endpoint, ring->block + RW_ENDPOINT_OFFSET, sizeof endpoint);
+	result = endpoint_check(&endpoint);
+	if (result == 0)
+		result = endpoint_parse(endpoint.family, endpoint.host, endpoint.host_bytes, endpoint.port, &address);
+	if (result < 0)
+		return result;
+	connection = connection_new(ring);
+	if (!connection)
+		return -ENOSPC;
+	connection->fd = endpoint_socket(&endpoint, address.family);
+	if (connection->fd < 0) {
+		result = connection->fd;
+		connection_free(ring, connection);
+		return result;
+	}
+	result = bind_local(connection->fd, &endpoint, &address);
+	if (result < 0) {
+		close(connection->fd);
+		connection_free(ring, connection);
+		return result;
+	}
+	connection->state = STATE_CONNECTING;
+	connection->flags = FLAG_CONNECTING | (address.family == AF_UNIX ? FLAG_STREAM_UNIX : 0);
+	entry = ring_prepare(ring, OPERATION_CONNECT, connection_handle(ring, connection));
+	entry->opcode = IORING_OP_CONNECT;
+	entry->fd = connection->fd;
+	entry->addr = (uintptr_t)&address.storage;
+	entry->off = address.bytes;
+	/* Submitted at once: the kernel copies the address, and a parked loop need not be told. */
+	result = ring_submit(ring, false);
+	if (result < 0)
+		return result;
+	ring->control[RW_FIELD_HANDLE] = connection_handle(ring, connection);
+	return 0;
+}

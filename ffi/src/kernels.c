@@ -1,0 +1,140 @@
+/*
+ * The exported byte loops, and which instruction set runs them.
+ */
+#include "kernels.h"
+
+#include "ring.h"
+
+struct kernel_choice {
+	enum kernel_set set;
+	mask_kernel *mask;
+	utf8_kernel *utf8; /* NULL: scalar only */
+};
+
+static const struct kernel_choice choices[KERNEL_SETS] = {
+	[KERNEL_SCALAR] = { KERNEL_SCALAR, mask_scalar, NULL },
+#if defined(__x86_64__)
+	[KERNEL_SSE] = { KERNEL_SSE, mask_sse2, utf8_ssse3 },
+	[KERNEL_AVX2] = { KERNEL_AVX2, mask_avx2, utf8_avx2 },
+	[KERNEL_AVX512] = { KERNEL_AVX512, mask_avx512, utf8_avx512 },
+#elif defined(__aarch64__)
+	[KERNEL_NEON] = { KERNEL_NEON, mask_neon, utf8_neon },
+#endif
+};
+
+/* One for all threads; each of its values works, so a race between choosers is harmless. */
+static const struct kernel_choice *_Atomic chosen;
+
+static bool is_supported(uint32_t set)
+{
+	switch (set) {
+	case KERNEL_SCALAR:
+		return true;
+#if defined(__x86_64__)
+	case KERNEL_SSE:
+		return __builtin_cpu_supports("ssse3");
+	case KERNEL_AVX2:
+		return __builtin_cpu_supports("avx2");
+	case KERNEL_AVX512:
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+#elif defined(__aarch64__)
+	case KERNEL_NEON:
+		return true;
+#endif
+	default:
+		return false;
+	}
+}
+
+static const struct kernel_choice *kernels(void)
+{
+	const struct kernel_choice *current = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+	if (current)
+		return current;
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+#endif
+	for (uint32_t set = KERNEL_SETS; set-- > 0;) {
+		if (is_supported(set)) {
+			current = &choices[set];
+			break;
+		}
+	}
+	atomic_store_explicit(&chosen, current, memory_order_relaxed);
+	return current;
+}
+
+static int32_t validate(const uint8_t *data, uint32_t bytes)
+{
+	utf8_kernel *vector = kernels()->utf8;
+	ptrdiff_t checked = vector ? vector(data, bytes) : 0;
+	int32_t result;
+
+	if (checked < 0)
+		return -EILSEQ;
+	result = utf8_scalar(data + checked, bytes - (size_t)checked);
+	return result < 0 ? -EILSEQ : result;
+}
+
+/* The bytes inside the block of a ring, or NULL. The control page is not for kernels. */
+static uint8_t *locate(uint32_t id, uint32_t offset, uint32_t bytes, int32_t *error)
+{
+	struct ring *ring = ring_find(id, error);
+
+	if (!ring)
+		return NULL;
+	if (offset < RW_CONTROL_BYTES || offset > ring->block_bytes || bytes > ring->block_bytes - offset) {
+		*error = -EINVAL;
+		return NULL;
+	}
+	return ring->block + offset;
+}
+
+RW_API int32_t rw_unmask(uint32_t ring, uint32_t offset, uint32_t bytes, uint32_t key)
+{
+	int32_t error;
+	uint8_t *data = locate(ring, offset, bytes, &error);
+
+	if (!data)
+		return error;
+	kernels()->mask(data, bytes, key);
+	return 0;
+}
+
+RW_API int32_t rw_unmask_at(void *data, uint32_t bytes, uint32_t key)
+{
+	if (!data && bytes > 0)
+		return -EINVAL;
+	kernels()->mask(data, bytes, key);
+	return 0;
+}
+
+RW_API int32_t rw_utf8(uint32_t ring, uint32_t offset, uint32_t bytes)
+{
+	int32_t error;
+	const uint8_t *data = locate(ring, offset, bytes, &error);
+
+	return data ? validate(data, bytes) : error;
+}
+
+RW_API int32_t rw_utf8_at(const void *data, uint32_t bytes)
+{
+	if (bytes == 0)
+		return 0;
+	return data ? validate(data, bytes) : -EINVAL;
+}
+
+RW_API int32_t rw_kernel_set(void)
+{
+	return kernels()->set;
+}
+
+RW_API int32_t rw_kernel_select(uint32_t set)
+{
+	kernels();
+	if (set >= KERNEL_SETS || !is_supported(set))
+		return -ENOTSUP;
+	atomic_store_explicit(&chosen, &choices[set], memory_order_relaxed);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/*
+ * What this kernel gives: opens the io_uring with the best flags it takes, and says in one line what it has
+ * or why it refuses.
+ */
+#include "ring.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+void probe_kernel(struct probe *probe)
+{
+	struct utsname name;
+
+	probe->kernel_major = probe->kernel_minor = 0;
+	if (uname(&name) == 0)
+		sscanf(name.release, "%u.%u", &probe->kernel_major, &probe->kernel_minor);
+}
+
+static bool is_kernel(const struct probe *probe, uint32_t major, uint32_t minor)
+{
+	return probe->kernel_major > major || (probe->kernel_major == major && probe->kernel_minor >= minor);
+}
+
+/* kernel.io_uring_disabled: 0 allowed, 1 privileged or in kernel.io_uring_group only, 2 nobody; -1 unknown. */
+static int read_sysctl(void)
+{
+	char text[8] = { 0 };
+	int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+	ssize_t bytes;
+
+	if (fd < 0)
+		return -1;
+	bytes = read(fd, text, sizeof text - 1);
+	close(fd);
+	return bytes > 0 ? atoi(text) : -1;
+}
+
+static void explain(const struct probe *probe, int32_t error, char *text, size_t text_bytes)
+{
+	int sysctl = error == -EPERM ? read_sysctl() : 0;
+
+	if (error == -ENOSYS)
+		snprintf(text, text_bytes, "kernel %u.%u lacks io_uring", probe->kernel_major, probe->kernel_minor);
+	else if (error == -EPERM && sysctl > 0)
+		snprintf(text, text_bytes, "io_uring forbidden by sysctl kernel.io_uring_disabled=%d", sysctl);
+	else if (error == -EPERM || error == -EACCES)
+		snprintf(text, text_bytes, "io_uring forbidden by seccomp or a security module");
+	else if (error == -ENOMEM)
+		snprintf(text, text_bytes, "no memory for io_uring: RLIMIT_MEMLOCK may be too low");
+	else if (error == -EMFILE || error == -ENFILE)
+		snprintf(text, text_bytes, "no file descriptor left for io_uring");
+	else
+		snprintf(text, text_bytes, "kernel %u.%u refuses io_uring: %s", probe->kernel_major,
+			 probe->kernel_minor, strerror(-error));
+}
+
+/* The best set-up flags first; each step gives one up. */
+static const struct {
+	uint32_t flags;
+	bool is_deferred;
+} set_ups[] = {
+	{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG, true },
+	{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, false },
+	{ IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, false },
+	{ 0, false },
+};
+
+static int32_t set_up(struct io_uring *uring, uint32_t entries, uint32_t disabled, struct probe *probe)
+{
+	int32_t result = -EINVAL;
+
+	for (size_t i = 0; i < sizeof set_ups / sizeof *set_ups && result == -EINVAL; i++) {
+		struct io_uring_params params = { 0 };
+
+		if (set_ups[i].is_deferred && (disabled & RW_FEATURE_DEFER_TASKRUN))
+			continue;
+		/* Room for more completions than submissions: multishot requests post many each. */
+		params.cq_entries = entries * 4;
+		params.flags = set_ups[i].flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
+		result = io_uring_queue_init_params(entries, uring, &params);
+		if (result == -EINVAL) {
+			params.flags &= ~IORING_SETUP_SUBMIT_ALL; /* 5.18 */
+			result = io_uring_queue_init_params(entries, uring, &params);
+		}
+		if (result == 0 && set_ups[i].is_deferred)
+			probe->features |= RW_FEATURE_DEFER_TASKRUN;
+	}
+	return result;
+}
+
+static const uint8_t required_operations[] = {
+	IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_RECV, IORING_OP_ACCEPT,
+	IORING_OP_CONNECT, IORING_OP_ASYNC_CANCEL, IORING_OP_TIMEOUT, IORING_OP_READ,
+};
+
+static bool has_operations(struct io_uring *uring)
+{
+	struct io_uring_probe *list = io_uring_get_probe_ring(uring);
+	bool has_all = list != NULL;
+
+	for (size_t i = 0; has_all && i < sizeof required_operations; i++)
+		has_all = io_uring_opcode_supported(list, required_operations[i]);
+	io_uring_free_probe(list);
+	return has_all;
+}
+
+int32_t probe_open(struct io_uring *uring, uint32_t entries, uint32_t disabled, struct probe *probe, char *text,
+		   size_t text_bytes)
+{
+	const uint32_t needed = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
+	int32_t result;
+
+	probe_kernel(probe);
+	probe->features = 0;
+	result = set_up(uring, entries, disabled, probe);
+	if (result < 0) {
+		explain(probe, result, text, text_bytes);
+		return result;
+	}
+	if ((uring->features & needed) != needed || !has_operations(uring)) {
+		snprintf(text, text_bytes, "kernel %u.%u has too early an io_uring (5.19 is needed)",
+			 probe->kernel_major, probe->kernel_minor);
+		io_uring_queue_exit(uring);
+		return -ENOSYS;
+	}
+	/* Saves a lookup of the ring's descriptor in each enter; no harm where it fails. */
+	io_uring_register_ring_fd(uring);
+	/* These have no flag to ask for; they came with their kernel. */
+	if (is_kernel(probe, 5, 19))
+		probe->features |= RW_FEATURE_MULTISHOT_ACCEPT;
+	if (is_kernel(probe, 6, 0))
+		probe->features |= RW_FEATURE_MULTISHOT_RECEIVE;
+	if (uring->features & IORING_FEAT_RECVSEND_BUNDLE)
+		probe->features |= RW_FEATURE_RECEIVE_BUNDLE;
+	/* Whether the kernel takes it is seen when the buffers are registered. */
+	if (is_kernel(probe, 6, 12))
+		probe->features |= RW_FEATURE_BUFFER_INCREMENTAL;
+	if (!(disabled & RW_FEATURE_PARKING) && wake_works())
+		probe->features |= RW_FEATURE_PARKING;
+	probe->features &= ~disabled;
+	return 0;
+}
+
+int probe_describe(const struct probe *probe, char *text, size_t text_bytes)
+{
+	uint32_t features = probe->features;
+
+	return snprintf(text, text_bytes, "kernel %u.%u%s%s%s%s%s", probe->kernel_major, probe->kernel_minor,
+			features & RW_FEATURE_MULTISHOT_RECEIVE ? ", multishot" : ", single-shot receives",
+			features & RW_FEATURE_BUFFER_INCREMENTAL ? ", incremental buffers" : "",
+			features & RW_FEATURE_RECEIVE_BUNDLE ? ", bundles" : "",
+			features & RW_FEATURE_DEFER_TASKRUN ? ", deferred task work" : "",
+			features & RW_FEATURE_PARKING ? "" : ", no parking");
+}

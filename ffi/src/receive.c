@@ -1,0 +1,269 @@
+/*
+ * Receiving into the shared arena through one provided-buffer ring.
+ *
+ * JavaScript has consumed every event before it asks for a recycling turn, so buffers return in the order
+ * the kernel took them and the ring stays in address order: position p always holds buffer p. Three ways to fill it:
+ *   incremental (6.12): big buffers; small receives share one, packed; a buffer returns once it is full
+ *   bundles (6.10): small buffers; one completion spans as many as it needs
+ *   plain: one buffer per completion
+ */
+#include "ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define BUFFER_GROUP 0
+#define BUNDLE_BUFFER_BYTES 4096u
+#define PLAIN_BUFFER_BYTES 16384u
+
+/* Cuts the arena into pieces of about `wanted` bytes where one receive takes a whole piece. */
+static void subdivide(struct ring *ring, uint32_t wanted)
+{
+	while (ring->buffer_bytes > wanted && ring->buffer_bytes % 8192 == 0 && ring->buffer_count < 32768) {
+		ring->buffer_bytes /= 2;
+		ring->buffer_count *= 2;
+	}
+}
+
+static void give(struct ring *ring, uint32_t buffer, uint32_t ahead)
+{
+	/* The entry is written anew each time: the kernel shortens entries in some modes. */
+	io_uring_buf_ring_add(ring->buffer_ring,
+			      ring->block + ring->receive_offset + (size_t)buffer * ring->buffer_bytes,
+			      ring->buffer_bytes, (unsigned short)buffer,
+			      io_uring_buf_ring_mask(ring->buffer_count), (int)ahead);
+	ring->buffer_filled[buffer] = 0;
+}
+
+static int32_t register_ring(struct ring *ring, uint16_t flags)
+{
+	struct io_uring_buf_reg registration = {
+		.ring_addr = (uintptr_t)ring->buffer_ring,
+		.ring_entries = ring->buffer_count,
+		.bgid = BUFFER_GROUP,
+		.pad = flags,
+	};
+	return io_uring_register_buf_ring(&ring->uring, &registration, 0);
+}
+
+int32_t receive_open(struct ring *ring)
+{
+	int32_t result = -EINVAL;
+
+	ring->buffer_ring_bytes = 32768 * sizeof(struct io_uring_buf);
+	ring->buffer_ring = mmap(NULL, ring->buffer_ring_bytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ring->buffer_ring == MAP_FAILED) {
+		ring->buffer_ring = NULL;
+		return -ENOMEM;
+	}
+	if (ring->features & RW_FEATURE_BUFFER_INCREMENTAL)
+		result = register_ring(ring, RW_PBUF_RING_INCREMENTAL);
+	if (result == -EINVAL) {
+		ring->features &= ~(uint32_t)RW_FEATURE_BUFFER_INCREMENTAL;
+		subdivide(ring, ring->features & RW_FEATURE_RECEIVE_BUNDLE ? BUNDLE_BUFFER_BYTES
+									   : PLAIN_BUFFER_BYTES);
+		result = register_ring(ring, 0);
+	}
+	if (result < 0)
+		return result;
+	ring->is_buffer_ring_registered = true;
+	ring->buffer_filled = calloc(ring->buffer_count, sizeof *ring->buffer_filled);
+	if (!ring->buffer_filled)
+		return -ENOMEM;
+	io_uring_buf_ring_init(ring->buffer_ring);
+	for (uint32_t buffer = 0; buffer < ring->buffer_count; buffer++)
+		give(ring, buffer, buffer);
+	io_uring_buf_ring_advance(ring->buffer_ring, (int)ring->buffer_count);
+	return 0;
+}
+
+void receive_close(struct ring *ring)
+{
+	if (ring->is_buffer_ring_registered)
+		io_uring_unregister_buf_ring(&ring->uring, BUFFER_GROUP);
+	ring->is_buffer_ring_registered = false;
+	if (ring->buffer_ring)
+		munmap(ring->buffer_ring, ring->buffer_ring_bytes);
+	ring->buffer_ring = NULL;
+	free(ring->buffer_filled);
+	ring->buffer_filled = NULL;
+}
+
+void receive_arm(struct ring *ring, struct connection *connection)
+{
+	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_RECEIVE, connection_handle(ring, connection));
+
+	entry->opcode = IORING_OP_RECV;
+	entry->fd = connection->fd;
+	entry->flags = IOSQE_BUFFER_SELECT;
+	entry->buf_group = BUFFER_GROUP;
+	if (ring->features & RW_FEATURE_MULTISHOT_RECEIVE)
+		entry->ioprio |= IORING_RECV_MULTISHOT;
+	if (ring->features & RW_FEATURE_RECEIVE_BUNDLE)
+		entry->ioprio |= IORING_RECVSEND_BUNDLE;
+	connection->flags |= FLAG_RECEIVING;
+	connection->flags &= ~(uint32_t)FLAG_CANCELLING;
+}
+
+void receive_cancel(struct ring *ring, struct connection *connection)
+{
+	if ((connection->flags & (FLAG_RECEIVING | FLAG_CANCELLING)) != FLAG_RECEIVING)
+		return;
+	connection->flags |= FLAG_CANCELLING;
+	ring_cancel(ring, OPERATION_RECEIVE, connection_handle(ring, connection));
+}
+
+static void publish(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes)
+{
+	uint32_t handle = connection_handle(ring, connection);
+
+	if (ring->event_count > ring->event_turn_start) {
+		/* Bytes that follow on from the last event of this turn join it: fewer, longer runs to parse. */
+		struct rw_event *last = &ring->events[ring->event_count - 1];
+		if (last->kind == RW_EVENT_RECEIVED && last->handle == handle && last->a + last->b == offset) {
+			last->b += bytes;
+			return;
+		}
+	}
+	event_add(ring, RW_EVENT_RECEIVED, handle, offset, bytes);
+}
+
+/* Finds the bytes of a completion in the arena, books them, and tells of them unless they are unwanted.
+ * Returns false when the kernel's account and ours differ. */
+static bool book(struct ring *ring, struct connection *connection, uint32_t bytes, uint32_t flags)
+{
+	bool is_incremental = ring->features & RW_FEATURE_BUFFER_INCREMENTAL;
+	bool is_wanted = !(connection->flags & FLAG_DISCARD);
+	uint32_t buffer = flags >> IORING_CQE_BUFFER_SHIFT;
+	uint32_t run_offset = 0, run_bytes = 0;
+
+	if (!(flags & IORING_CQE_F_BUFFER) || buffer >= ring->buffer_count)
+		return bytes == 0;
+	if (bytes == 0 && !is_incremental)
+		ring->buffer_filled[buffer] = ring->buffer_bytes; /* older kernels spend a buffer on EOF */
+	while (bytes > 0) {
+		uint32_t filled = ring->buffer_filled[buffer];
+		uint32_t part = ring->buffer_bytes - filled;
+		uint32_t offset = ring->receive_offset + buffer * ring->buffer_bytes + filled;
+
+		if (part == 0)
+			return false;
+		if (part > bytes)
+			part = bytes;
+		ring->buffer_filled[buffer] = is_incremental ? filled + part : ring->buffer_bytes;
+		if (run_bytes > 0 && run_offset + run_bytes == offset) {
+			run_bytes += part;
+		} else {
+			if (run_bytes > 0 && is_wanted)
+				publish(ring, connection, run_offset, run_bytes);
+			run_offset = offset;
+			run_bytes = part;
+		}
+		bytes -= part;
+		if (bytes > 0)
+			buffer = (buffer + 1) & (ring->buffer_count - 1);
+	}
+	if (run_bytes > 0 && is_wanted)
+		publish(ring, connection, run_offset, run_bytes);
+	return true;
+}
+
+static void starve(struct ring *ring, struct connection *connection)
+{
+	ring->control[RW_FIELD_STAT_NO_BUFFERS]++;
+	if (connection->flags & FLAG_STARVED)
+		return;
+	connection->flags |= FLAG_STARVED;
+	connection->next_starved = ring->starved;
+	ring->starved = (uint32_t)(connection - ring->connections);
+}
+
+static void rearm(struct ring *ring, struct connection *connection)
+{
+	bool is_held_back = (connection->flags & FLAG_PAUSED) && connection->state == STATE_OPEN;
+
+	if (connection->fd < 0 || is_held_back ||
+	    (connection->flags & (FLAG_ABORTED | FLAG_PEER_ENDED | FLAG_RECEIVING | FLAG_STARVED)))
+		return;
+	receive_arm(ring, connection);
+}
+
+void receive_completed(struct ring *ring, struct connection *connection, int32_t res, uint32_t flags)
+{
+	bool is_sound = book(ring, connection, res > 0 ? (uint32_t)res : 0, flags);
+
+	if (!(flags & IORING_CQE_F_MORE))
+		connection->flags &= ~(uint32_t)(FLAG_RECEIVING | FLAG_CANCELLING);
+	if (!is_sound) {
+		connection_abort(ring, connection, EIO);
+		return;
+	}
+	if (flags & IORING_CQE_F_MORE)
+		return;
+	if (res > 0 || res == -EAGAIN || res == -EINTR) {
+		rearm(ring, connection);
+	} else if (res == 0) {
+		connection->flags |= FLAG_PEER_ENDED;
+		if (connection->state == STATE_OPEN)
+			event_add(ring, RW_EVENT_ENDED, connection_handle(ring, connection), 0, 0);
+	} else if (res == -ENOBUFS) {
+		starve(ring, connection);
+	} else if (res == -ECANCELED) {
+		/* PAUSE, or the end. When RESUME overtook the cancel, go on. */
+		if (connection->state == STATE_OPEN || connection->state == STATE_CLOSING)
+			rearm(ring, connection);
+	} else if (connection->state == STATE_DYING) {
+		connection->flags |= FLAG_PEER_ENDED;
+	} else {
+		connection_fail(ring, connection, -res);
+		return;
+	}
+	connection_progress(ring, connection);
+}
+
+/* Everything told so far was handled: full buffers go back, and who waited for one is armed again. */
+void receive_recycle(struct ring *ring)
+{
+	uint32_t slot = ring->starved;
+	uint32_t count = 0;
+
+	/* Never more than all: a buffer given back has filled == 0. */
+	while (ring->buffer_filled[ring->buffer_next] == ring->buffer_bytes) {
+		give(ring, ring->buffer_next, count++);
+		ring->buffer_next = (ring->buffer_next + 1) & (ring->buffer_count - 1);
+	}
+	if (count > 0)
+		io_uring_buf_ring_advance(ring->buffer_ring, (int)count);
+	if (slot == RW_NONE || (count == 0 && ring->held_count > 0))
+		return;
+	ring->starved = RW_NONE;
+	while (slot != RW_NONE) {
+		struct connection *connection = &ring->connections[slot];
+		slot = connection->next_starved;
+		connection->flags &= ~(uint32_t)FLAG_STARVED;
+		rearm(ring, connection);
+		connection_progress(ring, connection);
+	}
+}
+
+/* Takes the finished off the starved list, so that their slots can be used again. */
+void receive_forget_starved(struct ring *ring)
+{
+	uint32_t slot = ring->starved;
+
+	ring->starved = RW_NONE;
+	while (slot != RW_NONE) {
+		struct connection *connection = &ring->connections[slot];
+		uint32_t next = connection->next_starved;
+		if (connection->state == STATE_FINISHED) {
+			connection->flags &= ~(uint32_t)FLAG_STARVED;
+		} else {
+			connection->next_starved = ring->starved;
+			ring->starved = slot;
+		}
+		slot = next;
+	}
+}

@@ -1,0 +1,249 @@
+/*
+ * Sending: straight from the send arena when the socket takes it, from a queue of our own otherwise.
+ *
+ * An arena send carries MSG_WAITALL | MSG_DONTWAIT and IOSQE_CQE_SKIP_SUCCESS: the kernel posts a
+ * completion only when it did not take everything, so the common case costs none. (Without WAITALL a
+ * short send counts as a success and would be skipped silently.)
+ */
+#include "ring.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_BYTES_MIN 16384u
+
+static void notify(struct ring *ring, struct connection *connection)
+{
+	uint32_t slot = (uint32_t)(connection - ring->connections);
+
+	if (connection->flags & FLAG_NOTIFY)
+		return;
+	connection->flags |= FLAG_NOTIFY;
+	connection->next_notify = RW_NONE;
+	if (ring->notify_last == RW_NONE)
+		ring->notify_first = slot;
+	else
+		ring->connections[ring->notify_last].next_notify = slot;
+	ring->notify_last = slot;
+}
+
+/* Chains command record `index` to the segments of its connection. */
+void send_append(struct ring *ring, struct connection *connection, uint32_t index)
+{
+	if ((connection->state != STATE_OPEN && connection->state != STATE_CONNECTING) ||
+	    (connection->flags & FLAG_END_ASKED))
+		return;
+	ring->segment_next[index] = RW_NONE;
+	if (!(connection->flags & FLAG_SENDING)) {
+		connection->flags |= FLAG_SENDING;
+		connection->send_first = index;
+		connection->send_bytes = 0;
+		connection->next_touched = ring->touched;
+		ring->touched = (uint32_t)(connection - ring->connections);
+	} else {
+		ring->segment_next[connection->send_last] = index;
+	}
+	connection->send_last = index;
+	/* The arena is smaller than 4 GiB, but a caller may name the same bytes again and again. */
+	if (__builtin_add_overflow(connection->send_bytes, ring->commands[index].b, &connection->send_bytes))
+		connection->send_bytes = UINT32_MAX;
+}
+
+/* One send for all segments of a connection. Neighbours in the arena become one piece. */
+void send_prepare(struct ring *ring, struct connection *connection)
+{
+	struct iovec *first = &ring->iovecs[ring->iovec_count];
+	struct io_uring_sqe *entry;
+	uint32_t count = 0, bytes = 0;
+
+	connection->send_taken = 0;
+	if (connection->queued_bytes > 0 || (connection->flags & FLAG_ABORTED) ||
+	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING) ||
+	    (connection->flags & FLAG_CONNECTING))
+		return;
+	for (uint32_t index = connection->send_first; index != RW_NONE; index = ring->segment_next[index]) {
+		const struct rw_command *command = &ring->commands[index];
+		uint8_t *data = ring->block + command->a;
+
+		if (bytes > INT32_MAX - command->b)
+			break;
+		if (count > 0 && (uint8_t *)first[count - 1].iov_base + first[count - 1].iov_len == data)
+			first[count - 1].iov_len += command->b;
+		else if (count == IOV_MAX)
+			break; /* what stays behind follows through the queue */
+		else
+			first[count++] = (struct iovec){ data, command->b };
+		bytes += command->b;
+	}
+	entry = ring_prepare(ring, OPERATION_SEND, connection_handle(ring, connection));
+	entry->fd = connection->fd;
+	entry->flags = IOSQE_CQE_SKIP_SUCCESS;
+	entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
+	if (count == 1) {
+		entry->opcode = IORING_OP_SEND;
+		entry->addr = (uintptr_t)first[0].iov_base;
+		entry->len = bytes;
+	} else {
+		struct msghdr *message = &ring->messages[ring->message_count++];
+		*message = (struct msghdr){ .msg_iov = first, .msg_iovlen = count };
+		ring->iovec_count += count;
+		entry->opcode = IORING_OP_SENDMSG;
+		entry->addr = (uintptr_t)message;
+		entry->len = 1;
+	}
+	connection->send_taken = bytes;
+}
+
+/* Only posted when something was left over. */
+void send_completed(struct ring *ring, struct connection *connection, int32_t res)
+{
+	if (res >= 0) {
+		connection->send_taken = (uint32_t)res;
+	} else if (res == -EAGAIN || res == -EINTR || res == -ENOBUFS || res == -ENOMEM) {
+		connection->send_taken = 0; /* the queue's own send waits until there is room */
+	} else {
+		connection_fail(ring, connection, -res);
+	}
+}
+
+static struct queue_block *block_new(uint32_t capacity)
+{
+	struct queue_block *block = malloc(sizeof *block + capacity);
+
+	if (block)
+		*block = (struct queue_block){ .capacity = capacity };
+	return block;
+}
+
+/* Appends to the queue. Returns 0, -ENOBUFS beyond a limit, or -ENOMEM. */
+static int32_t enqueue(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes,
+		       uint32_t bytes_to_come)
+{
+	struct queue_block *last = connection->queue.last;
+
+	if (bytes > ring->max_queued_bytes - connection->queued_bytes ||
+	    bytes > ring->max_queued_total - ring->queued_total)
+		return -ENOBUFS;
+	while (bytes > 0) {
+		uint32_t room = last ? last->capacity - last->end : 0;
+		uint32_t part = bytes < room ? bytes : room;
+
+		if (part == 0) {
+			last = block_new(bytes_to_come > BLOCK_BYTES_MIN ? bytes_to_come : BLOCK_BYTES_MIN);
+			if (!last)
+				return -ENOMEM;
+			if (connection->queue.last)
+				connection->queue.last->next = last;
+			else
+				connection->queue.first = last;
+			connection->queue.last = last;
+			continue;
+		}
+		memcpy(last->bytes + last->end, data, part);
+		last->end += part;
+		data += part;
+		bytes -= part;
+		bytes_to_come -= part;
+		connection->queued_bytes += part;
+		ring->queued_total += part;
+	}
+	return 0;
+}
+
+/* Copies what the kernel did not take, so that the arena is free again. */
+void send_settle(struct ring *ring, struct connection *connection)
+{
+	uint32_t skip = connection->send_taken;
+	uint32_t left = connection->send_bytes - skip;
+	int32_t error = 0;
+
+	connection->flags &= ~(uint32_t)FLAG_SENDING;
+	if (left == 0 || connection->state == STATE_DYING || (connection->flags & FLAG_ABORTED)) {
+		connection_progress(ring, connection);
+		return;
+	}
+	if (connection->queued_bytes == 0 && connection->state != STATE_CONNECTING)
+		ring->control[RW_FIELD_STAT_SHORT_SENDS]++;
+	for (uint32_t index = connection->send_first; index != RW_NONE && error == 0;
+	     index = ring->segment_next[index]) {
+		const struct rw_command *command = &ring->commands[index];
+
+		if (skip >= command->b) {
+			skip -= command->b;
+			continue;
+		}
+		error = enqueue(ring, connection, ring->block + command->a + skip, command->b - skip, left);
+		left -= command->b - skip;
+		skip = 0;
+	}
+	if (error < 0) {
+		connection_abort(ring, connection, -error);
+		return;
+	}
+	notify(ring, connection);
+	send_drain(ring, connection);
+}
+
+/* Starts sending the first block of the queue, unless one is on its way. */
+void send_drain(struct ring *ring, struct connection *connection)
+{
+	struct queue_block *block = connection->queue.first;
+	struct io_uring_sqe *entry;
+
+	if (!block || connection->queued_bytes == 0 ||
+	    (connection->flags & (FLAG_DRAINING | FLAG_CONNECTING | FLAG_ABORTED)) ||
+	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING))
+		return;
+	entry = ring_prepare(ring, OPERATION_DRAIN, connection_handle(ring, connection));
+	entry->opcode = IORING_OP_SEND;
+	entry->fd = connection->fd;
+	entry->addr = (uintptr_t)(block->bytes + block->start);
+	entry->len = block->end - block->start;
+	entry->msg_flags = MSG_NOSIGNAL;
+	connection->flags |= FLAG_DRAINING;
+}
+
+void send_drained(struct ring *ring, struct connection *connection, int32_t res)
+{
+	struct queue_block *block = connection->queue.first;
+
+	connection->flags &= ~(uint32_t)FLAG_DRAINING;
+	if (res < 0 && res != -EINTR && res != -EAGAIN) {
+		if (connection->state == STATE_DYING)
+			connection_progress(ring, connection);
+		else
+			connection_fail(ring, connection, -res);
+		return;
+	}
+	if (res > 0) {
+		block->start += (uint32_t)res;
+		connection->queued_bytes -= (uint32_t)res;
+		ring->queued_total -= (uint32_t)res;
+		if (block->start == block->end) {
+			connection->queue.first = block->next;
+			if (!block->next)
+				connection->queue.last = NULL;
+			free(block);
+		}
+		notify(ring, connection);
+	}
+	if (connection->queued_bytes > 0)
+		send_drain(ring, connection);
+	connection_progress(ring, connection);
+}
+
+/* Only when no send from the queue is in flight. */
+void send_drop_queue(struct ring *ring, struct connection *connection)
+{
+	struct queue_block *block = connection->queue.first;
+
+	while (block) {
+		struct queue_block *next = block->next;
+		free(block);
+		block = next;
+	}
+	connection->queue.first = connection->queue.last = NULL;
+	ring->queued_total -= connection->queued_bytes;
+	connection->queued_bytes = 0;
+}

@@ -1,0 +1,314 @@
+/*
+ * One turn: take the commands, submit, collect, publish.
+ *
+ * The send arena is free when a turn returns. Arena sends carry MSG_DONTWAIT, so they complete inside
+ * io_uring_enter; what the kernel did not take is copied to the connection's queue before we return.
+ */
+#include "ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Records one completion may need at most: a receive that wraps the arena, and ENDED behind it. */
+#define EVENTS_PER_COMPLETION 4u
+/* How often a turn goes back to the kernel for what its own completions prepared, and for task work
+ * beyond the 20 items that one io_uring_enter runs. Bounded, so that timers of the program never starve. */
+#define PASSES_MAX 6
+#define SUBMIT_TRIES 64
+
+static uint64_t user_data(enum operation operation, uint32_t handle)
+{
+	return (uint64_t)operation << 32 | handle;
+}
+
+/* Keeps a completion for a turn whose event array has room. */
+static void hold(struct ring *ring, const struct held_completion *completion)
+{
+	if (ring->held_count == ring->held_capacity) {
+		uint32_t capacity = ring->held_capacity ? ring->held_capacity * 2 : 256;
+		struct held_completion *grown = malloc(capacity * sizeof *grown);
+		if (!grown) {
+			ring->broken = -ENOMEM;
+			return;
+		}
+		for (uint32_t i = 0; i < ring->held_count; i++)
+			grown[i] = ring->held[(ring->held_first + i) % ring->held_capacity];
+		free(ring->held);
+		ring->held = grown;
+		ring->held_first = 0;
+		ring->held_capacity = capacity;
+	}
+	ring->held[(ring->held_first + ring->held_count++) % ring->held_capacity] = *completion;
+}
+
+static void complete(struct ring *ring, const struct held_completion *completion)
+{
+	struct connection *connection = connection_find(ring, (uint32_t)completion->user_data);
+
+	/* Cannot happen while slots outlive what is in flight for them; costs nothing to be sure. */
+	if (!connection)
+		return;
+	switch ((enum operation)(completion->user_data >> 32)) {
+	case OPERATION_IGNORED:
+		break;
+	case OPERATION_SEND:
+		send_completed(ring, connection, completion->res);
+		break;
+	case OPERATION_DRAIN:
+		send_drained(ring, connection, completion->res);
+		break;
+	case OPERATION_RECEIVE:
+		receive_completed(ring, connection, completion->res, completion->flags);
+		break;
+	case OPERATION_CONNECT:
+		connection_connected(ring, connection, completion->res);
+		break;
+	case OPERATION_ACCEPT:
+		listener_accepted(ring, connection, completion->res, completion->flags);
+		break;
+	case OPERATION_RETRY:
+		listener_retry(ring, connection);
+		break;
+	}
+}
+
+/* Takes every posted completion. Those of arena sends are always dealt with; the others wait when the
+ * event array is full, in order. */
+void ring_reap(struct ring *ring)
+{
+	struct io_uring_cq *queue = &ring->uring.cq;
+
+	for (;;) {
+		unsigned head = *queue->khead;
+		const struct io_uring_cqe *entry = &queue->cqes[head & queue->ring_mask];
+		struct held_completion completion;
+
+		if (head == io_uring_smp_load_acquire(queue->ktail))
+			break;
+		completion = (struct held_completion){ entry->user_data, entry->res, entry->flags };
+		/* Released before it is handled: a handler may submit, which needs the room. */
+		io_uring_smp_store_release(queue->khead, head + 1);
+		if (completion.user_data >> 32 == OPERATION_IGNORED)
+			continue;
+		if (completion.user_data >> 32 == OPERATION_SEND ||
+		    (ring->held_count == 0 && event_room(ring) >= EVENTS_PER_COMPLETION))
+			complete(ring, &completion);
+		else
+			hold(ring, &completion);
+	}
+}
+
+static void release_held(struct ring *ring)
+{
+	while (ring->held_count > 0 && event_room(ring) >= EVENTS_PER_COMPLETION) {
+		struct held_completion completion = ring->held[ring->held_first];
+		ring->held_first = (ring->held_first + 1) % ring->held_capacity;
+		ring->held_count--;
+		complete(ring, &completion);
+	}
+}
+
+static unsigned kernel_flags(const struct ring *ring)
+{
+	return __atomic_load_n(ring->uring.sq.kflags, __ATOMIC_RELAXED);
+}
+
+/* Whether the kernel has nothing for us and we have nothing for it. */
+bool ring_is_idle(struct ring *ring)
+{
+	return io_uring_sq_ready(&ring->uring) == 0 && io_uring_cq_ready(&ring->uring) == 0 &&
+	       (kernel_flags(ring) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0;
+}
+
+/* Hands over every prepared entry; with `collect` also runs the pending task work. Never waits. */
+int32_t ring_submit(struct ring *ring, bool collect)
+{
+	for (int tries = 0; tries < SUBMIT_TRIES; tries++) {
+		int result = collect ? io_uring_submit_and_get_events(&ring->uring)
+				     : io_uring_submit(&ring->uring);
+		ring->control[RW_FIELD_STAT_ENTERS]++;
+		if (result == -EBUSY || result == -EAGAIN || result == -ENOMEM)
+			ring_reap(ring); /* completions that overflowed, or no memory for a request */
+		else if (result < 0 && result != -EINTR) {
+			ring->broken = result;
+			return result;
+		}
+		if (io_uring_sq_ready(&ring->uring) == 0)
+			return 0;
+	}
+	ring->broken = -ENOMEM;
+	return ring->broken;
+}
+
+struct io_uring_sqe *ring_prepare(struct ring *ring, enum operation operation, uint32_t handle)
+{
+	struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
+
+	if (!entry) {
+		ring_submit(ring, false);
+		entry = io_uring_get_sqe(&ring->uring);
+	}
+	if (!entry) {
+		/* The ring is broken and every turn says so; callers need not each know. */
+		static _Thread_local struct io_uring_sqe nowhere;
+		entry = &nowhere;
+	}
+	memset(entry, 0, sizeof *entry);
+	entry->user_data = user_data(operation, handle);
+	return entry;
+}
+
+void ring_cancel(struct ring *ring, enum operation operation, uint32_t handle)
+{
+	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_IGNORED, handle);
+
+	entry->opcode = IORING_OP_ASYNC_CANCEL;
+	entry->fd = -1;
+	entry->addr = user_data(operation, handle);
+	/* A cancel that finds nothing posts a completion, which is ignored. */
+	entry->flags = IOSQE_CQE_SKIP_SUCCESS;
+}
+
+/* After the submit: whatever the kernel left of this turn's segments moves to the queues. */
+void ring_settle_sends(struct ring *ring)
+{
+	while (ring->touched != RW_NONE) {
+		struct connection *connection = &ring->connections[ring->touched];
+		ring->touched = connection->next_touched;
+		send_settle(ring, connection);
+	}
+	ring->iovec_count = ring->message_count = 0;
+}
+
+static bool is_in_send_arena(const struct ring *ring, const struct rw_command *command)
+{
+	return command->a >= ring->send_offset && command->b <= ring->send_arena_bytes &&
+	       command->a - ring->send_offset <= ring->send_arena_bytes - command->b;
+}
+
+/* Returns false when a record made no sense. */
+static bool take_commands(struct ring *ring, uint32_t count)
+{
+	bool is_clean = true;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct rw_command *command = &ring->commands[i];
+		struct connection *connection = connection_find(ring, command->handle);
+
+		if (command->op == RW_COMMAND_SEND) {
+			if (!is_in_send_arena(ring, command))
+				is_clean = false;
+			else if (connection && command->b > 0)
+				send_append(ring, connection, i);
+		} else if (command->op >= RW_COMMAND_CLOSE && command->op <= RW_COMMAND_RESUME) {
+			if (command->op == RW_COMMAND_CLOSE && command->a > RW_CLOSE_ABORT)
+				is_clean = false;
+			else if (connection)
+				connection_command(ring, connection, command);
+		} else {
+			is_clean = false;
+		}
+	}
+	/* Only now, so that all segments of a connection leave together. */
+	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
+		send_prepare(ring, &ring->connections[slot]);
+	return is_clean;
+}
+
+/* Goes to the kernel while there is a reason to. */
+static void exchange(struct ring *ring)
+{
+	for (int pass = 0; pass < PASSES_MAX && !ring->broken; pass++) {
+		if (io_uring_sq_ready(&ring->uring) > 0 ||
+		    (kernel_flags(ring) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
+			ring_submit(ring, true);
+		else if (pass > 0)
+			break;
+		ring_reap(ring);
+		if (ring->touched != RW_NONE) {
+			while ((kernel_flags(ring) & IORING_SQ_CQ_OVERFLOW) && !ring->broken) {
+				ring_submit(ring, true);
+				ring_reap(ring);
+			}
+			ring_settle_sends(ring);
+		}
+		if (ring->held_count > 0)
+			break;
+	}
+	if (ring->touched != RW_NONE)
+		ring_settle_sends(ring);
+	connection_publish(ring);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Blocks until there is an event, the time is over, or a signal came. */
+static void wait_for_events(struct ring *ring, int32_t wait_us)
+{
+	int64_t deadline = wait_us > 0 ? now_ns() + (int64_t)wait_us * 1000 : 0;
+
+	while (ring->event_count == ring->event_turn_start && event_room(ring) >= EVENTS_PER_COMPLETION &&
+	       !ring->broken) {
+		struct __kernel_timespec timeout = { 0 };
+		struct io_uring_cqe *ignored;
+		int result;
+
+		if (wait_us > 0) {
+			int64_t left = deadline - now_ns();
+			if (left <= 0)
+				break;
+			timeout.tv_sec = left / 1000000000;
+			timeout.tv_nsec = left % 1000000000;
+		}
+		result = io_uring_submit_and_wait_timeout(&ring->uring, &ignored, 1,
+							  wait_us > 0 ? &timeout : NULL, NULL);
+		ring->control[RW_FIELD_STAT_ENTERS]++;
+		/* A signal: the caller may have a handler to run. */
+		if (result == -EINTR)
+			break;
+		exchange(ring);
+	}
+}
+
+RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int32_t wait_us)
+{
+	int32_t error;
+	struct ring *ring = ring_find(id, &error);
+	bool is_clean;
+
+	if (!ring)
+		return error;
+	if (command_count > ring->command_capacity ||
+	    (flags & ~(uint32_t)(RW_TURN_RECYCLE | RW_TURN_PARK)) || wait_us < -1)
+		return -EINVAL;
+	if (ring->broken)
+		return ring->broken;
+	ring->control[RW_FIELD_STAT_TURNS]++;
+	if (ring->is_signalling)
+		wake_awake(ring);
+	if (flags & RW_TURN_RECYCLE) {
+		ring->event_count = 0;
+		receive_recycle(ring);
+	}
+	ring->event_turn_start = ring->event_count;
+	is_clean = take_commands(ring, command_count);
+	if (flags & RW_TURN_RECYCLE)
+		release_held(ring);
+	exchange(ring);
+	if (wait_us != 0)
+		wait_for_events(ring, wait_us);
+	if (!is_clean)
+		return -EBADMSG;
+	if ((flags & RW_TURN_PARK) && ring->event_count == ring->event_turn_start && !ring->broken) {
+		error = wake_park(ring);
+		if (error < 0)
+			return error;
+	}
+	return ring->broken ? ring->broken : (int32_t)ring->event_count;
+}

@@ -1,0 +1,259 @@
+/*
+ * Bytes arrive whole and in order, whatever features the kernel lacks.
+ */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Sends `bytes` from a ring client to a ring server on the same ring, which echoes them. */
+static void echo(uint32_t bytes, const struct rig_options *options)
+{
+	struct rig rig;
+	uint16_t port;
+	uint8_t *sent = malloc(bytes), *got = malloc(bytes);
+	uint32_t client, have = 0, offset = 0;
+	uint64_t deadline = clock_ms() + 10000;
+
+	fill_random(sent, bytes, bytes);
+	rig_open(&rig, options);
+	rig_listen(&rig, &port);
+	client = rig_connect(&rig, port);
+	rig_await(&rig, RW_EVENT_CONNECTED, client);
+	/* In pieces, so that the arena of the echo side is needed between them. */
+	while (have < bytes) {
+		uint32_t piece = bytes - offset < 1 << 18 ? bytes - offset : 1 << 18;
+		if (piece > 0)
+			rig_send(&rig, client, sent + offset, piece);
+		offset += piece;
+		rig_turn(&rig, 100000);
+		while (rig.handled < rig.count) {
+			struct rw_event event = rig.events[rig.handled++];
+			CHECK(event.kind != RW_EVENT_CLOSED);
+			if (event.kind == RW_EVENT_RECEIVED && event.handle != client)
+				rig_send(&rig, event.handle, rig.block + event.a, event.b);
+			if (event.kind == RW_EVENT_RECEIVED && event.handle == client) {
+				CHECK(event.b <= bytes - have);
+				memcpy(got + have, rig.block + event.a, event.b);
+				have += event.b;
+			}
+		}
+		CHECK(clock_ms() < deadline);
+	}
+	CHECK(memcmp(sent, got, bytes) == 0);
+	rig_close(&rig);
+	free(sent);
+	free(got);
+}
+
+TEST(one_byte_is_echoed)
+{
+	echo(1, NULL);
+}
+
+TEST(a_kibibyte_is_echoed)
+{
+	echo(1024, NULL);
+}
+
+TEST(sixteen_mebibytes_are_echoed)
+{
+	echo(16 << 20, NULL);
+}
+
+TEST(echo_works_without_each_feature)
+{
+	uint32_t all = RW_FEATURE_DEFER_TASKRUN | RW_FEATURE_MULTISHOT_ACCEPT | RW_FEATURE_MULTISHOT_RECEIVE |
+		       RW_FEATURE_BUFFER_INCREMENTAL | RW_FEATURE_RECEIVE_BUNDLE | RW_FEATURE_PARKING;
+
+	for (uint32_t disabled = 0; disabled <= all; disabled++) {
+		struct rig_options options = { .disabled = disabled };
+		if ((disabled & all) != disabled || (disabled & RW_FEATURE_PARKING && disabled != all))
+			continue;
+		echo(300000, &options);
+	}
+}
+
+TEST(echo_works_in_the_smallest_block)
+{
+	for (uint32_t disabled = 0; disabled < 64; disabled += 8) {
+		struct rig_options options = { .commands = 16, .events = 16, .buffer_bytes = 4096, .buffers = 2,
+					       .send_bytes = 1000, .entries = 8, .disabled = disabled };
+		echo(100000, &options);
+	}
+}
+
+TEST(receives_end_for_want_of_buffers_and_go_on)
+{
+	struct rig_options options = { .buffer_bytes = 4096, .buffers = 2, .disabled = RW_FEATURE_RECEIVE_BUNDLE };
+	struct rig rig;
+	uint16_t port;
+	uint8_t sent[65536], got[65536];
+	int peers[8];
+	uint32_t handles[8];
+
+	rig_open(&rig, &options);
+	rig_listen(&rig, &port);
+	fill_random(sent, sizeof sent, 1);
+	for (int i = 0; i < 8; i++) {
+		peers[i] = peer_connect(port);
+		handles[i] = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+		peer_write(peers[i], sent, sizeof sent);
+	}
+	uint32_t have[8] = { 0 }, total = 0;
+	while (total < 8 * sizeof sent) {
+		CHECK(rig_turn(&rig, 1000000) > 0);
+		for (uint32_t i = 0; i < rig.count; i++) {
+			struct rw_event event = rig.events[i];
+			if (event.kind != RW_EVENT_RECEIVED)
+				continue;
+			for (int k = 0; k < 8; k++) {
+				if (handles[k] != event.handle)
+					continue;
+				CHECK(memcmp(rig.block + event.a, sent + have[k], event.b) == 0);
+				have[k] += event.b;
+				total += event.b;
+			}
+		}
+	}
+	CHECK(rig.control[RW_FIELD_STAT_NO_BUFFERS] > 0);
+	(void)got;
+	for (int i = 0; i < 8; i++)
+		close(peers[i]);
+	rig_close(&rig);
+}
+
+TEST(many_segments_leave_as_one_and_in_order)
+{
+	struct rig_options options = { .commands = 4096 };
+	struct rig rig;
+	uint16_t port;
+	uint8_t sent[8192], got[8192];
+	int peer;
+	uint32_t server, enters;
+
+	rig_open(&rig, &options);
+	rig_listen(&rig, &port);
+	peer = peer_connect(port);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	rig_turn(&rig, 0);
+	fill_random(sent, sizeof sent, 2);
+	/* Laid out backwards, so that no two are neighbours; more than one iovec array may hold. */
+	memcpy(rig.block + rig.send_offset, sent, sizeof sent);
+	for (uint32_t i = 0; i < 2048; i++)
+		rig_command(&rig, RW_COMMAND_SEND, server, rig.send_offset + (2047 - i) * 4, 4);
+	enters = rig.control[RW_FIELD_STAT_ENTERS];
+	rig_turn(&rig, 0);
+	CHECK(rig.control[RW_FIELD_STAT_ENTERS] - enters <= 3);
+	/* The arena is free again at once. */
+	memset(rig.block + rig.send_offset, 0, sizeof sent);
+	rig_turn(&rig, 1000);
+	CHECK_EQUAL(peer_read(peer, got, sizeof got), sizeof got);
+	for (uint32_t i = 0; i < 2048; i++)
+		CHECK(memcmp(got + 4 * i, sent + (2047 - i) * 4, 4) == 0);
+	close(peer);
+	rig_close(&rig);
+}
+
+TEST(a_short_send_goes_on_from_the_queue)
+{
+	struct rig rig;
+	uint16_t port;
+	const uint32_t bytes = 12 << 20;
+	uint8_t *sent = malloc(bytes), *got = malloc(bytes);
+	int peer;
+	uint32_t server, queued = 0, have = 0;
+	uint64_t deadline = clock_ms() + 20000;
+
+	rig_open(&rig, NULL);
+	rig_listen(&rig, &port);
+	peer = peer_connect(port);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	fill_random(sent, bytes, 3);
+	rig_send(&rig, server, sent, bytes);
+	rig_turn(&rig, 0);
+	for (uint32_t i = 0; i < rig.count; i++)
+		if (rig.events[i].kind == RW_EVENT_QUEUED)
+			queued = rig.events[i].a;
+	CHECK(queued > 0 && queued < bytes);
+	CHECK(rig.control[RW_FIELD_STAT_SHORT_SENDS] > 0);
+	while (have < bytes || queued > 0) {
+		ssize_t part = recv(peer, got + have, bytes - have, MSG_DONTWAIT);
+		if (part > 0)
+			have += (uint32_t)part;
+		rig_turn(&rig, 1000);
+		for (uint32_t i = 0; i < rig.count; i++)
+			if (rig.events[i].kind == RW_EVENT_QUEUED)
+				queued = rig.events[i].a;
+		CHECK(clock_ms() < deadline);
+	}
+	CHECK(memcmp(sent, got, bytes) == 0);
+	CHECK_EQUAL(queued, 0);
+	close(peer);
+	rig_close(&rig);
+	free(sent);
+	free(got);
+}
+
+TEST(a_peer_that_never_reads_meets_the_limit)
+{
+	struct rig_options options = { .max_queued = 1 << 20 };
+	struct rig rig;
+	uint16_t port;
+	uint8_t data[65536] = { 0 };
+	int peer;
+	uint32_t server;
+	struct rw_event event = { 0 };
+
+	rig_open(&rig, &options);
+	rig_listen(&rig, &port);
+	peer = peer_connect(port);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	for (int i = 0; i < 1000 && event.kind != RW_EVENT_CLOSED; i++) {
+		rig_send(&rig, server, data, sizeof data);
+		rig_turn(&rig, 0);
+		for (uint32_t k = 0; k < rig.count && event.kind != RW_EVENT_CLOSED; k++) {
+			event = rig.events[k];
+			CHECK(event.kind != RW_EVENT_QUEUED || event.a <= 1 << 20);
+		}
+	}
+	CHECK_EQUAL(event.kind, RW_EVENT_CLOSED);
+	CHECK_EQUAL(event.a, ENOBUFS);
+	close(peer);
+	rig_close(&rig);
+}
+
+TEST(the_limit_over_all_connections_holds)
+{
+	struct rig_options options = { .max_queued_total_kib = 1024 };
+	struct rig rig;
+	uint16_t port;
+	uint8_t data[65536] = { 0 };
+	int peers[4];
+	uint32_t servers[4], closed = 0;
+
+	rig_open(&rig, &options);
+	rig_listen(&rig, &port);
+	for (int i = 0; i < 4; i++) {
+		peers[i] = peer_connect(port);
+		servers[i] = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	}
+	for (int i = 0; i < 1000 && closed == 0; i++) {
+		uint32_t queued = 0;
+		for (int k = 0; k < 4; k++)
+			rig_send(&rig, servers[k], data, sizeof data);
+		rig_turn(&rig, 0);
+		for (uint32_t k = 0; k < rig.count; k++) {
+			if (rig.events[k].kind == RW_EVENT_QUEUED)
+				queued += rig.events[k].a;
+			closed += rig.events[k].kind == RW_EVENT_CLOSED && rig.events[k].a == ENOBUFS;
+		}
+		CHECK(queued <= 1 << 20);
+	}
+	CHECK(closed >= 1);
+	for (int i = 0; i < 4; i++)
+		close(peers[i]);
+	rig_close(&rig);
+}
