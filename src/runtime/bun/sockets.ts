@@ -1,0 +1,197 @@
+/** Bun's own sockets: Bun.listen and Bun.connect. */
+
+import type { Socket, SocketHandler, TCPSocketListenOptions, UnixSocketOptions } from "bun";
+import type { RingwireError } from "../../errors.ts";
+import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../../transport.ts";
+import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "../runtime.ts";
+import { checkEndpoint, endpointText, lostText, socketFailure } from "../socket_failure.ts";
+
+type Events = SocketHandler<BunSocket, "uint8array">;
+
+/** A Bun socket. Bun's `write` is synchronous and takes what the kernel takes, so nothing is ever pending. */
+class BunSocket implements NativeSocket {
+  readonly pendingBytes = 0;
+  readonly handler: NativeSocketHandler;
+  readonly #socket: Socket<BunSocket>;
+  /** The address of a Unix socket, which Bun does not tell. */
+  readonly #path: string | undefined;
+  readonly #isClient: boolean;
+
+  /** @param accepted - Gives the handler of an accepted socket; a client's handler is given as it is. */
+  constructor(
+    socket: Socket<BunSocket>,
+    endpoint: ListenEndpoint | ConnectEndpoint,
+    handler: NativeSocketHandler | ((socket: NativeSocket) => NativeSocketHandler),
+  ) {
+    this.#socket = socket;
+    this.#path = endpoint.address.family === "unix" ? endpoint.address.host : undefined;
+    this.#isClient = typeof handler !== "function";
+    if (this.#path === undefined) setOptions(socket, endpoint);
+    this.handler = typeof handler === "function" ? handler(this) : handler;
+  }
+
+  write(bytes: Uint8Array, start: number, end: number): number {
+    // -1: closed, `close` follows.
+    return Math.max(0, this.#socket.write(bytes, start, end - start));
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    // `end` would close both directions, whatever allowHalfOpen says.
+    this.#socket.shutdown();
+  }
+
+  close(): void {
+    this.#socket.end();
+  }
+
+  abort(): void {
+    this.#socket.terminate();
+  }
+
+  remoteAddress(): Address | undefined {
+    if (this.#path !== undefined) return unixAddress(this.#isClient ? this.#path : "");
+    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
+    return ipAddress(remoteAddress, remotePort, remoteFamily);
+  }
+
+  localAddress(): Address | undefined {
+    if (this.#path !== undefined) return unixAddress(this.#isClient ? "" : this.#path);
+    const { localAddress, localPort, localFamily } = this.#socket;
+    return ipAddress(localAddress, localPort, localFamily);
+  }
+
+  /** What was lost, for messages. */
+  lost(): string {
+    return lostText(this.remoteAddress());
+  }
+}
+
+function unixAddress(host: string): Address {
+  return { host, port: 0, family: "unix" };
+}
+
+function ipAddress(host: string | undefined, port: number, family: string): Address | undefined {
+  return host === undefined ? undefined : { host, port, family: family === "IPv6" ? "ipv6" : "ipv4" };
+}
+
+function setOptions(socket: Socket<BunSocket>, options: SocketOptions): void {
+  // Bun itself switches TCP_NODELAY on.
+  if (options.noDelay === false) socket.setNoDelay(false);
+  if (options.keepAliveMs !== undefined && options.keepAliveMs > 0) {
+    socket.setKeepAlive(true, options.keepAliveMs);
+  }
+}
+
+/** The callbacks that both ends share. */
+const EVENTS = {
+  binaryType: "uint8array",
+  data(socket, bytes) {
+    socket.data.handler.received(bytes, 0, bytes.length);
+  },
+  drain(socket) {
+    socket.data.handler.writable();
+  },
+  end(socket) {
+    socket.data.handler.ended();
+  },
+  close(socket, error) {
+    // A socket that was given up before it opened has no data.
+    const own = socket.data as BunSocket | undefined;
+    own?.handler.closed(error === undefined ? undefined : socketFailure(own.lost(), error));
+  },
+  error(_socket, error) {
+    // Handlers catch everything, and the system's errors come with `close`: this is a bug of ours.
+    setImmediate(() => {
+      throw error;
+    });
+  },
+} as const satisfies Events;
+
+/** {@link NativeSockets} of Bun. */
+export const sockets: NativeSockets = {
+  listen(endpoint, accepted): Promise<NativeListener> {
+    return new Promise((resolve) => resolve(listen(endpoint, accepted)));
+  },
+  connect,
+};
+
+function listen(
+  endpoint: ListenEndpoint,
+  accepted: (socket: NativeSocket) => NativeSocketHandler,
+): NativeListener {
+  checkEndpoint("Bun", endpoint, ["backlog"]);
+  const { address } = endpoint;
+  const socket: Events = {
+    ...EVENTS,
+    open(opened) {
+      opened.data = new BunSocket(opened, endpoint, accepted);
+    },
+  };
+  try {
+    if (address.family === "unix") {
+      const options = { unix: address.host, allowHalfOpen: true, socket };
+      const listener = Bun.listen(options as unknown as UnixSocketOptions<BunSocket>);
+      return { address, close: () => listener.stop(false) };
+    }
+    const { reusePort = false, ipv6Only = false } = endpoint;
+    const options = {
+      hostname: address.host,
+      port: address.port,
+      allowHalfOpen: true,
+      reusePort,
+      ipv6Only,
+      socket,
+    };
+    const listener = Bun.listen(options as unknown as TCPSocketListenOptions<BunSocket>);
+    return { address: { ...address, port: listener.port }, close: () => listener.stop(false) };
+  } catch (error) {
+    throw socketFailure(`Cannot listen on ${endpointText(address)}`, error);
+  }
+}
+
+function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void {
+  checkEndpoint("Bun", endpoint, ["localAddress"]);
+  const { address } = endpoint;
+  let isSettled = false;
+  const fail = (error: unknown): void => {
+    if (isSettled) return;
+    isSettled = true;
+    const failure: RingwireError = socketFailure(`Cannot connect to ${endpointText(address)}`, error);
+    handler.closed(failure);
+  };
+  const socket: Events = {
+    ...EVENTS,
+    open(opened) {
+      if (isSettled) {
+        opened.terminate();
+        return;
+      }
+      isSettled = true;
+      opened.data = new BunSocket(opened, endpoint, handler);
+      handler.opened(opened.data);
+    },
+    connectError(_socket, error) {
+      fail(error);
+    },
+  };
+  const target =
+    address.family === "unix" ? { unix: address.host } : { hostname: address.host, port: address.port };
+  const options = { ...target, allowHalfOpen: true, socket };
+  // Its errors come twice: to `connectError`, and as a rejection.
+  const connecting = new Promise((resolve) =>
+    resolve(Bun.connect(options as unknown as UnixSocketOptions<BunSocket>)),
+  );
+  connecting.catch(fail);
+  return () => {
+    // Bun cannot give up a connect: the socket is dropped once it has opened.
+    isSettled = true;
+  };
+}
