@@ -67,7 +67,7 @@ const MAX_CONTROL_BYTES = 125;
 /** First buffer of a collected message, unless it is smaller or more has come already. */
 const FIRST_BUFFER_BYTES = 512;
 /** Up to this many bytes unmasking here beats a call to the kernels. */
-const INLINE_UNMASK_BYTES = 32;
+const INLINE_UNMASK_BYTES = 64;
 
 // What is held between two calls, as bits of one number: the hot path asks for "nothing" in one compare.
 const HOLDS_HEADER = 1;

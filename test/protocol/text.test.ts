@@ -17,10 +17,10 @@ describe("text", () => {
     for (const text of [
       "",
       "a",
-      "x".repeat(64),
-      "x".repeat(65),
+      "x".repeat(48),
+      "x".repeat(49),
       "ü",
-      `${"x".repeat(63)}ü`,
+      `${"x".repeat(47)}ü`,
       "漢".repeat(100),
     ]) {
       expect(written(text)).toEqual(new TextEncoder().encode(text));
@@ -42,6 +42,21 @@ describe("text", () => {
         expect(readUtf8(bytes, 0, bytes.length)).toBe(text);
       }),
     );
+  });
+
+  it("tells a replacement character that was sent from one that stands for broken bytes", () => {
+    for (const text of ["\ufffd", `${"x".repeat(100)}\ufffd`, `\ufffd${"漢".repeat(40)}`]) {
+      const bytes = new TextEncoder().encode(text);
+      expect(readUtf8(bytes, 0, bytes.length)).toBe(text);
+      expect(readUtf8(bytes, 0, bytes.length - 1)).toBe(undefined);
+    }
+  });
+
+  it("reads every length of ASCII around the limits of its short path", () => {
+    const bytes = new Uint8Array(40).map((_, index) => 0x41 + index);
+    for (let size = 0; size <= 37; size++) {
+      expect(readUtf8(bytes, 3, 3 + size)).toBe(new TextDecoder().decode(bytes.subarray(3, 3 + size)));
+    }
   });
 
   it("keeps a leading U+FEFF and NUL", () => {
