@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runtime } from "../../src/runtime/detect.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+import { openShim } from "../../src/uring/shim.ts";
+import { SYMBOLS } from "../../src/uring/symbols.ts";
+import { openTestTransport } from "./open_test_transport.ts";
+
+/** Shims that are wrong on purpose, made with the C compiler. */
+let folder = "";
+function compile(name: string, source: string): string {
+  const path = join(folder, `${name}.so`);
+  writeFileSync(join(folder, `${name}.c`), source);
+  execFileSync("cc", ["-shared", "-fPIC", "-o", path, join(folder, `${name}.c`)]);
+  return path;
+}
+
+function hasCompiler(): boolean {
+  try {
+    execFileSync("cc", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    console.warn("SKIPPED: wrong shims cannot be made here: no C compiler");
+    return false;
+  }
+}
+
+describe("opening the shim", () => {
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const open = (library: string | undefined): (() => void) => {
+    return () => openTestTransport({ library }).close();
+  };
+
+  test("none found: ERR_LIBRARY, with what to do", () => {
+    expect(open(undefined)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
+    expect(open(undefined)).toThrow(/make -C ffi/);
+  });
+
+  test("a missing file: ERR_LIBRARY, with its path", () => {
+    const path = join(folder, "missing.so");
+    expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
+    expect(open(path)).toThrow(path);
+  });
+
+  test("a file that is no library: ERR_LIBRARY", () => {
+    const path = join(folder, "text.so");
+    writeFileSync(path, "this is not a library");
+    expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
+  });
+
+  test.skipIf(!hasCompiler())(
+    "a shim of another ABI is refused by its number, whatever its functions are",
+    () => {
+      const path = compile("other", "int rw_abi_version(void) { return 77; }\n");
+      expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
+      expect(open(path)).toThrow(/ABI 77, .* ABI 1;/);
+    },
+  );
+
+  test.skipIf(!hasCompiler())("a shim that lacks functions: ERR_LIBRARY", () => {
+    const path = compile("bare", "int rw_abi_version(void) { return 1; }\n");
+    expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
+  });
+
+  test.skipIf(!hasCompiler())(
+    "a ring that cannot be opened: ERR_TRANSPORT_UNAVAILABLE with the shim's reason",
+    () => {
+      const functions = Object.keys(SYMBOLS).filter((name) => name !== "rw_ring_open");
+      const path = compile(
+        "forbidden",
+        `#include <string.h>
+       #include <stdint.h>
+       int rw_abi_version(void) { return 1; }
+       int rw_ring_open(void *block, uint32_t bytes) {
+         const char *text = "io_uring forbidden by a test";
+         strcpy((char *)block + 2048, text);
+         ((uint32_t *)block)[19] = strlen(text);
+         return -1;
+       }
+       ${functions.map((name) => `int ${name}(void) { return -22; }`).join("\n")}`,
+      );
+      expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_TRANSPORT_UNAVAILABLE" }));
+      expect(open(path)).toThrow("Cannot use io_uring: io_uring forbidden by a test");
+    },
+  );
+
+  test("another operating system: ERR_TRANSPORT_UNAVAILABLE, before any library is looked at", () => {
+    const elsewhere: Runtime = { ...runtime, platform: "darwin" };
+    expect(() => openTestTransport({ runtime: elsewhere, library: undefined })).toThrow(
+      expect.objectContaining({
+        code: "ERR_TRANSPORT_UNAVAILABLE",
+        message: "Cannot use io_uring: io_uring needs Linux, this is darwin",
+      }),
+    );
+  });
+
+  test("the path is not looked up in the environment or on disk by the transport itself", () => {
+    expect(() => openShim({ ...runtime, findLibrary: () => "elsewhere" }, undefined)).toThrow(/Cannot find/);
+  });
+});
