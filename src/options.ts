@@ -115,7 +115,7 @@ export interface WebSocketOptions {
   readonly zeroCopy?: boolean;
   /** Largest message accepted, bytes; beyond it the connection closes with 1009. 1 B to 2 GiB. @default 16 MiB (client), 1 MiB (server) */
   readonly maxMessageBytes?: number;
-  /** Most fragments of one message; beyond it 1008. 1 to 1,048,576. @default 1,024 */
+  /** Most fragments of one message; beyond it 1009. 1 to 1,048,576. @default 1,024 */
   readonly maxFragments?: number;
   /** Messages above this many bytes are sent in fragments of that size; 0 = never. @default 0 */
   readonly fragmentBytes?: number;

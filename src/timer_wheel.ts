@@ -110,12 +110,14 @@ export class TimerWheel {
       }
       timer = following;
     }
+    let expired = 0;
     for (const each of due) {
       if (each.dueTick !== EXPIRING) continue;
       each.dueTick = IDLE;
+      expired++;
       each.expired();
     }
-    return due.length;
+    return expired;
   }
 
   #unlink(timer: Timer): void {

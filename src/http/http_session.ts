@@ -49,9 +49,15 @@ export class HttpSession implements ConnectionHandler {
   #parser: HeadParser;
   #body: Uint8Array = EMPTY;
   #bodyBytes = 0;
+  /** Bytes of the body as its head announces them. */
+  #announcedBytes = 0;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #keepAlive = true;
+  /** A head of an answer has been written: another one would land in its body. */
+  #isAnswering = false;
+  /** The peer has sent its FIN. */
+  #peerEnded = false;
   #resumeBody: (() => void) | undefined = undefined;
 
   constructor(engine: Engine, connection: Connection, host: HttpHost) {
@@ -65,7 +71,12 @@ export class HttpSession implements ConnectionHandler {
 
   /** Whether the connection is still there and waits for an answer. */
   get isBusy(): boolean {
-    return this.#state === "busy";
+    return this.#state === "busy" && !this.#isAnswering;
+  }
+
+  /** Whether the connection can be given away: the request waits for an answer, and its peer for what comes after. */
+  get canSwitch(): boolean {
+    return this.isBusy && !this.#peerEnded;
   }
 
   /** Whether nothing of a request has arrived: closing now loses nothing. */
@@ -93,6 +104,7 @@ export class HttpSession implements ConnectionHandler {
 
   ended(): void {
     // A peer may half-close after its request and still read the answer.
+    this.#peerEnded = true;
     if (this.#state === "busy") this.#keepAlive = false;
     else this.connection.close();
   }
@@ -107,9 +119,13 @@ export class HttpSession implements ConnectionHandler {
 
   // ── answers ──────────────────────────────────────────────────────────────────────────────────
 
-  /** Answers with a Response of the program, streaming its body. Resolves when it is written or the peer is gone. */
+  /**
+   * Answers with a Response of the program, streaming its body. Resolves when it is written or the peer is gone.
+   *
+   * @throws RangeError, TypeError for a Response that cannot be written, such as `Response.error()`.
+   */
   async respond(response: Response, isHead: boolean): Promise<void> {
-    if (this.#state !== "busy") {
+    if (!this.isBusy) {
       await response.body?.cancel();
       return;
     }
@@ -121,19 +137,28 @@ export class HttpSession implements ConnectionHandler {
     const isChunked = hasBody && !isSized && this.#parser.versionMinor > 0;
     if (hasBody && !isSized && !isChunked) this.#keepAlive = false;
     if (isChunked) headers.push(["transfer-encoding", "chunked"]);
-    if (response.body === null && !isSized && response.status >= 200 && response.status !== 204) {
+    if (response.body === null && !isSized && response.status !== 204 && response.status !== 304) {
       headers.push(["content-length", "0"]);
     }
     headers.push(["connection", this.#keepAlive ? "keep-alive" : "close"]);
-    writeHead(this.connection, writeResponseHead(response.status, response.statusText, headers));
+    const head = writeResponseHead(response.status, response.statusText, headers);
+    this.#isAnswering = true;
+    writeHead(this.connection, head);
     if (hasBody && response.body !== null) await this.#sendBody(response.body, isChunked);
     else await response.body?.cancel();
     this.#answered();
   }
 
-  /** Answers with an error, in words, and hangs up: what a bad peer may send further is not looked at. */
+  /**
+   * Answers with an error, in words, and hangs up: what a bad peer may send further is not looked at. In the middle of an
+   * answer, breaking the connection is the only way left to say that it is not whole.
+   */
   refuse(refusal: Refusal): void {
     if (this.#state === "released" || this.#state === "lingering") return;
+    if (this.#isAnswering) {
+      this.connection.abort();
+      return;
+    }
     const text = `${refusal.reason === "" ? statusText(refusal.status) : refusal.reason}\n`;
     const body = new TextEncoder().encode(text);
     writeHead(
@@ -154,7 +179,7 @@ export class HttpSession implements ConnectionHandler {
    * request, which are the new handler's; or undefined when the connection is gone.
    */
   takeOver(head: string, handler: ConnectionHandler): Uint8Array | undefined {
-    if (this.#state !== "busy") return undefined;
+    if (!this.canSwitch) return undefined;
     writeHead(this.connection, head);
     const held = this.#takeHeld();
     this.#release();
@@ -177,18 +202,29 @@ export class HttpSession implements ConnectionHandler {
       if (from < 0) return;
       if (!this.#beginBody()) return;
     }
-    const taken = Math.min(end - from, this.#body.length - this.#bodyBytes);
+    const taken = Math.min(end - from, this.#announcedBytes - this.#bodyBytes);
     if (taken > 0) {
-      this.#body.set(bytes.subarray(from, from + taken), this.#bodyBytes);
-      this.#bodyBytes += taken;
+      this.#collect(bytes, from, from + taken);
       from += taken;
     }
-    if (this.#bodyBytes < this.#body.length) return;
+    if (this.#bodyBytes < this.#announcedBytes) return;
     this.#state = "busy";
     this.#engine.wheel.cancel(this.#timer);
     if (from < end) this.#hold(bytes, from, end);
     this.#keepAlive = wantsKeepAlive(this.#parser);
-    this.#host.requested(this, this.#parser, this.#body);
+    this.#host.requested(this, this.#parser, this.#body.subarray(0, this.#announcedBytes));
+  }
+
+  /** Keeps a part of a body. Memory follows what has come: an announcement alone costs nothing. */
+  #collect(bytes: Uint8Array, start: number, end: number): void {
+    const needed = this.#bodyBytes + (end - start);
+    if (needed > this.#body.length) {
+      const grown = new Uint8Array(Math.min(this.#announcedBytes, needed * 2));
+      grown.set(this.#body.subarray(0, this.#bodyBytes));
+      this.#body = grown;
+    }
+    this.#body.set(bytes.subarray(start, end), this.#bodyBytes);
+    this.#bodyBytes = needed;
   }
 
   /** The head is complete. Returns whether the request goes on. */
@@ -204,8 +240,9 @@ export class HttpSession implements ConnectionHandler {
       this.refuse({ status: 413, reason: `The body is larger than ${maxBodyBytes} bytes`, headers: [] });
     else {
       this.#state = "body";
-      this.#body = size === 0 ? EMPTY : new Uint8Array(size);
+      this.#body = EMPTY;
       this.#bodyBytes = 0;
+      this.#announcedBytes = size;
       if (size > 0 && this.#parser.headers.get("expect")?.toLowerCase() === "100-continue") {
         writeHead(this.connection, "HTTP/1.1 100 Continue\r\n\r\n");
       }
@@ -254,6 +291,7 @@ export class HttpSession implements ConnectionHandler {
     }
     this.#parser = new HeadParser("request", this.#host.limits);
     this.#body = EMPTY;
+    this.#isAnswering = false;
     this.#state = "head";
     this.#arm(this.#host.limits.requestTimeoutMs);
     const held = this.#takeHeld();
@@ -264,7 +302,8 @@ export class HttpSession implements ConnectionHandler {
   #linger(): void {
     this.#state = "lingering";
     this.#takeHeld();
-    this.connection.end();
+    if (this.#peerEnded) this.connection.close();
+    else this.connection.end();
     this.#arm(LINGER_MS);
   }
 

@@ -88,7 +88,7 @@ export class ClientHandshake<Data> {
           this.#addresses = addresses;
           this.#attempt();
         },
-        (error: RingwireError) => this.fail(error),
+        (error: unknown) => this.fail(error),
       );
     }
     return promise;
@@ -136,7 +136,7 @@ export class ClientHandshake<Data> {
   }
 
   /** Gives up on everything. */
-  fail(error: RingwireError): void {
+  fail(error: unknown): void {
     if (this.#isDone) return;
     this.#finish();
     for (const attempt of this.#attempts) attempt.giveUp();
@@ -163,8 +163,9 @@ export class ClientHandshake<Data> {
     try {
       attempt.connection = this.#engine.transport.connect({ ...this.#plan.socketOptions, address }, attempt);
     } catch (error) {
-      if (!(error instanceof RingwireError)) throw error;
-      this.attemptFailed(attempt, error);
+      // Anything else is a wrong argument, such as a path that is too long: no address will do better.
+      if (error instanceof RingwireError) this.attemptFailed(attempt, error);
+      else this.fail(error);
     }
   }
 

@@ -42,11 +42,6 @@ export class FrameSender {
     this.#fragmentBytes = fragmentBytes === 0 ? Number.MAX_SAFE_INTEGER : fragmentBytes;
   }
 
-  /** Bytes that a message of this payload takes on the wire, not counting fragmentation. */
-  wireBytes(payloadBytes: number): number {
-    return frameHeaderBytes(payloadBytes, this.#masked) + payloadBytes;
-  }
-
   /** Sends a message or control frame whose payload is `bytes`. */
   bytes(opcode: number, bytes: Uint8Array): void {
     const size = bytes.length;

@@ -94,6 +94,7 @@ export class Inbox {
     this.#applyReceiving();
     // Not now: no handler runs inside a call of the program.
     if (this.#settings.delivery !== "queue") this.#engine.soon(() => this.#deliverHeld());
+    else this.#serveReaders();
   }
 
   /** From now on everything is read until the peer's Close frame; what finds no room is dropped. */
@@ -108,22 +109,28 @@ export class Inbox {
     this.#isClosing = true;
     if (this.#settings.delivery !== "queue") this.#deliverHeld();
     this.#isClosed = true;
-    for (const reader of this.#readers.splice(0)) reader(undefined);
+    this.#serveReaders();
   }
 
   /** The next message for an iteration; undefined when there will be none. */
   read(): Promise<Message | undefined> {
-    const message = this.#queue.shift();
-    if (message === undefined) {
-      return this.#isClosed
-        ? Promise.resolve(undefined)
-        : new Promise((resolve) => this.#readers.push(resolve));
+    return new Promise((resolve) => {
+      this.#readers.push(resolve);
+      this.#serveReaders();
+    });
+  }
+
+  /** Hands held messages to whoever waits for them, oldest first, unless the program has paused. */
+  #serveReaders(): void {
+    while (this.#readers.length > 0 && !this.#isPaused) {
+      const message = this.#queue.shift();
+      if (message === undefined && !this.#isClosed) return;
+      this.#readers.shift()?.(message);
     }
     if (this.#isFull && this.#queue.heldBytes <= this.#settings.maxUnreadBytes / 2) {
       this.#isFull = false;
       this.#applyReceiving();
     }
-    return Promise.resolve(message);
   }
 
   #value(isText: boolean, decoder: MessageDecoder, asView: boolean): string | Uint8Array | undefined {

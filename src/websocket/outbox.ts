@@ -79,23 +79,22 @@ export class Outbox {
   /** Resolves once at or below the low mark. */
   drained(): Promise<void> {
     if (this.#connection.queuedBytes <= this.#settings.lowWaterBytes) return Promise.resolve();
-    this.#wantsDrain = true;
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
-  /** The queue became shorter. Returns whether the program waits for exactly this. */
+  /** The queue became shorter. Returns whether the `drain` handler is due. */
   shrank(): boolean {
     if (this.#connection.queuedBytes > this.#settings.lowWaterBytes) return false;
     if (this.#pendingPong !== undefined) {
       this.#sender.bytes(OPCODE_PONG, this.#pendingPong);
       this.#pendingPong = undefined;
     }
-    if (!this.#wantsDrain) return false;
-    this.#wantsDrain = false;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.resolve();
-    return true;
+    const isDue = this.#wantsDrain;
+    this.#wantsDrain = false;
+    return isDue;
   }
 
   /** The connection is gone: nobody will be drained any more. */
@@ -106,13 +105,15 @@ export class Outbox {
     for (const waiter of waiters) waiter.reject(error);
   }
 
-  /** Whether a payload fits. What this turn has gathered is handed to the kernel first: it may take all of it. */
+  /**
+   * Whether a payload fits. What this turn has gathered is handed to the kernel first: it may take all of it. The frame's
+   * own few bytes do not count, so that a message of exactly `maxBufferedBytes` can be sent.
+   */
   #hasRoom(payloadBytes: number): boolean {
-    const bytes = this.#sender.wireBytes(payloadBytes);
     const { maxBufferedBytes } = this.#settings;
-    if (this.#connection.queuedBytes + bytes <= maxBufferedBytes) return true;
+    if (this.#connection.queuedBytes + payloadBytes <= maxBufferedBytes) return true;
     this.#transport.flush();
-    return this.#connection.queuedBytes + bytes <= maxBufferedBytes;
+    return this.#connection.queuedBytes + payloadBytes <= maxBufferedBytes;
   }
 
   #refuse(): SendStatus {

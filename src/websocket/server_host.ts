@@ -34,6 +34,7 @@ const TOO_MANY: Refusal = {
   reason: "The server has as many connections as it takes",
   headers: [["retry-after", "1"]],
 };
+const STOPPING: Refusal = { status: 503, reason: "The server is stopping", headers: [] };
 const UPGRADE_REQUIRED: Refusal = {
   status: 426,
   reason: "This server speaks WebSocket",
@@ -95,7 +96,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     if (count >= this.#maxConnections || this.#stopping !== undefined) {
       // Saying so takes a descriptor for a while: past twice the limit there is no more politeness.
       if (count >= this.#maxConnections * 2) connection.abort();
-      else session.refuse(TOO_MANY);
+      else session.refuse(this.#stopping === undefined ? TOO_MANY : STOPPING);
     }
     return session;
   }
@@ -179,7 +180,11 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   /** Switches protocols. Returns false when the request asks for no WebSocket or the peer is gone. */
   #accept(pending: Pending, options: UpgradeOptions<Data>): boolean {
     const { session: http, head, upgrade } = pending;
-    if (upgrade === undefined || !http.isBusy) return false;
+    if (upgrade === undefined || !http.canSwitch) return false;
+    if (this.#stopping !== undefined) {
+      http.refuse(STOPPING);
+      return true;
+    }
     const protocol = options.protocol ?? this.#choose(upgrade);
     if (protocol !== "" && !upgrade.protocols.includes(protocol)) {
       http.refuse(badRequest(`This server speaks subprotocol ${protocol}, which the client does not offer`));
@@ -237,7 +242,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     if (response instanceof Response) {
       session.respond(response, isHead).catch((error: unknown) => {
         console.error(error);
-        session.connection.abort();
+        session.refuse({ status: 500, reason: "", headers: [] });
       });
     } else if (session.isBusy) {
       this.#respondToError(

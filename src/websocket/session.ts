@@ -165,8 +165,9 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   closed(error: RingwireError | undefined): void {
     if (this.state === "closed") return;
-    this.#keepalive.stop();
     this.inbox.close();
+    // After the inbox: a handler of a message that was still held may close, which starts a deadline.
+    this.#keepalive.stop();
     this.outbox.abandon();
     const peer = this.#peerClose;
     const wasClean = peer !== undefined && this.#sentClose && this.failure === undefined;
@@ -295,6 +296,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     } else if (event === DECODE_CLOSE) {
       this.#takeClose(decoder.closeCode, decoder.closeReason);
     } else {
+      // Messages before the broken frame reach their handler before anything closes.
+      this.inbox.finish();
       this.fail(decoder.failure as RingwireError);
     }
   }
