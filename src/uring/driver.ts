@@ -10,10 +10,20 @@ import { EAGAIN, errnoName } from "./errno.ts";
 import type { Ring } from "./ring.ts";
 
 /** A burst ends after this many turns or this long, so that the program's timers and other I/O get their share. */
-const BURST_TURNS = 8;
+const BURST_TURNS = 32;
 const BURST_MS = 1;
-/** `spin`: how long empty turns follow each other before the runtime's loop has a look at its other I/O. */
-const SPIN_SLICE_MS = 0.1;
+/**
+ * Parking and waking cost about 6 µs. Where the next event tends to come sooner than LINGER_MS after the last
+ * one (a ping-pong within one machine), `auto` waits for it awake: measured 6.8 instead of 12 µs round trip. It
+ * keeps score, so that a program whose events come later never pays for waiting: once misses outweigh hits,
+ * only every LINGER_PROBE-th burst tries again.
+ */
+const LINGER_MS = 0.02;
+const LINGER_SCORE_MAX = 16;
+const LINGER_HIT = 2;
+const LINGER_PROBE = 64;
+/** `spin`: how long a burst goes on without an event before the runtime's loop has a look at its other I/O. */
+const SLICE_MS = 0.1;
 /** Bursts that may follow from microtasks alone before a task is waited for: microtasks starve everything else. */
 const MICROTASK_BURSTS = 16;
 /** Without parking, the ring is looked at this often. */
@@ -38,6 +48,8 @@ export class Driver {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #microtaskBursts = 0;
   #lastEventMs = -Infinity;
+  #lingerScore = 0;
+  #burstsUntilProbe = 1;
   readonly #onMicrotask = (): void => this.#microtask();
   readonly #onWake = (): void => this.#task();
   readonly #onTask = (): void => {
@@ -145,24 +157,48 @@ export class Driver {
   /** Takes turns for a while. Returns whether more have to follow soon. */
   #takeTurns(): boolean {
     const runtime = this.#runtime;
+    const stayMs = this.#stayMs();
     const startMs = runtime.nowMs();
     let nowMs = startMs;
+    let isWaiting = false;
     for (let turns = 0; turns < BURST_TURNS; ) {
-      const isSpinning = nowMs - this.#lastEventMs < this.#spinMs;
-      const count = this.#dispatcher.takeTurn(this.#canPark && !isSpinning, 0);
+      const stays = nowMs - this.#lastEventMs < stayMs;
+      if (isWaiting && !stays) {
+        this.#lingered(false);
+        isWaiting = false;
+      }
+      const count = this.#dispatcher.takeTurn(this.#canPark && !stays, 0);
       if (this.#isClosed) return false;
+      nowMs = runtime.nowMs();
       if (count === 0 && this.#ring.commandCount === 0) {
-        if (!isSpinning) return false;
-        nowMs = runtime.nowMs();
-        if (nowMs - startMs >= SPIN_SLICE_MS) return true;
+        if (!stays) return false;
+        if (nowMs - Math.max(startMs, this.#lastEventMs) >= SLICE_MS) return true;
+        isWaiting = true;
         continue;
       }
       turns++;
-      nowMs = runtime.nowMs();
-      if (count > 0) this.#lastEventMs = nowMs;
+      if (count > 0) {
+        this.#lastEventMs = nowMs;
+        if (isWaiting) this.#lingered(true);
+        isWaiting = false;
+      }
       if (nowMs - startMs >= BURST_MS) return true;
     }
     return true;
+  }
+
+  /** How long after an event this burst stays awake. */
+  #stayMs(): number {
+    if (this.#spinMs > 0) return this.#spinMs;
+    if (this.#lingerScore > 0) return LINGER_MS;
+    if (--this.#burstsUntilProbe > 0) return 0;
+    this.#burstsUntilProbe = LINGER_PROBE;
+    return LINGER_MS;
+  }
+
+  #lingered(isHit: boolean): void {
+    if (isHit) this.#lingerScore = Math.min(LINGER_SCORE_MAX, this.#lingerScore + LINGER_HIT);
+    else if (this.#lingerScore > 0) this.#lingerScore--;
   }
 
   #sleepWithoutParking(): void {
