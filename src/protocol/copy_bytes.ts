@@ -1,6 +1,6 @@
 /** Copying between typed arrays without paying for a view when the range is short. */
 
-/** Up to here a loop beats `set` over a fresh view: measured cross-overs are 32 (Node 20), 48 (Deno 2.9), 96 (Bun 1.4). */
+/** Up to here a loop beats `set` over a fresh view: the measured cross-overs of the runtimes are 32, 48 and 96. */
 const LOOP_TO_BYTES = 40;
 
 /** Copies `from[start, end)` to `to[at …)`. The arrays must not overlap. */

@@ -19,10 +19,10 @@ import {
 import { copyBytes } from "./copy_bytes.ts";
 import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
 import type { Kernels } from "./kernels.ts";
-import { rotateKey } from "./mask.ts";
+import { readKey, rotateKey, unmaskSmall } from "./mask.ts";
+import { MessageBuffer } from "./message_buffer.ts";
 import { OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT } from "./opcode.ts";
 import { readUtf8 } from "./text.ts";
-import { Utf8Stream } from "./utf8.ts";
 
 /** Nothing whole is left in the fed range; feed more. */
 export const DECODE_MORE = 0;
@@ -64,8 +64,6 @@ const FINAL_BINARY = FIN_BIT | OPCODE_BINARY;
 
 /** Largest payload of a control frame (RFC 6455 §5.5), and of a frame with a 7-bit length. */
 const MAX_CONTROL_BYTES = 125;
-/** First buffer of a collected message, unless it is smaller or more has come already. */
-const FIRST_BUFFER_BYTES = 512;
 /** Up to this many bytes unmasking here beats a call to the kernels. */
 const INLINE_UNMASK_BYTES = 64;
 
@@ -138,12 +136,8 @@ export class MessageDecoder {
   /** Payload of a control frame that was cut off. */
   #control: Uint8Array;
 
-  /** The message being collected: its opcode, its bytes so far, its frames so far. */
-  #opcode: number;
-  #message: Uint8Array;
-  #messageBytes: number;
-  #fragments: number;
-  #text: Utf8Stream | undefined;
+  /** The message that is being collected, once there has been one. */
+  #message: MessageBuffer | undefined;
 
   constructor(options: MessageDecoderOptions) {
     this.bytes = EMPTY;
@@ -172,11 +166,7 @@ export class MessageDecoder {
     this.#left = 0;
     this.#key = 0;
     this.#control = EMPTY;
-    this.#opcode = OPCODE_CONTINUATION;
-    this.#message = EMPTY;
-    this.#messageBytes = 0;
-    this.#fragments = 0;
-    this.#text = undefined;
+    this.#message = undefined;
   }
 
   /** Whether an incomplete frame or message is held: what a deadline for the peer is about. */
@@ -186,12 +176,12 @@ export class MessageDecoder {
 
   /** Bytes collected so far of an incomplete message. */
   get messageBytes(): number {
-    return this.#messageBytes;
+    return this.#message?.sizeBytes ?? 0;
   }
 
   /** Memory held for an incomplete message, in bytes: at most twice what has come of it, or 512. */
   get retainedBytes(): number {
-    return this.#message.length;
+    return this.#message?.bytes.length ?? 0;
   }
 
   /**
@@ -372,16 +362,16 @@ export class MessageDecoder {
 
   /** Whether one more data frame of `length` bytes is within the limits; else fails. */
   #admits(length: number): boolean {
-    if (this.#messageBytes + length > this.#maxMessageBytes) {
+    const total = this.messageBytes + length;
+    if (total > this.#maxMessageBytes) {
       this.#fail(
         "ERR_MESSAGE_TOO_LARGE",
         CLOSE_TOO_LARGE,
-        `Cannot receive a message of more than ${this.#maxMessageBytes} bytes (maxMessageBytes): ` +
-          `${this.#messageBytes + length} announced`,
+        `Cannot receive a message of more than ${this.#maxMessageBytes} bytes (maxMessageBytes): ${total} announced`,
       );
       return false;
     }
-    if (this.#fragments >= this.#maxFragments) {
+    if ((this.#message?.fragments ?? 0) >= this.#maxFragments) {
       this.#fail(
         "ERR_TOO_MANY_FRAGMENTS",
         CLOSE_TOO_LARGE,
@@ -404,19 +394,17 @@ export class MessageDecoder {
       this.#takeInPlace();
       return first === FINAL_BINARY ? DECODE_BINARY : this.#deliverText(false);
     } else {
-      if (first & OPCODE_BITS) this.#openMessage(first & OPCODE_BITS);
-      this.#fragments++;
+      this.#openFragment(first & OPCODE_BITS);
     }
     this.#holds |= HOLDS_FRAME;
     return this.#takePayload();
   }
 
-  #openMessage(opcode: number): void {
-    this.#opcode = opcode;
+  #openFragment(opcode: number): void {
+    if (this.#message === undefined) this.#message = new MessageBuffer(this.#kernels);
+    if (opcode !== OPCODE_CONTINUATION) this.#message.open(opcode);
+    this.#message.fragments++;
     this.#holds |= HOLDS_MESSAGE;
-    if (opcode !== OPCODE_TEXT) return;
-    if (this.#text === undefined) this.#text = new Utf8Stream(this.#kernels);
-    else this.#text.reset();
   }
 
   /** Makes the whole payload, which lies in the fed range, the event's. */
@@ -470,44 +458,24 @@ export class MessageDecoder {
 
   /** Adds to the message. False when it cannot be UTF-8 any more. */
   #collect(start: number, end: number): boolean {
-    if (start === end) return true;
-    if (this.#opcode === OPCODE_TEXT && !this.#text!.push(this.#input, start, end)) return false;
-    const needed = this.#messageBytes + (end - start);
-    if (needed > this.#message.length) this.#grow(needed);
-    copyBytes(this.#input, start, end, this.#message, this.#messageBytes);
-    this.#messageBytes = needed;
-    return true;
-  }
-
-  /**
-   * Makes room for `needed` bytes, all of which have arrived. Twice that, so that copying stays linear, but
-   * never more than the message can still become; the declared length alone moves nothing.
-   */
-  #grow(needed: number): void {
-    const limit = this.#first & FIN_BIT ? needed + this.#left : this.#maxMessageBytes;
-    const sizeBytes = Math.min(limit, Math.max(needed * 2, FIRST_BUFFER_BYTES));
-    const grown = new Uint8Array(sizeBytes);
-    copyBytes(this.#message, 0, this.#messageBytes, grown, 0);
-    this.#message = grown;
+    const message = this.#message!;
+    const isFinal = (this.#first & FIN_BIT) !== 0;
+    const limitBytes = isFinal ? message.sizeBytes + (end - start) + this.#left : this.#maxMessageBytes;
+    return message.append(this.#input, start, end, limitBytes);
   }
 
   #deliverMessage(): number {
-    const opcode = this.#opcode;
-    if (opcode === OPCODE_TEXT && !this.#text!.complete) return this.#failText();
-    this.bytes = this.#message;
+    const message = this.#message!;
+    if (!message.canEnd) return this.#failText();
+    const opcode = message.opcode;
+    this.bytes = message.bytes;
     this.start = 0;
-    this.end = this.#messageBytes;
+    this.end = message.sizeBytes;
     this.owned = true;
     this.textChecked = opcode === OPCODE_TEXT;
-    this.#releaseMessage();
-    return opcode;
-  }
-
-  #releaseMessage(): void {
+    message.release();
     this.#holds &= ~HOLDS_MESSAGE;
-    this.#message = EMPTY;
-    this.#messageBytes = 0;
-    this.#fragments = 0;
+    return opcode;
   }
 
   #deliverControl(): number {
@@ -529,7 +497,7 @@ export class MessageDecoder {
       this.closeCode = code;
       this.closeReason = reason;
     }
-    this.#releaseMessage();
+    this.#message?.release();
     this.#holds = HAS_CLOSED;
     return DECODE_CLOSE;
   }
@@ -555,42 +523,12 @@ export class MessageDecoder {
 
   #fail(code: ErrorCode, closeCode: number, message: string): number {
     this.failure = new RingwireError(code, message, { closeCode });
-    this.#releaseMessage();
+    this.#message?.release();
     this.#holds = HAS_FAILED;
     this.#headerBytes = 0;
     this.#releaseInput();
     return DECODE_FAILED;
   }
-}
-
-/** Unmasks a short payload whose key stands before it. Returns all its bytes OR-ed: below 0x80 it is ASCII. */
-function unmaskSmall(bytes: Uint8Array, start: number, end: number): number {
-  const key0 = bytes[start - 4];
-  const key1 = bytes[start - 3];
-  const key2 = bytes[start - 2];
-  const key3 = bytes[start - 1];
-  let seen = 0;
-  let at = start;
-  for (const last = end - 3; at < last; at += 4) {
-    const byte0 = bytes[at] ^ key0;
-    const byte1 = bytes[at + 1] ^ key1;
-    const byte2 = bytes[at + 2] ^ key2;
-    const byte3 = bytes[at + 3] ^ key3;
-    bytes[at] = byte0;
-    bytes[at + 1] = byte1;
-    bytes[at + 2] = byte2;
-    bytes[at + 3] = byte3;
-    seen |= byte0 | byte1 | byte2 | byte3;
-  }
-  if (at < end) seen |= bytes[at] ^= key0;
-  if (at + 1 < end) seen |= bytes[at + 1] ^= key1;
-  if (at + 2 < end) seen |= bytes[at + 2] ^= key2;
-  return seen;
-}
-
-/** Four bytes as an unsigned little-endian number. */
-function readKey(bytes: Uint8Array, at: number): number {
-  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
 /** Four bytes as an unsigned big-endian number (network order). */

@@ -117,6 +117,8 @@ describe.each(ROLES)("decoder as $role, frame rules", ({ masked, shape }) => {
 
   it("rejects a close frame with half a code, a forbidden code, or a reason that is not UTF-8", () => {
     expectFailure(masked, [frame(0x88, [3], shape)], PROTOCOL);
+    // With the next frame's first byte it would be 3202, a fine code.
+    expectFailure(masked, [frame(0x88, [0x0c], shape), frame(0x82, "x", shape)], PROTOCOL);
     for (const code of [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 65_535]) {
       expectFailure(masked, [frame(0x88, [code >> 8, code & 0xff, 0x61], shape)], PROTOCOL);
     }
