@@ -25,6 +25,8 @@ const LAYERS = [
   { name: "deno", files: /^runtime\/deno\//, imports: ["errors", "seam", "system"] },
   { name: "node", files: /^runtime\/node\//, imports: ["errors", "seam", "system"] },
   { name: "detection", files: /^runtime\/detect\.ts$/, imports: ["errors", "seam", "bun", "deno", "node"] },
+  // Standard input and output, signals, exit code: for programs, which the library is not.
+  { name: "console", files: /^runtime\/console\.ts$/, imports: ["errors"] },
   { name: "system", files: /^runtime\//, imports: ["errors", "seam"] },
   // Options name the Loop that they take.
   { name: "options", files: /^options\.ts$/, imports: ["errors", "loop"] },
@@ -52,7 +54,11 @@ const LAYERS = [
   {
     name: "cli",
     files: /^cli\//,
-    imports: ["errors", "protocol", "seam", "options", "loop", "http", "websocket", "service", "public face"],
+    // The runtime and the shim are for `doctor`, which looks below the loop.
+    imports: [
+      ...["errors", "seam", "console", "detection", "uring", "options", "loop", "http", "websocket"],
+      ...["service", "public face"],
+    ],
   },
 ];
 

@@ -1,0 +1,159 @@
+/** `ringwire connect`: a WebSocket on the command line, for people at a terminal and for pipes. */
+
+import { Loop } from "../loop.ts";
+import type { Console } from "../runtime/console.ts";
+import { connect } from "../websocket/client.ts";
+import type { CloseInfo } from "../websocket/handlers.ts";
+import type { Socket } from "../websocket/socket.ts";
+import { parseArguments, UsageError } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { describeBytes, escapeControls } from "./printable.ts";
+
+const MIB = 1 << 20;
+const DEFAULT_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 3_600_000;
+/** Close codes of an orderly end: normal, going away, none given. */
+const ORDERLY_CODES: readonly number[] = [1000, 1001, 1005];
+const CLEAR_LINE = "\r\u001b[K";
+const PROMPT = "> ";
+
+const OPTIONS = {
+  header: { kind: "texts" },
+  protocol: { kind: "texts" },
+  transport: { kind: "choice", choices: ["auto", "uring", "native"] },
+  wait: { kind: "number", min: 0, max: MAX_WAIT_MS },
+} as const;
+
+const HELP = `Usage: ringwire connect URL [OPTIONS]
+
+Each line of input is sent as a text message; each message that arrives is printed as a line, binary
+ones as "<5 bytes> 68656c6c6f". When the input ends, answers are waited for, then the connection is
+closed. URL: ws://HOST:PORT/PATH, or ws+unix:PATH:/TARGET.
+
+  --header 'Name: value'   a field for the request; may be repeated
+  --protocol P             a subprotocol to offer; may be repeated, the preferred one first
+  --transport T            auto, uring or native          (default: RINGWIRE_TRANSPORT, else auto)
+  --wait MS                after the input has ended, close once nothing has arrived for this many
+                           milliseconds                   (default: ${DEFAULT_WAIT_MS})
+
+Exit code: 0 after an orderly close (1000, 1001, no code), 1 otherwise. The close code and reason go to
+standard error.
+`;
+
+/** Prints without tearing the prompt of a terminal apart. */
+class Printer {
+  readonly #console: Console;
+  readonly #hasPrompt: boolean;
+
+  constructor(console: Console) {
+    this.#console = console;
+    this.#hasPrompt = console.inputIsTerminal && console.outputIsTerminal;
+  }
+
+  prompt(): void {
+    if (this.#hasPrompt) this.#console.write(PROMPT);
+  }
+
+  line(text: string): void {
+    const shown = this.#console.outputIsTerminal ? escapeControls(text) : text;
+    this.#console.write(this.#hasPrompt ? `${CLEAR_LINE}< ${shown}\n${PROMPT}` : `${shown}\n`);
+  }
+
+  notice(text: string): void {
+    if (this.#hasPrompt) this.#console.write(CLEAR_LINE);
+    this.#console.writeError(`${escapeControls(text)}\n`);
+  }
+}
+
+async function run(given: readonly string[], console: Console): Promise<number> {
+  const { options, words } = parseArguments(given, OPTIONS);
+  const [url, extra] = words;
+  if (url === undefined) throw new UsageError("connect needs a URL, such as ws://127.0.0.1:3000");
+  if (extra !== undefined) throw new UsageError(`Unknown argument "${extra}"; connect takes one URL`);
+  const headers = (options.header ?? []).map(splitHeader);
+  const loop = new Loop(options.transport === undefined ? {} : { transport: options.transport });
+  try {
+    const printer = new Printer(console);
+    let lastMs = performance.now();
+    let failure: string | undefined;
+    const socket = await connect(url, {
+      loop,
+      headers,
+      protocols: options.protocol ?? [],
+      websocket: {
+        // A line may have 16 MiB: one in the queue must not keep the next one out.
+        maxBufferedBytes: 64 * MIB,
+        message(_ws, data) {
+          lastMs = performance.now();
+          printer.line(typeof data === "string" ? data : describeBytes(data));
+        },
+        error(_ws, error) {
+          failure = `${error.code}: ${error.message}`;
+        },
+      },
+    });
+    const protocol = socket.protocol === "" ? "" : `, subprotocol ${socket.protocol}`;
+    if (console.inputIsTerminal) {
+      printer.notice(`connected over ${loop.transport}${protocol}; Ctrl-D or Ctrl-C closes`);
+    }
+    console.onStop(() => socket.close());
+    const closed = socket.closed;
+    const sending = sendLines(socket, console, printer).then(async () => {
+      await untilSilent(() => lastMs, options.wait ?? DEFAULT_WAIT_MS);
+      socket.close();
+    });
+    // Whichever comes first; after a close by the peer the input is not read any more.
+    await Promise.race([closed, sending]);
+    const info = await closed;
+    if (failure !== undefined) printer.notice(`ringwire: ${failure}`);
+    printer.notice(`closed ${info.code}${info.reason === "" ? "" : ` ${info.reason}`}`);
+    return isOrderly(info) ? 0 : 1;
+  } finally {
+    loop.close();
+  }
+}
+
+function splitHeader(text: string): readonly [string, string] {
+  const colon = text.indexOf(":");
+  if (colon < 1) throw new UsageError(`Option "--header" must look like "Name: value", not "${text}"`);
+  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
+}
+
+/** Sends the input line by line, no faster than the peer reads. */
+async function sendLines(socket: Socket, console: Console, printer: Printer): Promise<void> {
+  printer.prompt();
+  for await (const line of console.lines()) {
+    let status = socket.send(line);
+    while (status !== "sent" && socket.state === "open") {
+      await socket.drained().catch(() => {
+        // It has closed meanwhile, which the loop's condition sees.
+      });
+      if (status === "queued") break;
+      status = socket.send(line);
+    }
+    if (socket.state !== "open") return;
+    printer.prompt();
+  }
+}
+
+/** Resolves once nothing has arrived for `waitMs`. */
+async function untilSilent(lastMs: () => number, waitMs: number): Promise<void> {
+  const startMs = performance.now();
+  for (;;) {
+    const restMs = Math.max(lastMs(), startMs) + waitMs - performance.now();
+    if (restMs <= 0) return;
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+  }
+}
+
+function isOrderly({ code, wasClean }: CloseInfo): boolean {
+  return wasClean && ORDERLY_CODES.includes(code);
+}
+
+/** See {@link Command}. */
+export const connectCommand: Command = {
+  name: "connect",
+  summary: "talk to a WebSocket server by lines, like wscat",
+  help: HELP,
+  run,
+};

@@ -1,0 +1,88 @@
+/** `ringwire echo`: a server that sends every message back, for trying clients and measuring. */
+
+import { Loop } from "../loop.ts";
+import type { Console } from "../runtime/console.ts";
+import { serve } from "../websocket/server.ts";
+import { parseArguments, UsageError } from "./arguments.ts";
+import type { Command } from "./command.ts";
+
+const MIB = 1 << 20;
+const MAX_BYTES = 2 ** 31 - 1;
+const GRACE_MS = 2_000;
+
+const OPTIONS = {
+  port: { kind: "number", min: 0, max: 65_535 },
+  host: { kind: "text" },
+  unix: { kind: "text" },
+  transport: { kind: "choice", choices: ["auto", "uring", "native"] },
+  drive: { kind: "choice", choices: ["auto", "spin"] },
+  "max-message": { kind: "number", min: 1, max: MAX_BYTES },
+} as const;
+
+const HELP = `Usage: ringwire echo [OPTIONS]
+
+Sends every message back. Prints one line when it is ready:
+  listening ws://127.0.0.1:3000 transport=uring drive=auto (why this transport)
+SIGINT or SIGTERM closes all connections (1001) and ends it with exit code 0.
+
+  --port N               TCP port, 0 = any free one       (default: 3000)
+  --host H               address or name to listen on     (default: 127.0.0.1)
+  --unix PATH            a Unix socket instead; clients use ws+unix:PATH:/
+  --transport T          auto, uring or native            (default: RINGWIRE_TRANSPORT, else auto)
+  --drive D              auto: sleeps when idle; spin: polls for a while first (default: auto)
+  --max-message BYTES    largest message taken; larger ones close with 1009 (default: 16777216)
+`;
+
+async function run(given: readonly string[], console: Console): Promise<number> {
+  const { options, words } = parseArguments(given, OPTIONS);
+  if (words.length > 0) throw new UsageError(`Unknown argument "${words[0]}"; echo takes options only`);
+  if (options.unix !== undefined && (options.port !== undefined || options.host !== undefined)) {
+    throw new UsageError(`Give either "--unix" or "--port" and "--host", not both`);
+  }
+  const drive = options.drive ?? "auto";
+  const loop = new Loop({
+    drive,
+    ...(options.transport === undefined ? {} : { transport: options.transport }),
+  });
+  const maxMessageBytes = options["max-message"] ?? 16 * MIB;
+  try {
+    const server = await serve({
+      loop,
+      ...(options.unix === undefined
+        ? { port: options.port ?? 3_000, hostname: options.host ?? "127.0.0.1" }
+        : { unix: options.unix }),
+      maxConnections: 65_535,
+      websocket: {
+        text: "bytes",
+        zeroCopy: true,
+        maxMessageBytes,
+        maxBufferedBytes: Math.min(MAX_BYTES, 16 * MIB + 2 * maxMessageBytes),
+        message(ws, data, isText) {
+          const status = isText ? ws.sendText(data as Uint8Array) : ws.send(data);
+          // A client that sends without reading is slowed down instead of filling our memory.
+          if (status !== "sent") ws.pause();
+        },
+        drain(ws) {
+          ws.resume();
+        },
+      },
+    });
+    const url = server.address.family === "unix" ? server.url : server.url.replace(/\/$/, "");
+    console.write(`listening ${url} transport=${loop.transport} drive=${drive} (${loop.reason})\n`);
+    await new Promise<void>((resolve) => {
+      console.onStop(() => resolve());
+    });
+    await server.stop({ graceMs: GRACE_MS });
+    return 0;
+  } finally {
+    loop.close();
+  }
+}
+
+/** See {@link Command}. */
+export const echoCommand: Command = {
+  name: "echo",
+  summary: "serve: send every message back",
+  help: HELP,
+  run,
+};

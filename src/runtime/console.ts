@@ -1,0 +1,105 @@
+/** What a command-line program needs from the system, through the node:* modules that all three runtimes have. */
+
+import { readFileSync } from "node:fs";
+import { arch, release } from "node:os";
+import process from "node:process";
+
+/** The longest line that is read; a longer one ends the input with an error instead of filling memory. */
+const MAX_LINE_BYTES = 16 << 20;
+/** What a shell reports of a program that wrote into a pipe nobody reads any more: 128 + SIGPIPE. */
+const BROKEN_PIPE_CODE = 141;
+
+/** A limit of the process: what counts now, and up to where it may be raised. Infinity: none. */
+export interface ProcessLimit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** The system as a command-line program sees it. */
+export interface Console {
+  /** The words behind the program's name. */
+  readonly arguments: readonly string[];
+  readonly inputIsTerminal: boolean;
+  readonly outputIsTerminal: boolean;
+  /** Release of the system's kernel, e.g. `6.18.0`. */
+  readonly kernel: string;
+  /** The processor, e.g. `x64`. */
+  readonly architecture: string;
+  /** Writes to standard output. */
+  write(text: string): void;
+  /** Writes to standard error. */
+  writeError(text: string): void;
+  /** Lines of standard input, without their ends. @throws RangeError when one is longer than 16 MiB. */
+  lines(): AsyncIterable<string>;
+  /** Calls back on SIGINT and SIGTERM, until the returned function is called; the process does not end by itself then. */
+  onStop(callback: (signal: string) => void): () => void;
+  /** A limit of this process by its name in /proc/self/limits; undefined where that cannot be read. */
+  limit(name: string): ProcessLimit | undefined;
+  /** Ends the process once everything written has left. */
+  exit(code: number): void;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+async function* readLines(): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of process.stdin) {
+    const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
+    rest = lines.pop() as string;
+    for (const line of lines) yield line.endsWith("\r") ? line.slice(0, -1) : line;
+    if (rest.length > MAX_LINE_BYTES) {
+      throw new RangeError(`Cannot read a line of more than ${MAX_LINE_BYTES} bytes`);
+    }
+  }
+  rest += decoder.decode();
+  if (rest !== "") yield rest;
+}
+
+function readLimit(name: string): ProcessLimit | undefined {
+  try {
+    const line = readFileSync("/proc/self/limits", "utf8")
+      .split("\n")
+      .find((text) => text.startsWith(name));
+    const [soft, hard] = (line as string).slice(name.length).trim().split(/\s+/);
+    const read = (text: string): number => (text === "unlimited" ? Infinity : Number(text));
+    return { soft: read(soft), hard: read(hard) };
+  } catch {
+    // Another system, or a permission that Deno was not given.
+    return undefined;
+  }
+}
+
+/** The console of this process. */
+export function openConsole(): Console {
+  // Whoever reads our output has gone: what `ringwire … | head` does is no error.
+  process.stdout.on("error", () => process.exit(BROKEN_PIPE_CODE));
+  process.stderr.on("error", () => process.exit(BROKEN_PIPE_CODE));
+  return {
+    arguments: process.argv.slice(2),
+    inputIsTerminal: process.stdin.isTTY === true,
+    outputIsTerminal: process.stdout.isTTY === true,
+    kernel: release(),
+    architecture: arch(),
+    write(text) {
+      process.stdout.write(text);
+    },
+    writeError(text) {
+      process.stderr.write(text);
+    },
+    lines: readLines,
+    onStop(callback) {
+      const listeners = SIGNALS.map((signal) => [signal, (): void => callback(signal)] as const);
+      for (const [signal, listener] of listeners) process.on(signal, listener);
+      return () => {
+        for (const [signal, listener] of listeners) process.off(signal, listener);
+      };
+    },
+    limit: readLimit,
+    exit(code) {
+      process.exitCode = code;
+      // The callbacks run when everything before them was written.
+      process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+    },
+  };
+}
