@@ -70,7 +70,7 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly maxHeaders?: number;
   /** Bytes of a request body; beyond it 413. @default 1 MiB */
   readonly maxRequestBodyBytes?: number;
-  /** Connections that the kernel holds before they are accepted. @default 1,024 */
+  /** Connections that the kernel holds before they are accepted. Native sockets of Bun do not take it. @default 1,024 */
   readonly backlog?: number;
   /** SO_REUSEPORT: several threads or processes share the port. @default false */
   readonly reusePort?: boolean;
@@ -142,7 +142,8 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
   };
   const endpointOptions = {
     ...readSystemSocketOptions("serve", options),
-    backlog: numbers.backlog,
+    // Only when asked for: Bun's own sockets have no such option, and refuse it.
+    ...(options.backlog === undefined ? {} : { backlog: numbers.backlog }),
     reusePort: readFlag("reusePort", options.reusePort, false),
     ipv6Only: readFlag("ipv6Only", options.ipv6Only, false),
   };
