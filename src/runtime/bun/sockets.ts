@@ -16,6 +16,8 @@ class BunSocket implements NativeSocket {
   /** The address of a Unix socket, which Bun does not tell. */
   readonly #path: string | undefined;
   readonly #isClient: boolean;
+  /** Whether `ended` was called, or does not matter any more. */
+  hasEnded = false;
 
   /** @param accepted - Gives the handler of an accepted socket; a client's handler is given as it is. */
   constructor(
@@ -49,10 +51,12 @@ class BunSocket implements NativeSocket {
   }
 
   close(): void {
+    this.hasEnded = true;
     this.#socket.end();
   }
 
   abort(): void {
+    this.hasEnded = true;
     this.#socket.terminate();
   }
 
@@ -100,12 +104,16 @@ const EVENTS = {
     socket.data.handler.writable();
   },
   end(socket) {
+    socket.data.hasEnded = true;
     socket.data.handler.ended();
   },
   close(socket, error) {
     // A socket that was given up before it opened has no data.
     const own = socket.data as BunSocket | undefined;
-    own?.handler.closed(error === undefined ? undefined : socketFailure(own.lost(), error));
+    if (own === undefined) return;
+    // When our FIN went first, Bun answers the peer's by closing, without a word of it.
+    if (error === undefined && !own.hasEnded) own.handler.ended();
+    own.handler.closed(error === undefined ? undefined : socketFailure(own.lost(), error));
   },
   error(_socket, error) {
     // Handlers catch everything, and the system's errors come with `close`: this is a bug of ours.

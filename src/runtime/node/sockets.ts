@@ -18,7 +18,7 @@ const MAX_WRITE_BYTES = 262_144;
 const READ_BYTES = 65_536;
 const DEFAULT_BACKLOG = 1_024;
 
-const readBuffer = Buffer.alloc(READ_BYTES);
+const readBuffer = new Uint8Array(READ_BYTES);
 /** Bytes on their way to the system. Node may go on reading them after `write`; then this becomes another array. */
 let staging = Buffer.alloc(READ_BYTES);
 
@@ -38,7 +38,6 @@ class NodeSocket implements NativeSocket {
   readonly #path: string | undefined;
   readonly #isClient: boolean;
   #error: unknown = undefined;
-  /** The peer, once there is a need to name it. */
   readonly #written = (): void => {
     if (this.pendingBytes === 0 || this.#socket.writableLength > 0) return;
     this.pendingBytes = 0;
@@ -62,7 +61,10 @@ class NodeSocket implements NativeSocket {
 
   /** Makes what arrives come as events: for accepted sockets, which cannot read into a buffer of ours. */
   readByEvents(): void {
-    this.#socket.on("data", (bytes: Buffer) => this.handler?.received(bytes, 0, bytes.length));
+    this.#socket.on("data", ({ buffer, byteOffset, length }: Buffer) => {
+      // Not a Buffer: its `slice` does not copy, which would surprise those above.
+      this.handler?.received(new Uint8Array(buffer, byteOffset, length), 0, length);
+    });
   }
 
   write(bytes: Uint8Array, start: number, end: number): number {
@@ -180,7 +182,7 @@ function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () =>
       : { host: address.host, port: address.port, ...(localAddress !== undefined && { localAddress }) };
   const onread = {
     // A function, or Node would want an array for each socket.
-    buffer: (): Buffer => readBuffer,
+    buffer: (): Uint8Array => readBuffer,
     callback(size: number, bytes: Uint8Array): boolean {
       handler.received(bytes, 0, size);
       return true;
