@@ -1,0 +1,193 @@
+/*
+ * Every instruction set gives what the plain definition gives, at every alignment and length.
+ */
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static const char *const names[] = { "scalar", "SSE", "AVX2", "AVX-512", "NEON" };
+
+static void for_each_set(void (*check)(void))
+{
+	int32_t chosen = rw_kernel_set();
+
+	for (uint32_t set = 0; set < 5; set++) {
+		if (rw_kernel_select(set) < 0)
+			continue;
+		CHECK_EQUAL(rw_kernel_set(), set);
+		printf("  with %s\n", names[set]);
+		check();
+	}
+	CHECK_EQUAL(rw_kernel_select((uint32_t)chosen), 0);
+	CHECK(rw_kernel_select(5) < 0);
+}
+
+/* Memory that faults right behind its end, so that an over-read shows. */
+static uint8_t *end_of_page(size_t bytes)
+{
+	size_t room = (bytes + 4095) & ~(size_t)4095;
+	uint8_t *pages = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(pages + room, 4096, PROT_NONE);
+	return pages + room - bytes;
+}
+
+static void check_mask(void)
+{
+	uint8_t original[512], data[512];
+
+	fill_random(original, sizeof original, 7);
+	for (uint32_t start = 0; start < 64; start++) {
+		for (uint32_t bytes = 0; bytes <= 300; bytes++) {
+			uint32_t key = 0x9d3c5a77u * (bytes + 1);
+			memcpy(data, original, sizeof data);
+			CHECK_EQUAL(rw_unmask_at(data + start, bytes, key), 0);
+			for (uint32_t i = 0; i < sizeof data; i++) {
+				uint8_t mask = i >= start && i < start + bytes
+						       ? (uint8_t)(key >> 8 * ((i - start) & 3)) : 0;
+				CHECK_EQUAL(data[i], original[i] ^ mask);
+			}
+		}
+	}
+	for (uint32_t bytes = 1; bytes < 600; bytes++) {
+		static uint8_t *end;
+		if (!end)
+			end = end_of_page(4096) + 4096;
+		rw_unmask_at(end - bytes, bytes, 0x01020304);
+	}
+}
+
+TEST(masking_agrees_with_its_definition)
+{
+	for_each_set(check_mask);
+}
+
+/* RFC 3629 by its grammar, one code point at a time; 0 to 3, or -EILSEQ. */
+static int32_t reference(const uint8_t *data, uint32_t bytes)
+{
+	static const struct { uint8_t from, to, low, high; int more; } rows[] = {
+		{ 0x00, 0x7f, 0, 0, 0 },       { 0xc2, 0xdf, 0x80, 0xbf, 1 }, { 0xe0, 0xe0, 0xa0, 0xbf, 2 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 2 }, { 0xed, 0xed, 0x80, 0x9f, 2 }, { 0xee, 0xef, 0x80, 0xbf, 2 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 3 }, { 0xf1, 0xf3, 0x80, 0xbf, 3 }, { 0xf4, 0xf4, 0x80, 0x8f, 3 },
+	};
+	uint32_t i = 0;
+
+	while (i < bytes) {
+		size_t row = 0, count = sizeof rows / sizeof *rows;
+		while (row < count && (data[i] < rows[row].from || data[i] > rows[row].to))
+			row++;
+		if (row == count)
+			return -EILSEQ;
+		for (int k = 1; k <= rows[row].more; k++) {
+			uint8_t low = k == 1 ? rows[row].low : 0x80, high = k == 1 ? rows[row].high : 0xbf;
+			if (i + (uint32_t)k == bytes)
+				return k;
+			if (data[i + (uint32_t)k] < low || data[i + (uint32_t)k] > high)
+				return -EILSEQ;
+		}
+		i += (uint32_t)rows[row].more + 1;
+	}
+	return 0;
+}
+
+/* Valid text of mixed widths; returns its length. */
+static uint32_t write_text(uint8_t *to, uint32_t bytes, uint64_t seed)
+{
+	uint8_t dice[2048];
+	uint32_t at = 0, i = 0;
+
+	fill_random(dice, sizeof dice, seed);
+	while (at + 4 <= bytes && i + 4 < sizeof dice) {
+		uint8_t kind = dice[i++];
+		if (kind < 120) {
+			to[at++] = dice[i++] & 0x7f;
+		} else if (kind < 170) {
+			to[at++] = (uint8_t)(0xc2 + dice[i++] % 30);
+			to[at++] = 0x80 | (dice[i++] & 0x3f);
+		} else if (kind < 220) {
+			uint8_t lead = (uint8_t)(0xe0 + dice[i++] % 16);
+			to[at++] = lead;
+			to[at++] = lead == 0xe0 ? 0xa0 | (dice[i] & 0x1f)
+				   : lead == 0xed ? 0x80 | (dice[i] & 0x1f) : 0x80 | (dice[i] & 0x3f);
+			to[at++] = 0x80 | (dice[i++] & 0x3f);
+		} else {
+			uint8_t lead = (uint8_t)(0xf0 + dice[i++] % 5);
+			to[at++] = lead;
+			to[at++] = lead == 0xf0 ? (uint8_t)(0x90 + dice[i] % 0x30)
+				   : lead == 0xf4 ? 0x80 | (dice[i] & 0x0f) : 0x80 | (dice[i] & 0x3f);
+			to[at++] = 0x80 | (dice[i++] & 0x3f);
+			to[at++] = 0x80 | (dice[i++] & 0x3f);
+		}
+	}
+	return at;
+}
+
+static void check_utf8(void)
+{
+	uint8_t text[512], noise[8];
+
+	for (uint64_t seed = 0; seed < 1500; seed++) {
+		uint32_t bytes = write_text(text, 16 + seed % 300, seed), start = (uint32_t)seed % 32;
+		/* Every cut of valid text, then one byte replaced, then random bytes put in. */
+		for (uint32_t end = start; end <= bytes; end += 1 + (uint32_t)seed % 7)
+			CHECK_EQUAL(rw_utf8_at(text + start, end - start), reference(text + start, end - start));
+		fill_random(noise, sizeof noise, seed + 99);
+		for (int i = 0; i < 8; i++) {
+			uint32_t at = (noise[i] * 2u) % bytes;
+			uint8_t before = text[at];
+			text[at] = noise[(i + 1) & 7];
+			CHECK_EQUAL(rw_utf8_at(text, bytes), reference(text, bytes));
+			if (i & 1)
+				text[at] = before;
+		}
+	}
+	/* Each three-byte window at each place of two vectors, among ASCII. */
+	for (uint32_t place = 50; place < 130; place++) {
+		for (uint32_t window = 0; window < 4096; window++) {
+			static const uint8_t edges[16] = { 0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+							   0xc1, 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xf5 };
+			memset(text, 'a', 192);
+			text[place] = edges[window & 15];
+			text[place + 1] = edges[window >> 4 & 15];
+			text[place + 2] = edges[window >> 8];
+			if (window & 1)
+				text[place + 3] = 0x80;
+			CHECK_EQUAL(rw_utf8_at(text, 192), reference(text, 192));
+			CHECK_EQUAL(rw_utf8_at(text, place + 3), reference(text, place + 3));
+		}
+		if (test_is_valgrind())
+			place += 13;
+	}
+	static uint8_t *end;
+	if (!end)
+		end = end_of_page(4096) + 4096;
+	for (uint32_t bytes = 0; bytes < 300; bytes++) {
+		memset(end - bytes, 'x', bytes);
+		CHECK_EQUAL(rw_utf8_at(end - bytes, bytes), 0);
+	}
+}
+
+TEST(utf8_agrees_with_the_grammar)
+{
+	for_each_set(check_utf8);
+}
+
+TEST(kernels_inside_a_block_stay_inside_it)
+{
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	memcpy(rig.block + rig.send_offset, "abcd", 4);
+	CHECK_EQUAL(rw_unmask(rig.id, rig.send_offset, 4, 0x20202020), 0);
+	CHECK(memcmp(rig.block + rig.send_offset, "ABCD", 4) == 0);
+	CHECK_EQUAL(rw_utf8(rig.id, rig.send_offset, 4), 0);
+	CHECK_EQUAL(rw_utf8(rig.id, rig.block_bytes, 0), 0);
+	CHECK_EQUAL(rw_utf8(rig.id, rig.block_bytes - 1, 2), -EINVAL);
+	CHECK_EQUAL(rw_unmask(rig.id, UINT32_MAX, UINT32_MAX, 1), -EINVAL);
+	CHECK_EQUAL(rw_unmask(rig.id, 0, 4096, 1), -EINVAL);
+	CHECK_EQUAL(rw_unmask(rig.id + 1, rig.send_offset, 4, 1), -EINVAL);
+	rig_close(&rig);
+}
