@@ -5,9 +5,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { programCommand, programEnvironment, runtimeCommand } from "../scripts/runtimes.mjs";
-import { ROOT } from "../scripts/setup/command.mjs";
+import { capture, ROOT } from "../scripts/setup/command.mjs";
 
 const LIMIT = join(ROOT, "ffi/build/echo_limit");
+const LIMIT_NAME = "C limit";
+
+/** A limit that sleeps says nothing about servers that spin: it takes part where it can do the same. */
+function limitCanSpin() {
+  return capture(LIMIT, []).stderr.includes("--spin");
+}
 
 /** Each runtime's own way to serve a WebSocket: what a user has without us. */
 const OWN_PEERS = {
@@ -24,7 +30,7 @@ const OWN_PEERS = {
  */
 export function listParticipants({ runtimes, hasShim, drive = "auto" }) {
   const list = [];
-  const hasLimit = hasShim && existsSync(LIMIT);
+  const hasLimit = hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
   for (const runtime of runtimes) {
     const own = OWN_PEERS[runtime];
     list.push({
@@ -39,13 +45,13 @@ export function listParticipants({ runtimes, hasShim, drive = "auto" }) {
         name: `${runtime} ${transport}`,
         command: [...programCommand(runtime, "bench/peers/ringwire.ts"), ...options],
         environment: programEnvironment(runtime),
-        peers: hasLimit && transport === "uring" ? [own.name, "C limit"] : [own.name],
+        peers: hasLimit && transport === "uring" ? [own.name, LIMIT_NAME] : [own.name],
       });
     }
   }
   if (hasLimit) {
     const spin = drive === "spin" ? ["--spin"] : [];
-    list.push({ name: "C limit", command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] });
+    list.push({ name: LIMIT_NAME, command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] });
   }
   return list;
 }

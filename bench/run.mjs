@@ -55,7 +55,11 @@ for (const name of chosen) {
 
 function defaultWorkloads() {
   const names = Object.keys(WORKLOADS);
-  return isSmoke ? names.filter((name) => WORKLOADS[name].smoke) : names;
+  if (!isSmoke) return names;
+  const micro = Object.keys(MICRO_BENCHES).filter((name) =>
+    existsSync(join(ROOT, MICRO_BENCHES[name].source)),
+  );
+  return [...names.filter((name) => WORKLOADS[name].smoke), ...micro];
 }
 
 /** One round after the other; every second one backwards, so that drift favours nobody. */
@@ -96,7 +100,8 @@ async function runWorkload(name, hasShim) {
     console.error(`bench: this machine is busy (load average ${machine.loadAverage}): expect wide ranges`);
   }
   const { rounds, failures } = await runRounds(workload, participants);
-  const comparisons = compare(workload, participants, rounds);
+  // A tenth of a second measures compilers warming up: no ratios from that.
+  const comparisons = isSmoke ? [] : compare(workload, participants, rounds);
   return {
     workload: name,
     command,
