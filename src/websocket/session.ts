@@ -306,7 +306,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     // Messages before the Close frame reach their handler before anything closes.
     this.inbox.finish();
     this.#peerClose = { code, reason };
-    if (!this.#sentClose) this.#sendClose(code, "");
+    // With the reason, as most do: then both sides report the same end (RFC 6455 §5.5.1 asks for the code only).
+    if (!this.#sentClose) this.#sendClose(code, reason);
     this.#beDeaf();
     // The server closes the TCP connection first, so that TIME_WAIT stays with it (RFC 6455 §7.1.1).
     if (!this.settings.isClient) this.connection.end();
