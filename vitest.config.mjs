@@ -7,6 +7,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/setup/deno_worker.mjs"],
     fileParallelism: false,
     testTimeout: 20_000,
     hookTimeout: 20_000,

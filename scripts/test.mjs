@@ -24,6 +24,9 @@ Deno, and a tiny run of every bench. With a PATTERN: only the test files whose p
 const SUITE_LIMIT_MS = 240_000;
 const STEP_LIMIT_MS = 180_000;
 
+// Colours are for people at a terminal: in a log they are noise, and Vitest and Biome would send them there too.
+if (!process.stdout.isTTY) process.env.NO_COLOR = "1";
+
 const options = parseOrExit(process.argv.slice(2), { runtime: RUNTIMES }, HELP);
 const isFiltered = options.rest.length > 0;
 const startMs = performance.now();
@@ -83,11 +86,12 @@ async function suite(runtime) {
 const shimReason = await setUpOrExit();
 mkdirSync(join(ROOT, "build/test"), { recursive: true });
 const node = nodeProgram();
+const colors = process.stdout.isTTY ? [] : ["--colors=off"];
 
 if (!isFiltered) {
   await step("type check", () => check(node, ["node_modules/typescript/bin/tsc", "-p", "."]));
   await step("lint and format", () =>
-    check(node, ["node_modules/@biomejs/biome/bin/biome", "ci", "--error-on-warnings"]),
+    check(node, ["node_modules/@biomejs/biome/bin/biome", "ci", "--error-on-warnings", ...colors]),
   );
   await step("layers", () => check(node, ["scripts/check_layers.mjs"]));
   await step("documentation", () => check(node, ["scripts/check_docs.mjs"]));

@@ -48,9 +48,9 @@ test("only the loop may import transports and the runtime detection", () => {
     "src/websocket/server.ts",
     'import "../uring/ring.ts";\nexport * from "../native/native_transport.ts";\n',
   );
-  put("src/cli/doctor.ts", 'const detection = await import("../runtime/detect.ts");\n');
+  put("src/http/session.ts", 'const detection = await import("../runtime/detect.ts");\n');
   expect(checkLayers(root).map((problem) => problem.split(": ").at(-1))).toEqual([
-    "cli may not import detection",
+    "http may not import detection",
     "websocket may not import uring",
     "websocket may not import native",
   ]);
