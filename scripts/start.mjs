@@ -20,7 +20,7 @@ machine has, shows live figures, ends by itself, and compares with the runtime's
 
   --runtime NAME      bun, deno, node, or all, one after another   (default: bun)
   --seconds N         how long each transport is measured          (default: 5)
-  --connections N     how many connections the client opens        (default: 100)
+  --connections N     how many connections the client opens        (default: 200)
   --help              this text
 
 "bun run start" and "deno task start" take the same options.`;
