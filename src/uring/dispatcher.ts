@@ -1,5 +1,6 @@
 /** Turns, and the walk over their events: from records in shared memory to handlers of connections. */
 
+import type { RingwireError } from "../errors.ts";
 import type { ConnectionHandler } from "../transport.ts";
 import { socketError } from "./errno.ts";
 import * as layout from "./layout.ts";
@@ -118,8 +119,8 @@ export class Dispatcher implements ConnectionHost {
     this.#checkAlive(0);
   }
 
-  /** Retires everything after the ring was closed: every connection gets `closed`. */
-  close(): void {
+  /** Retires everything after the ring was closed: every connection gets `closed(error)`. */
+  close(error: RingwireError | undefined): void {
     const connections = [...this.#connections.splice(0), ...this.#displaced.values()];
     this.#displaced.clear();
     for (const listener of this.#listeners.values()) listener.handle = 0;
@@ -130,7 +131,7 @@ export class Dispatcher implements ConnectionHost {
     this.#connectionCount = 0;
     for (const connection of connections) connection?.retire();
     for (const connection of connections) {
-      if (connection !== undefined) protect(() => connection.handler.closed(undefined));
+      if (connection !== undefined) protect(() => connection.handler.closed(error));
     }
     this.#aliveChanged(false);
   }

@@ -34,6 +34,7 @@ export class Driver {
   readonly #runtime: Runtime;
   readonly #ring: Ring;
   readonly #dispatcher: Dispatcher;
+  readonly #broken: (error: unknown) => void;
   readonly #isManual: boolean;
   readonly #spinMs: number;
   #wake: WakeSocket | undefined = undefined;
@@ -61,10 +62,18 @@ export class Driver {
     this.#task();
   };
 
-  constructor(runtime: Runtime, ring: Ring, dispatcher: Dispatcher, options: DriveOptions) {
+  /** @param broken - A turn has failed: the ring is of no more use. */
+  constructor(
+    runtime: Runtime,
+    ring: Ring,
+    dispatcher: Dispatcher,
+    options: DriveOptions,
+    broken: (error: unknown) => void,
+  ) {
     this.#runtime = runtime;
     this.#ring = ring;
     this.#dispatcher = dispatcher;
+    this.#broken = broken;
     this.#isManual = options.drive === "manual";
     this.#spinMs = options.drive === "spin" ? options.spinUs / 1_000 : 0;
   }
@@ -125,11 +134,16 @@ export class Driver {
   #microtask(): void {
     this.#microtaskQueued = false;
     if (this.#isClosed) return;
-    if (!this.#taskQueued && this.#microtaskBursts++ < MICROTASK_BURSTS) this.#burst();
-    else {
-      // Send now; the task looks at what came.
+    if (!this.#taskQueued && this.#microtaskBursts++ < MICROTASK_BURSTS) {
+      this.#burst();
+      return;
+    }
+    // Send now; the task looks at what came.
+    try {
       this.#dispatcher.flush();
       this.#queueTask();
+    } catch (error) {
+      this.#broken(error);
     }
   }
 
@@ -149,9 +163,10 @@ export class Driver {
     try {
       if (this.#takeTurns()) this.#queueTask();
       else if (!this.#canPark) this.#sleepWithoutParking();
-    } finally {
-      this.#inBurst = false;
+    } catch (error) {
+      this.#broken(error);
     }
+    this.#inBurst = false;
   }
 
   /** Takes turns for a while. Returns whether more have to follow soon. */
@@ -202,7 +217,7 @@ export class Driver {
   }
 
   #sleepWithoutParking(): void {
-    if (!this.#isAlive) return;
+    if (!this.#isAlive || this.#isClosed) return;
     // The wake-up socket is about to be connected: that takes one or two rounds of the event loop.
     if (this.#noParkReason === undefined) this.#queueTask();
     else this.#timer ??= setTimeout(this.#onTimer, IDLE_POLL_MS);

@@ -79,7 +79,7 @@ class UringTransport implements Transport {
       (isAlive) => this.#driver.setAlive(isAlive),
     );
     this.#dispatcher = dispatcher;
-    this.#driver = new Driver(options.runtime, ring, dispatcher, options);
+    this.#driver = new Driver(options.runtime, ring, dispatcher, options, (error) => this.#broken(error));
     this.#driver.start((ring.features & layout.FEATURE_PARKING) !== 0);
   }
 
@@ -159,10 +159,23 @@ class UringTransport implements Transport {
   }
 
   close(): void {
+    this.#close(undefined);
+  }
+
+  /** The system no longer takes turns of this ring: every connection learns it. */
+  #broken(error: unknown): void {
+    this.#close(
+      error instanceof RingwireError
+        ? error
+        : new RingwireError("ERR_SYSTEM", "Lost the ring", { cause: error }),
+    );
+  }
+
+  #close(error: RingwireError | undefined): void {
     if (!this.#ring.isOpen) return;
     this.#driver.close();
     this.#ring.close();
-    this.#dispatcher.close();
+    this.#dispatcher.close(error);
   }
 
   #checkOpen(action: string): void {

@@ -42,6 +42,17 @@ describe.skipIf(missing !== undefined)("a program over io_uring", () => {
     },
   );
 
+  test.skipIf(runtime.name !== "deno")(
+    "works on Deno with --allow-ffi alone, says that it cannot sleep, and asks nothing",
+    async () => {
+      const outcome = await runScenario("closes", library!, ["--allow-ffi"]);
+      expect(outcome.output).toContain("echoed");
+      expect(outcome.output).toContain("cannot sleep");
+      expect(outcome.output).toContain("--allow-net");
+      expect(outcome.code).toBe(0);
+    },
+  );
+
   test.skipIf(runtime.name !== "deno")("is told on Deno that --allow-ffi is missing", async () => {
     const outcome = await runScenario("closes", library!, ["--allow-net"]);
     expect(outcome.output).toContain("ERR_LIBRARY");

@@ -7,6 +7,7 @@ import { runtime } from "../../src/runtime/detect.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { openShim } from "../../src/uring/shim.ts";
 import { SYMBOLS } from "../../src/uring/symbols.ts";
+import { Recorder, until } from "../transport/recorder.ts";
 import { openTestTransport } from "./open_test_transport.ts";
 
 /** Shims that are wrong on purpose, made with the C compiler. */
@@ -88,6 +89,34 @@ describe("opening the shim", () => {
       );
       expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_TRANSPORT_UNAVAILABLE" }));
       expect(open(path)).toThrow("Cannot use io_uring: io_uring forbidden by a test");
+    },
+  );
+
+  test.skipIf(!hasCompiler())(
+    "a ring that breaks later closes every connection with the reason",
+    async () => {
+      const functions = Object.keys(SYMBOLS).filter((name) => !/^rw_(ring_open|turn|connect)$/.test(name));
+      const path = compile(
+        "breaks",
+        `#include <stdint.h>
+       static uint32_t *control;
+       int rw_abi_version(void) { return 1; }
+       int rw_ring_open(void *block, uint32_t bytes) { control = block; control[16] = 8; return 1; }
+       int rw_connect(uint32_t ring) { control[20] = 1 << 20; return 0; }
+       int rw_turn(uint32_t ring, uint32_t count, uint32_t flags, int32_t wait_us) { return -12; }
+       ${functions.map((name) => `int ${name}(void) { return 0; }`).join("\n")}`,
+      );
+      const transport = openTestTransport({ library: path });
+      const recorder = new Recorder();
+      const address = { host: "127.0.0.1", port: 1, family: "ipv4" } as const;
+      recorder.connection = transport.connect({ address }, recorder);
+      await until("it is closed", () => recorder.closedCount === 1);
+      expect(recorder.error?.code).toBe("ERR_OUT_OF_MEMORY");
+      expect(() => transport.connect({ address }, recorder)).toThrow(
+        expect.objectContaining({ code: "ERR_NOT_OPEN" }),
+      );
+      transport.close();
+      expect(recorder.closedCount).toBe(1);
     },
   );
 

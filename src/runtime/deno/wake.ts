@@ -10,6 +10,7 @@ interface DenoConnection {
   close(): void;
 }
 interface DenoNet {
+  readonly permissions: { querySync(descriptor: { name: "net" }): { readonly state: string } };
   connect(options: { transport: "unix"; path: string }): Promise<DenoConnection>;
 }
 
@@ -39,6 +40,11 @@ export function openWake(
       }
     }, fail);
   };
+  // An abstract name is no host that could be permitted by itself, and connecting would ask the user.
+  if (deno.permissions.querySync({ name: "net" }).state !== "granted") {
+    queueMicrotask(() => fail("Deno permits it only with --allow-net for every host"));
+    return { setAlive() {}, close() {} };
+  }
   deno.connect({ transport: "unix", path: String(source) }).then((connected) => {
     if (isClosed) {
       connected.close();

@@ -56,7 +56,7 @@ export async function run(runtime, openUringTransport) {
         ...silent,
         opened: () => send(client, "hello"),
         received: () => {
-          console.log("echoed");
+          console.log(`echoed: ${transport.reason}`);
           if (scenario === "exits") process.exit(0);
           if (scenario !== "stays") {
             listener.close();
