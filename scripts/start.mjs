@@ -19,15 +19,23 @@ Starts an embedded market-data server and a client with many connections over th
 machine has, shows live figures, ends by itself, and compares with the runtime's own sockets.
 
   --runtime NAME      bun, deno, node, or all, one after another   (default: bun)
+  --transport NAME    auto, uring or native                        (default: auto)
   --seconds N         how long each transport is measured          (default: 5)
   --connections N     how many connections the client opens        (default: 200)
+  --rate N            messages per second in the steady phase      (default: 50000)
   --help              this text
 
 "bun run start" and "deno task start" take the same options.`;
 
 const options = parseOrExit(
   process.argv.slice(2),
-  { runtime: ["bun", "deno", "node", "all"], seconds: "number", connections: "number" },
+  {
+    runtime: ["bun", "deno", "node", "all"],
+    transport: ["auto", "uring", "native"],
+    seconds: "number",
+    connections: "number",
+    rate: "number",
+  },
   HELP,
 );
 if (options.rest.length > 0) {
@@ -43,14 +51,15 @@ if (!existsSync(join(ROOT, PROGRAM))) {
 
 const runtimes = options.runtime === "all" ? RUNTIMES : [options.runtime ?? "bun"];
 const words = [];
-for (const name of ["seconds", "connections"]) {
+for (const name of ["transport", "seconds", "connections", "rate"]) {
   if (options[name] !== undefined) words.push(`--${name}`, String(options[name]));
 }
 
 let worst = 0;
 for (const runtime of runtimes) {
   if (runtime === "node") {
-    const complaint = build("node");
+    // The examples import the package by its name, which for Node is dist/.
+    const complaint = build("dist") ?? build("node");
     if (complaint !== undefined) {
       console.error(`${complaint}\nCannot start on node: the build failed`);
       worst = 1;

@@ -15,8 +15,8 @@ interface Subscription {
   unpaid: number;
 }
 
-/** Ticks that may be under way to one connection at full speed: enough to keep both sides busy, few enough to count as fresh. */
-const CREDIT = 64;
+/** Ticks that may be under way to one connection at full speed: enough to keep both sides busy, few enough to stay fresh. */
+const CREDIT = 16;
 const CLOCK_ROUNDS = 300;
 
 /** Connections to one feed server, and what came over them. */
