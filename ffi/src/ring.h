@@ -217,7 +217,7 @@ void send_drained(struct ring *ring, struct connection *connection, int32_t res)
 void send_drop_queue(struct ring *ring, struct connection *connection);
 
 /* ── receive.c ── */
-int32_t receive_open(struct ring *ring);
+int32_t receive_open(struct ring *ring, bool may_combine);
 void receive_close(struct ring *ring);
 void receive_arm(struct ring *ring, struct connection *connection);
 void receive_cancel(struct ring *ring, struct connection *connection);

@@ -117,7 +117,7 @@ static unsigned kernel_flags(const struct ring *ring)
 /* Whether the kernel has nothing for us and we have nothing for it. */
 bool ring_is_idle(struct ring *ring)
 {
-	return io_uring_sq_ready(&ring->uring) == 0 && io_uring_cq_ready(&ring->uring) == 0 &&
+	return ring->held_count == 0 && ring->starved == RW_NONE && io_uring_sq_ready(&ring->uring) == 0 && io_uring_cq_ready(&ring->uring) == 0 &&
 	       (kernel_flags(ring) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0;
 }
 
@@ -248,6 +248,19 @@ static int64_t now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Whether the first submit of a turn may also be its wait: nothing is ready to be told, and no segment waits to
+ * be queued. Saves the blocking modes one system call per turn. */
+static bool may_wait_at_once(const struct ring *ring)
+{
+	if (ring->event_count != ring->event_turn_start || ring->held_count > 0 ||
+	    ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
+		return false;
+	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
+		if (ring->connections[slot].send_taken != ring->connections[slot].send_bytes)
+			return false;
+	return true;
+}
+
 /* Blocks until there is an event, the time is over, or a signal came. */
 static void wait_for_events(struct ring *ring, int32_t wait_us)
 {
@@ -259,6 +272,12 @@ static void wait_for_events(struct ring *ring, int32_t wait_us)
 		struct io_uring_cqe *ignored;
 		int result;
 
+		if (ring->starved != RW_NONE) {
+			/* Dropped bytes filled the arena and nothing tells of them: no recycling turn would come. */
+			if (ring->event_count > 0)
+				break;
+			receive_recycle(ring);
+		}
 		if (wait_us > 0) {
 			int64_t left = deadline - now_ns();
 			if (left <= 0)
@@ -269,10 +288,10 @@ static void wait_for_events(struct ring *ring, int32_t wait_us)
 		result = io_uring_submit_and_wait_timeout(&ring->uring, &ignored, 1,
 							  wait_us > 0 ? &timeout : NULL, NULL);
 		ring->control[RW_FIELD_STAT_ENTERS]++;
+		exchange(ring);
 		/* A signal: the caller may have a handler to run. */
 		if (result == -EINTR)
 			break;
-		exchange(ring);
 	}
 }
 
@@ -300,7 +319,8 @@ RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int3
 	is_clean = take_commands(ring, command_count);
 	if (flags & RW_TURN_RECYCLE)
 		release_held(ring);
-	exchange(ring);
+	if (wait_us == 0 || !may_wait_at_once(ring))
+		exchange(ring);
 	if (wait_us != 0)
 		wait_for_events(ring, wait_us);
 	if (!is_clean)

@@ -142,6 +142,8 @@ int32_t wake_park(struct ring *ring)
 	ring->is_signalling = true;
 	/* Only work that comes from now on signals; what came before must be collected here. */
 	for (int pass = 0; pass < PARK_PASSES_MAX; pass++) {
+		if (ring->starved != RW_NONE && ring->event_count == 0)
+			receive_recycle(ring); /* dropped bytes filled the arena; nothing would wake us for it */
 		result = ring_submit(ring, true);
 		if (result < 0)
 			return result;
