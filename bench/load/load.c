@@ -436,6 +436,10 @@ int main(int argc, char **argv)
 	own_ns = own_cpu_ns() - own_ns;
 	server_ns = server_cpu_ns() - server_ns;
 
+	if (messages == 0) {
+		fprintf(stderr, "load: no message came back while measuring\n");
+		return 1;
+	}
 	printf("{\"messages\":%" PRIu64 ",\"seconds\":%.4f,\"messagesPerSecond\":%.0f,"
 	       "\"p50Ns\":%" PRIu64 ",\"p99Ns\":%" PRIu64 ",\"p999Ns\":%" PRIu64 ",\"maxNs\":%" PRIu64 ","
 	       "\"loadCpuPercent\":%.1f,\"serverCpuPercent\":%.1f}\n",
