@@ -39,7 +39,6 @@ export const FEATURE_MULTISHOT_ACCEPT: number = 1 << 1;
 export const FEATURE_MULTISHOT_RECEIVE: number = 1 << 2;
 export const FEATURE_BUFFER_INCREMENTAL: number = 1 << 3;
 export const FEATURE_RECEIVE_BUNDLE: number = 1 << 4;
-export const FEATURE_SEND_ZERO_COPY: number = 1 << 5;
 export const FEATURE_PARKING: number = 1 << 6;
 
 /** The slot of a handle is `handle & HANDLE_SLOT_MASK`; the rest is its generation. */

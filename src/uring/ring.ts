@@ -8,9 +8,8 @@ import * as layout from "./layout.ts";
 import type { Shim } from "./shim.ts";
 import { ABI_VERSION } from "./symbols.ts";
 
-/** Receive buffers where one buffer serves many receives (incremental, 6.12), and where each receive takes a whole one. */
-const SHARED_BUFFER_BYTES = 65_536;
-const WHOLE_BUFFER_BYTES = 8_192;
+/** One buffer serves many receives; where the kernel cannot do that (before 6.12), C cuts the arena smaller. */
+const RECEIVE_BUFFER_BYTES = 65_536;
 
 /**
  * The kernel writes into a block as long as its ring is open, whether or not the program still holds the
@@ -71,14 +70,7 @@ export class Ring {
    * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` with the reason.
    */
   static open(shim: Shim, limits: TransportLimits, disabledFeatures: number): Ring {
-    const ring = Ring.#openWith(shim, limits, disabledFeatures, SHARED_BUFFER_BYTES);
-    if ((ring.features & layout.FEATURE_BUFFER_INCREMENTAL) !== 0) return ring;
-    ring.close();
-    return Ring.#openWith(shim, limits, disabledFeatures, WHOLE_BUFFER_BYTES);
-  }
-
-  static #openWith(shim: Shim, limits: TransportLimits, disabledFeatures: number, bufferBytes: number): Ring {
-    const block = allocateBlock(limits, bufferBytes, disabledFeatures);
+    const block = allocateBlock(limits, RECEIVE_BUFFER_BYTES, disabledFeatures);
     block.fields[layout.FIELD_ABI_VERSION] = ABI_VERSION;
     const id = shim.rw_ring_open(block.bytes, block.bytes.length);
     if (id <= 0) {
@@ -182,8 +174,9 @@ export class Ring {
 
   /** The address text of a socket, undefined when it is gone. `which`: `ADDRESS_*`. */
   address(handle: number, which: number): string | undefined {
-    const bytes = this.isOpen ? this.#shim.rw_address(this.#id, handle >>> 0, which) : 0;
-    return bytes > 0 ? this.text(bytes) : undefined;
+    const bytes = this.isOpen ? this.#shim.rw_address(this.#id, handle >>> 0, which) : -1;
+    // The client's end of a Unix socket has no name: an empty one.
+    return bytes >= 0 ? this.text(bytes) : undefined;
   }
 
   /** Opens our end of the wake-up socket. Returns what the runtime needs for its end. */
