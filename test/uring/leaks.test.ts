@@ -1,0 +1,63 @@
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { describe, expect, test } from "vitest";
+import { Accepting, connectTo, listenLocal, type Recorder, sendText, until } from "../transport/recorder.ts";
+import { missing, openTestTransport } from "./open_test_transport.ts";
+
+const openFiles = (): number => readdirSync("/proc/self/fd").length;
+
+describe.skipIf(missing !== undefined)("leaks of the io_uring transport", () => {
+  test("200 transports, opened and closed with open sockets, leave no descriptor behind", async () => {
+    const cycle = async (): Promise<void> => {
+      const transport = openTestTransport({}, { receiveArenaBytes: 131_072, sendArenaBytes: 65_536 });
+      const listener = await listenLocal(transport, new Accepting());
+      connectTo(transport, listener);
+      transport.close();
+      // The runtime closes its end of the wake-up socket in its own time.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    for (let index = 0; index < 5; index++) await cycle();
+    const before = openFiles();
+    for (let index = 0; index < 200; index++) await cycle();
+    await until("the descriptors are back", () => openFiles() <= before + 4);
+  });
+
+  test("5,000 connections, one after another and closed in every way, leave nothing behind", async () => {
+    const transport = openTestTransport();
+    const accepting = new Accepting({ ended: (at) => at.connection!.close() }, undefined, false);
+    const listener = await listenLocal(transport, accepting);
+    const run = async (count: number): Promise<void> => {
+      const recorders: Recorder[] = [];
+      let started = 0;
+      const next = (): void => {
+        const index = started++;
+        if (index >= count) return;
+        recorders.push(
+          connectTo(transport, listener, {
+            opened: (at) => {
+              sendText(at.connection!, "x");
+              if (index % 3 === 0) at.connection!.abort();
+              else if (index % 3 === 1) at.connection!.close();
+              else at.connection!.end();
+            },
+            ended: (at) => at.connection!.close(),
+            closed: next,
+          }),
+        );
+      };
+      for (let index = 0; index < 50; index++) next();
+      await until(
+        "all are closed",
+        () => recorders.length === count && recorders.every((at) => at.closedCount === 1),
+      );
+      await until("the servers' ends too", () => transport.stats().connections === 0);
+    };
+    await run(500);
+    const files = openFiles();
+    const memory = process.memoryUsage().rss;
+    await run(5_000);
+    expect(openFiles()).toBeLessThanOrEqual(files + 2);
+    expect(process.memoryUsage().rss - memory).toBeLessThan(96 << 20);
+    transport.close();
+  });
+});
