@@ -16,7 +16,8 @@
  *
  * Every function returns >= 0 or -errno, validates every handle, offset and length it is given, and
  * takes only 32-bit integers (pointers: rw_ring_open and the *_at kernels), so that every FFI can
- * use its fast path. A ring belongs to the thread that opened it.
+ * use its fast path. A ring belongs to the thread that opened it; when that thread ends without closing it,
+ * its sockets are closed.
  */
 #ifndef RINGWIRE_H
 #define RINGWIRE_H
@@ -77,7 +78,7 @@ enum {
 	RW_FEATURE_MULTISHOT_RECEIVE = 1 << 2,  /* 6.0 */
 	RW_FEATURE_BUFFER_INCREMENTAL = 1 << 3, /* 6.12: one buffer serves many small receives */
 	RW_FEATURE_RECEIVE_BUNDLE = 1 << 4,     /* 6.10: one completion fills several buffers */
-	/* 1 << 5 was zero-copy sending: measured, not better, dropped. */
+	/* 1 << 5 is free: zero-copy sending cost 1.6 to 2.7 times the CPU of a copy on loopback, so it is not built. */
 	RW_FEATURE_PARKING = 1 << 6,            /* the eventfd chain works (see rw_wake_open) */
 };
 

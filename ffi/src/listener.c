@@ -191,21 +191,28 @@ RW_API int32_t rw_listen(uint32_t id)
 	return 0;
 }
 
+/* Removes the file of a Unix listener, unless another socket has taken its place. */
+void listener_forget_path(struct connection *listener)
+{
+	struct stat status;
+
+	if (!listener->listener.path)
+		return;
+	if (lstat(listener->listener.path, &status) == 0 && status.st_ino == listener->listener.inode)
+		unlink(listener->listener.path);
+	free(listener->listener.path);
+	listener->listener.path = NULL;
+}
+
 /* Stops listening and starts cancelling; the slot is freed when the last completion was reaped. */
 void listener_release(struct ring *ring, struct connection *listener)
 {
 	uint32_t handle = connection_handle(ring, listener);
-	struct stat status;
 
 	if (listener->state != STATE_LISTENING)
 		return;
 	listener->state = STATE_UNLISTENED;
-	if (listener->listener.path) {
-		if (lstat(listener->listener.path, &status) == 0 && status.st_ino == listener->listener.inode)
-			unlink(listener->listener.path);
-		free(listener->listener.path);
-		listener->listener.path = NULL;
-	}
+	listener_forget_path(listener);
 	/* The accept in flight holds the socket; shutdown ends the listening at once all the same. */
 	shutdown(listener->fd, SHUT_RDWR);
 	if (listener->flags & FLAG_ACCEPTING)

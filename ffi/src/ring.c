@@ -23,6 +23,8 @@ static struct ring rings[RING_SLOTS];
 static uint32_t ring_serial;
 static pthread_mutex_t rings_mutex = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local int32_t thread_id;
+static pthread_key_t thread_key;
+static bool has_thread_key;
 
 /* The child has one thread, the one that called fork; its cached id is the parent's. */
 static void forget_after_fork(void)
@@ -33,9 +35,13 @@ static void forget_after_fork(void)
 		atomic_store(&rings[i].id, 0);
 }
 
-__attribute__((constructor)) static void watch_forks(void)
+static void close_rings_of_thread(void *unused);
+
+/* The library is linked with -z nodelete, so these stay valid after a dlclose. */
+__attribute__((constructor)) static void watch_forks_and_threads(void)
 {
 	pthread_atfork(NULL, NULL, forget_after_fork);
+	has_thread_key = pthread_key_create(&thread_key, close_rings_of_thread) == 0;
 }
 
 int32_t current_thread(void)
@@ -241,6 +247,8 @@ RW_API int32_t rw_ring_open(void *block, uint32_t block_bytes)
 			break;
 		}
 		atomic_store(&ring->owner, current_thread());
+		if (has_thread_key)
+			pthread_setspecific(thread_key, ring);
 		/* The serial makes the id of a closed ring useless after its slot is taken again. */
 		ring_serial = (ring_serial + 1) & 0x3fffff;
 		result = (int32_t)(ring_serial << RING_SLOT_BITS | (slot + 1));
@@ -264,6 +272,22 @@ static bool is_anything_in_flight(const struct ring *ring)
 		if (ring->connections[i].state != STATE_FREE && (ring->connections[i].flags & FLAGS_IN_FLIGHT))
 			return true;
 	return false;
+}
+
+static void drop_sockets(struct ring *ring)
+{
+	for (uint32_t i = 0; i < ring->connection_high; i++) {
+		struct connection *connection = &ring->connections[i];
+
+		if (connection->state == STATE_FREE)
+			continue;
+		if (connection->fd >= 0)
+			close(connection->fd);
+		if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED)
+			listener_forget_path(connection);
+		else
+			send_drop_queue(ring, connection);
+	}
 }
 
 RW_API int32_t rw_ring_close(uint32_t id)
@@ -291,18 +315,28 @@ RW_API int32_t rw_ring_close(uint32_t id)
 		if (!is_anything_in_flight(ring) || ring->broken || now_ns() > deadline)
 			break;
 	}
-	for (uint32_t i = 0; i < ring->connection_high; i++) {
-		struct connection *connection = &ring->connections[i];
-		if (connection->state == STATE_FREE)
-			continue;
-		if (connection->fd >= 0)
-			close(connection->fd);
-		if (connection->state != STATE_LISTENING && connection->state != STATE_UNLISTENED)
-			send_drop_queue(ring, connection);
-	}
+	drop_sockets(ring);
 	pthread_mutex_lock(&rings_mutex);
 	atomic_store_explicit(&ring->id, 0, memory_order_release);
 	release(ring);
 	pthread_mutex_unlock(&rings_mutex);
 	return 0;
+}
+
+/* A worker ended without closing its ring. The kernel cancels what the thread had in flight; the block may be gone
+ * already and is not touched. */
+static void close_rings_of_thread(void *unused)
+{
+	(void)unused;
+	for (uint32_t slot = 0; slot < RING_SLOTS; slot++) {
+		struct ring *ring = &rings[slot];
+
+		if (atomic_load(&ring->id) == 0 || atomic_load(&ring->owner) != current_thread())
+			continue;
+		drop_sockets(ring);
+		pthread_mutex_lock(&rings_mutex);
+		atomic_store_explicit(&ring->id, 0, memory_order_release);
+		release(ring);
+		pthread_mutex_unlock(&rings_mutex);
+	}
 }

@@ -195,6 +195,7 @@ void connection_publish(struct ring *ring);
 void listener_accepted(struct ring *ring, struct connection *listener, int32_t res, uint32_t flags);
 void listener_retry(struct ring *ring, struct connection *listener);
 void listener_release(struct ring *ring, struct connection *listener);
+void listener_forget_path(struct connection *listener);
 
 /* ── endpoint.c ── */
 struct endpoint_address {

@@ -365,9 +365,11 @@ TEST(random_command_streams_corrupt_nothing)
 {
 	struct rig_options options = { .connections = 40, .events = 64, .commands = 64, .buffers = 4, .buffer_bytes = 4096,
 				       .max_queued = 100000 };
-	uint64_t until = clock_ms() + 2000;
+	/* RINGWIRE_TEST_SEED starts elsewhere, RINGWIRE_TEST_MS goes on for longer. */
+	const char *first = getenv("RINGWIRE_TEST_SEED"), *ms = getenv("RINGWIRE_TEST_MS");
+	uint64_t until = clock_ms() + (ms ? strtoull(ms, NULL, 10) : 2000);
 
-	for (uint64_t seed = 1; clock_ms() < until; seed++) {
+	for (uint64_t seed = first ? strtoull(first, NULL, 10) : 1; clock_ms() < until; seed++) {
 		struct rig rig;
 		uint16_t port;
 		uint32_t handles[64], known = 0;

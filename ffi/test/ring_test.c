@@ -248,3 +248,35 @@ TEST(exiting_without_closing_is_harmless)
 {
 	CHECK_EQUAL(in_child(exit_without_closing), 0);
 }
+
+static void *leave_a_ring_behind(void *block)
+{
+	struct rig rig;
+	uint16_t port;
+
+	rig_open(&rig, NULL);
+	rig_listen(&rig, &port);
+	rig_connect(&rig, port);
+	rw_wake_open(rig.id, RW_WAKE_ABSTRACT);
+	rig_turn(&rig, 0);
+	/* The runtime may free the block before the thread is gone. */
+	munmap(rig.block, rig.block_bytes);
+	*(uint32_t *)block = rig.id;
+	return NULL;
+}
+
+TEST(a_thread_that_ends_takes_its_ring_and_sockets_with_it)
+{
+	int before = count_descriptors();
+
+	for (int i = 0; i < 70; i++) {
+		pthread_t thread;
+		uint32_t id = 0;
+		pthread_create(&thread, NULL, leave_a_ring_behind, &id);
+		pthread_join(thread, NULL);
+		CHECK(id != 0);
+		CHECK_EQUAL(rw_turn(id, 0, 0, 0), -EINVAL);
+	}
+	usleep(50000); /* the kernel takes rings down in the background */
+	CHECK_EQUAL(count_descriptors(), before);
+}

@@ -258,3 +258,81 @@ TEST(the_limit_over_all_connections_holds)
 		close(peers[i]);
 	rig_close(&rig);
 }
+
+TEST(completions_beyond_the_queue_are_not_lost)
+{
+	struct rig_options options = { .entries = 8, .events = 16, .buffers = 8, .buffer_bytes = 4096 };
+	enum { PEERS = 100 };
+	struct rig rig;
+	uint16_t port;
+	int peers[PEERS];
+	uint32_t received = 0, accepted = 0, ended = 0, closed = 0, answered = 0;
+	uint64_t deadline = clock_ms() + 20000;
+
+	for (int round = 0; round < 3; round++) {
+		options.disabled = round == 1 ? RW_FEATURE_BUFFER_INCREMENTAL
+				   : round == 2 ? RW_FEATURE_DEFER_TASKRUN | RW_FEATURE_MULTISHOT_RECEIVE : 0;
+		received = accepted = ended = closed = answered = 0;
+		rig_open(&rig, &options);
+		rig_listen(&rig, &port);
+		for (int i = 0; i < PEERS; i++) {
+			peers[i] = peer_connect(port);
+			peer_write(peers[i], "0123456789", 10);
+			shutdown(peers[i], SHUT_WR);
+		}
+		while (closed < PEERS) {
+			rig_turn(&rig, 10000);
+			while (rig.handled < rig.count) {
+				struct rw_event event = rig.events[rig.handled++];
+				accepted += event.kind == RW_EVENT_ACCEPTED;
+				ended += event.kind == RW_EVENT_ENDED;
+				closed += event.kind == RW_EVENT_CLOSED;
+				if (event.kind == RW_EVENT_RECEIVED) {
+					received += event.b;
+					rig_send(&rig, event.handle, "ok", 2);
+				}
+				if (event.kind == RW_EVENT_ENDED)
+					rig_command(&rig, RW_COMMAND_CLOSE, event.handle, RW_CLOSE_FLUSH, 0);
+			}
+			CHECK(clock_ms() < deadline);
+		}
+		for (int i = 0; i < PEERS; i++) {
+			char got[3];
+			answered += (uint32_t)peer_read(peers[i], got, sizeof got);
+			close(peers[i]);
+		}
+		CHECK_EQUAL(accepted, PEERS);
+		CHECK_EQUAL(ended, PEERS);
+		CHECK_EQUAL(received, PEERS * 10);
+		CHECK_EQUAL(answered, PEERS * 2);
+		CHECK_EQUAL(rig.control[RW_FIELD_STAT_CONNECTIONS], 0);
+		rig_close(&rig);
+	}
+}
+
+TEST(dropped_bytes_that_fill_the_arena_do_not_stall_a_close)
+{
+	struct rig_options options = { .buffers = 2, .buffer_bytes = 4096 };
+	struct rig rig;
+	uint16_t port;
+	static uint8_t flood[200000];
+	int peer;
+	uint32_t server;
+
+	for (uint32_t disabled = 0; disabled < 32; disabled += 8) {
+		options.disabled = disabled;
+		rig_open(&rig, &options);
+		rig_listen(&rig, &port);
+		peer = peer_connect(port);
+		server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+		rig_command(&rig, RW_COMMAND_PAUSE, server, 0, 0);
+		rig_turn(&rig, 0);
+		send(peer, flood, sizeof flood, MSG_DONTWAIT);
+		rig_command(&rig, RW_COMMAND_CLOSE, server, RW_CLOSE_FLUSH, 0);
+		/* One blocking turn must be enough: nothing else tells the caller to come back. */
+		CHECK_EQUAL(rig_turn(&rig, 2000000), 1);
+		CHECK_EQUAL(rig.events[0].kind, RW_EVENT_CLOSED);
+		close(peer);
+		rig_close(&rig);
+	}
+}
