@@ -76,13 +76,23 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     const printer = new Printer(console);
     let lastMs = performance.now();
     let failure: string | undefined;
+    const givingUp = new AbortController();
+    let opened: Socket | undefined;
+    console.onStop(() => {
+      if (opened === undefined) givingUp.abort();
+      else opened.close();
+    });
     const socket = await connect(url, {
       loop,
+      signal: givingUp.signal,
       headers,
       protocols: options.protocol ?? [],
       websocket: {
         // A line may have 16 MiB: one in the queue must not keep the next one out.
         maxBufferedBytes: 64 * MIB,
+        open(ws) {
+          opened = ws;
+        },
         message(_ws, data) {
           lastMs = performance.now();
           printer.line(typeof data === "string" ? data : describeBytes(data));
@@ -96,7 +106,6 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     if (console.inputIsTerminal) {
       printer.notice(`connected over ${loop.transport}${protocol}; Ctrl-D or Ctrl-C closes`);
     }
-    console.onStop(() => socket.close());
     const closed = socket.closed;
     const sending = sendLines(socket, console, printer).then(async () => {
       await untilSilent(() => lastMs, options.wait ?? DEFAULT_WAIT_MS);

@@ -45,6 +45,10 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     ...(options.transport === undefined ? {} : { transport: options.transport }),
   });
   const maxMessageBytes = options["max-message"] ?? 16 * MIB;
+  // Before the ready line: whoever reads it may send the signal at once.
+  const stopAsked = new Promise<void>((resolve) => {
+    console.onStop(() => resolve());
+  });
   try {
     const server = await serve({
       loop,
@@ -69,9 +73,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     });
     const url = server.address.family === "unix" ? server.url : server.url.replace(/\/$/, "");
     console.write(`listening ${url} transport=${loop.transport} drive=${drive} (${loop.reason})\n`);
-    await new Promise<void>((resolve) => {
-      console.onStop(() => resolve());
-    });
+    await stopAsked;
     await server.stop({ graceMs: GRACE_MS });
     return 0;
   } finally {
