@@ -5,8 +5,51 @@
  * @module
  */
 
+/** A stable name for one kind of failure, for `switch` and for logs. */
+export type ErrorCode =
+  | "ERR_CONNECTION_REFUSED"
+  | "ERR_CONNECTION_RESET"
+  | "ERR_CONNECTION_CLOSED"
+  | "ERR_CONNECTION_TIMEOUT"
+  | "ERR_HOST_UNREACHABLE"
+  | "ERR_HOST_NOT_FOUND"
+  | "ERR_ADDRESS_IN_USE"
+  | "ERR_ADDRESS_NOT_AVAILABLE"
+  | "ERR_PERMISSION_DENIED"
+  | "ERR_TOO_MANY_FILES"
+  | "ERR_TOO_MANY_CONNECTIONS"
+  | "ERR_OUT_OF_MEMORY"
+  | "ERR_SYSTEM"
+  | "ERR_ABORTED"
+  | "ERR_HANDSHAKE_TIMEOUT"
+  | "ERR_HANDSHAKE_FAILED"
+  | "ERR_HANDSHAKE_REFUSED"
+  | "ERR_HEADERS_TOO_LARGE"
+  | "ERR_BAD_REQUEST"
+  | "ERR_PROTOCOL"
+  | "ERR_INVALID_UTF8"
+  | "ERR_MESSAGE_TOO_LARGE"
+  | "ERR_TOO_MANY_FRAGMENTS"
+  | "ERR_MESSAGE_TIMEOUT"
+  | "ERR_PONG_TIMEOUT"
+  | "ERR_IDLE_TIMEOUT"
+  | "ERR_CLOSE_TIMEOUT"
+  | "ERR_BACKPRESSURE"
+  | "ERR_HANDLER"
+  | "ERR_NOT_OPEN"
+  | "ERR_TRANSPORT_UNAVAILABLE"
+  | "ERR_DRIVE_UNAVAILABLE"
+  | "ERR_LIBRARY"
+  | "ERR_UNSUPPORTED";
+
+/** What a failure means for a program. */
+interface Kind {
+  readonly isRetryable: boolean;
+  readonly shouldReconnect: boolean;
+}
+
 /** What each code means for a program: may the same call succeed later, and is reconnecting sensible? */
-const KINDS = {
+const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_CONNECTION_REFUSED: { isRetryable: true, shouldReconnect: true },
   ERR_CONNECTION_RESET: { isRetryable: true, shouldReconnect: true },
   ERR_CONNECTION_CLOSED: { isRetryable: true, shouldReconnect: true },
@@ -41,10 +84,7 @@ const KINDS = {
   ERR_DRIVE_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
   ERR_LIBRARY: { isRetryable: false, shouldReconnect: false },
   ERR_UNSUPPORTED: { isRetryable: false, shouldReconnect: false },
-} as const;
-
-/** A stable name for one kind of failure, for `switch` and for logs. */
-export type ErrorCode = keyof typeof KINDS;
+};
 
 /** Facts that some errors carry beside their code. */
 export interface ErrorDetails {
@@ -79,6 +119,8 @@ export class RingwireError extends Error {
   readonly status: number | undefined;
 
   /**
+   * Makes an error; Ringwire does, programs need this only in their own tests.
+   *
    * @param code - The stable code.
    * @param message - What was tried, then what went wrong.
    * @param details - Cause, close code and status, where they exist.

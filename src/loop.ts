@@ -56,6 +56,8 @@ export class Loop {
   }
 
   /**
+   * Opens the transport.
+   *
    * @param options - See {@linkcode LoopOptions}.
    * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` when `transport: "uring"` cannot be had; the message says why.
    * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` when `manual` or `run` is asked for without io_uring.

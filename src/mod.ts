@@ -24,6 +24,7 @@ export { Loop } from "./loop.ts";
 export type { LoopOptions, SystemSocketOptions, WebSocketOptions, WithLoop } from "./options.ts";
 export type { Address, TransportStats } from "./transport.ts";
 export { type ConnectOptions, connect } from "./websocket/client.ts";
+export { CloseEvent, type CloseEventFields } from "./websocket/close_event.ts";
 export type { CloseInfo, SendStatus, WebSocketHandlers } from "./websocket/handlers.ts";
 export { Message } from "./websocket/message.ts";
 export { type BatchMessage, MessageBatch } from "./websocket/message_batch.ts";
@@ -35,4 +36,4 @@ export {
   type UpgradeOptions,
 } from "./websocket/server.ts";
 export { Socket, type SocketInfo } from "./websocket/socket.ts";
-export { CloseEvent, WebSocket, type WebSocketInit } from "./websocket/web_socket.ts";
+export { type EventHandler, WebSocket, type WebSocketInit } from "./websocket/web_socket.ts";

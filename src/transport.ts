@@ -24,6 +24,7 @@ export interface Address {
   readonly host: string;
   /** TCP port, 1 to 65,535; 0 for a Unix socket. */
   readonly port: number;
+  /** Of the host. */
   readonly family: "ipv4" | "ipv6" | "unix";
 }
 
@@ -125,12 +126,17 @@ export interface Listener {
 
 /** Counters of a transport since it was opened. */
 export interface TransportStats {
+  /** Connections open now. */
   readonly connections: number;
+  /** Turns taken. */
   readonly turns: number;
   /** System calls made by the shim; 0 where it cannot be known. */
   readonly enters: number;
+  /** Sends that the system did not take whole at once. */
   readonly shortSends: number;
+  /** Receives that had to wait because the receive arena was full. */
   readonly noBuffers: number;
+  /** Times that the loop went to sleep in the kernel's hands. */
   readonly parks: number;
 }
 

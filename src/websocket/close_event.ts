@@ -34,6 +34,8 @@ export class CloseEvent extends Event {
   readonly wasClean: boolean;
 
   /**
+   * Makes the event.
+   *
    * @param type - `close`.
    * @param fields - See {@linkcode CloseEventFields}.
    */

@@ -30,6 +30,8 @@ export class Message {
   readonly #value: string | Uint8Array;
 
   /**
+   * Sockets make messages; programs need this only in their own tests.
+   *
    * @param value - The content: a string, or UTF-8 bytes, or binary bytes.
    * @param isText - Whether it came as text.
    * @param receivedNs - Monotonic nanoseconds.

@@ -50,7 +50,11 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
   #count = 0;
   #index = -1;
 
-  /** @param zeroCopy - Whether `bytes()` gives views instead of copies. */
+  /**
+   * Sockets make batches; programs need this only in their own tests.
+   *
+   * @param zeroCopy - Whether `bytes()` gives views instead of copies.
+   */
   constructor(zeroCopy: boolean) {
     this.#zeroCopy = zeroCopy;
     this.#step = { done: false, value: this };

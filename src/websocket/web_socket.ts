@@ -8,8 +8,6 @@ import { connect } from "./client.ts";
 import { CloseEvent } from "./close_event.ts";
 import type { Socket } from "./socket.ts";
 
-export { CloseEvent };
-
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSING = 2;
@@ -27,7 +25,8 @@ export interface WebSocketInit {
   readonly loop?: Loop;
 }
 
-type Listener<E extends Event> = ((this: WebSocket, event: E) => unknown) | null;
+/** A handler property's value. */
+export type EventHandler<E extends Event> = ((this: WebSocket, event: E) => unknown) | null;
 
 /**
  * A WebSocket client as the WHATWG standard has it. `binaryType` is `"blob"` at first, as there.
@@ -85,6 +84,8 @@ export class WebSocket extends EventTarget {
   #blobsWaiting = 0;
 
   /**
+   * Starts connecting. `open`, or `error` and `close`, will tell.
+   *
    * @param url - `ws:` or `http:`, absolute.
    * @param protocols - Subprotocols to offer, or {@linkcode WebSocketInit}.
    * @throws DOMException `SyntaxError` for a bad URL or subprotocol.
@@ -141,34 +142,34 @@ export class WebSocket extends EventTarget {
   }
 
   /** Handler of `open`. */
-  get onopen(): Listener<Event> {
-    return this.#listener("open") as Listener<Event>;
+  get onopen(): EventHandler<Event> {
+    return this.#listener("open") as EventHandler<Event>;
   }
-  set onopen(listener: Listener<Event>) {
+  set onopen(listener: EventHandler<Event>) {
     this.#listen("open", listener);
   }
 
   /** Handler of `message`. */
-  get onmessage(): Listener<MessageEvent> {
-    return this.#listener("message") as Listener<MessageEvent>;
+  get onmessage(): EventHandler<MessageEvent> {
+    return this.#listener("message") as EventHandler<MessageEvent>;
   }
-  set onmessage(listener: Listener<MessageEvent>) {
+  set onmessage(listener: EventHandler<MessageEvent>) {
     this.#listen("message", listener);
   }
 
   /** Handler of `error`. */
-  get onerror(): Listener<Event> {
-    return this.#listener("error") as Listener<Event>;
+  get onerror(): EventHandler<Event> {
+    return this.#listener("error") as EventHandler<Event>;
   }
-  set onerror(listener: Listener<Event>) {
+  set onerror(listener: EventHandler<Event>) {
     this.#listen("error", listener);
   }
 
   /** Handler of `close`. */
-  get onclose(): Listener<CloseEvent> {
-    return this.#listener("close") as Listener<CloseEvent>;
+  get onclose(): EventHandler<CloseEvent> {
+    return this.#listener("close") as EventHandler<CloseEvent>;
   }
-  set onclose(listener: Listener<CloseEvent>) {
+  set onclose(listener: EventHandler<CloseEvent>) {
     this.#listen("close", listener);
   }
 
