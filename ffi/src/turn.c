@@ -252,8 +252,8 @@ static int64_t now_ns(void)
  * be queued. Saves the blocking modes one system call per turn. */
 static bool may_wait_at_once(const struct ring *ring)
 {
-	if (ring->event_count != ring->event_turn_start || ring->held_count > 0 ||
-	    ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
+	if (ring->event_count != ring->event_turn_start || event_room(ring) < EVENTS_PER_COMPLETION ||
+	    ring->held_count > 0 || ring->starved != RW_NONE || ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
 		return false;
 	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
 		if (ring->connections[slot].send_taken != ring->connections[slot].send_bytes)
@@ -323,6 +323,9 @@ RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int3
 		exchange(ring);
 	if (wait_us != 0)
 		wait_for_events(ring, wait_us);
+	/* However the wait went, the send arena must be free now. */
+	if (ring->touched != RW_NONE)
+		exchange(ring);
 	if (!is_clean)
 		return -EBADMSG;
 	if ((flags & RW_TURN_PARK) && ring->event_count == ring->event_turn_start && !ring->broken) {

@@ -377,7 +377,10 @@ TEST(random_command_streams_corrupt_nothing)
 		int client_count = 0;
 
 		options.disabled = (uint32_t)seed % 32;
+		options.entries = seed % 3 ? 256 : 8;
 		rig_open(&rig, &options);
+		int wake = rw_wake_open(rig.id, RW_WAKE_DESCRIPTOR);
+		CHECK(wake >= 0);
 		handles[known++] = rig_listen(&rig, &port);
 		for (int i = 0; i < 12; i++) {
 			peers[i] = peer_connect(port);
@@ -395,7 +398,8 @@ TEST(random_command_streams_corrupt_nothing)
 					op, d[2] < 230 ? handles[d[2] % known] : d[3] * 77777u, d[4] > 250 ? (uint32_t)d[5] << 24 : a,
 					d[6] > 250 ? UINT32_MAX : d[6] * 40u };
 			}
-			result = rw_turn(rig.id, dice[400] % 21, dice[401] & 1 ? RW_TURN_RECYCLE : 0,
+			result = rw_turn(rig.id, dice[400] % 21,
+					 (dice[401] & 1 ? RW_TURN_RECYCLE : 0) | (dice[401] & 2 ? RW_TURN_PARK : 0),
 					 dice[402] < 20 ? 200 : 0);
 			CHECK(result >= 0 || result == -EBADMSG);
 			for (int32_t i = 0; i < result; i++) {
@@ -420,6 +424,7 @@ TEST(random_command_streams_corrupt_nothing)
 		}
 		for (int i = 0; i < 12; i++)
 			close(peers[i]);
+		close(wake);
 		rig_close(&rig);
 	}
 }
