@@ -1,0 +1,108 @@
+/** Every example runs as it is, on the runtime under test, over the transport that it gets and over native sockets. */
+import { readdirSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { connect } from "../../src/mod.ts";
+import { killPrograms, startCli, startExample } from "../cli/child_program.ts";
+import { missing } from "../uring/open_test_transport.ts";
+
+afterEach(killPrograms);
+
+const NATIVE = { RINGWIRE_TRANSPORT: "native" };
+const ENVIRONMENTS: [string, Record<string, string>][] = [
+  ["the best transport", {}],
+  ["native sockets", NATIVE],
+];
+const SOME_FREE_PORT = "0";
+
+describe.each(ENVIRONMENTS)("over %s", (_name, environment) => {
+  test("echo_server sends back what it gets, and ends on SIGTERM", async () => {
+    const server = startExample("echo_server", [SOME_FREE_PORT], environment);
+    const [, url] = await server.output(/^listening on (\S+) over (uring|native) \(.+\)\n/);
+    const client = startExample("echo_client", [url], environment);
+    expect((await client.ended).stdout).toBe("hello\nring\nwire\nclosed with 1000, cleanly\n");
+    server.signal("SIGTERM");
+    expect(await server.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("echo_client brings a server of its own and ends by itself", async () => {
+    expect(await startExample("echo_client", [], environment).ended).toEqual({
+      code: 0,
+      stdout: "hello\nring\nwire\nclosed with 1000, cleanly\n",
+      stderr: "",
+    });
+  });
+
+  test("whatwg_client shows text and binary and ends by itself", async () => {
+    expect(await startExample("whatwg_client", [], environment).ended).toEqual({
+      code: 0,
+      stdout: "text: as in a browser\nbinary: 1 2 3\nclosed with 1000 done\n",
+      stderr: "",
+    });
+  });
+
+  test("chat_server tells everybody what one says", async () => {
+    const server = startExample("chat_server", [SOME_FREE_PORT], environment);
+    const [, url] = await server.output(/^chat on (\S+)\?name=YOURS over /);
+    const ada = await connect(`${url}?name=ada`);
+    const heard = ada[Symbol.asyncIterator]();
+    const next = async (): Promise<string> => ((await heard.next()).value as { text(): string }).text();
+    expect(await next()).toBe("welcome, ada; you are one of 1");
+    const ben = await connect(`${url}?name=ben`);
+    expect(await next()).toBe("ben has come");
+    ben.send("hello");
+    expect(await next()).toBe("ben: hello");
+    ben.close();
+    expect(await next()).toBe("ben has left");
+    await expect(connect(`${url}?name=not%20allowed`)).rejects.toMatchObject({ status: 400 });
+    server.signal("SIGINT");
+    expect(await ada.closed).toMatchObject({ code: 1001, wasClean: true });
+    expect(await server.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("manual_loop ends by itself, and says so where it is not possible", async () => {
+    const { code, stdout, stderr } = await startExample("manual_loop", [], environment).ended;
+    const isPossible = missing === undefined && environment !== NATIVE;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(
+      isPossible ? /^10000 answers, one each [\d.]+ µs\n$/ : /^not possible here: .+\n$/,
+    );
+  });
+
+  test("spin_latency measures both drives and ends by itself", async () => {
+    const { code, stdout, stderr } = await startExample("spin_latency", [], environment).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /^auto +\w+ +p50 +[\d.]+ µs +p99 .+ p99\.9 .+\nspin +\w+ +p50 +[\d.]+ µs +p99 .+\n$/,
+    );
+  });
+});
+
+test("echo_client tells a refused connection by its code", async () => {
+  const { code, stderr } = await startExample("echo_client", ["ws://127.0.0.1:1"]).ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^ERR_CONNECTION_REFUSED: Cannot connect to /);
+});
+
+test("the program ringwire talks to chat_server", async () => {
+  const server = startExample("chat_server", [SOME_FREE_PORT]);
+  const [, url] = await server.output(/^chat on (\S+)\?name=YOURS over /);
+  const guest = startCli(["connect", `${url}?name=cli`, "--wait", "0"]);
+  await guest.output(/^welcome, cli/);
+  guest.endInput();
+  expect(await guest.ended).toMatchObject({ code: 0, stderr: "closed 1000\n" });
+});
+
+test("no example is left out here", () => {
+  const names = readdirSync(new URL("../../examples/", import.meta.url)).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  expect(names.sort()).toEqual([
+    "chat_server.ts",
+    "echo_client.ts",
+    "echo_server.ts",
+    "manual_loop.ts",
+    "market_feed.ts",
+    "spin_latency.ts",
+    "whatwg_client.ts",
+  ]);
+});
