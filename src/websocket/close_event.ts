@@ -4,11 +4,11 @@
 
 /** What a {@linkcode CloseEvent} is made of. */
 export interface CloseEventFields {
-  /** @default 0 */
+  /** The close code. @default 0 */
   readonly code?: number;
-  /** @default "" */
+  /** The reason. @default "" */
   readonly reason?: string;
-  /** @default false */
+  /** Whether both sides sent a Close frame. @default false */
   readonly wasClean?: boolean;
 }
 
