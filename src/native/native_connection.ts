@@ -184,6 +184,8 @@ export class NativeConnection implements Connection, NativeSocketHandler {
     this.isDirty = false;
     if (this.#isDead) return;
     if (this.#pieceStart !== this.#pieceEnd) this.#writePiece();
+    // Bytes that were committed while connecting.
+    else if (this.#queue.bytes > 0) this.#pump();
     this.#progress();
   }
 
