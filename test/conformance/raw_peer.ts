@@ -96,9 +96,11 @@ export class RawPeer {
     this.socket.end();
   }
 
-  /** RST. */
+  /** RST. Behind an `end` that is under way a plain close: Node refuses to reset then (EINVAL), and leaks the descriptor. */
   reset(): void {
-    if (!this.hasClosed) this.socket.resetAndDestroy();
+    if (this.hasClosed) return;
+    if (this.socket.writableEnded && !this.socket.writableFinished) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   /** Waits until a condition about this peer holds. */
