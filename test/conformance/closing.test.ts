@@ -124,7 +124,8 @@ onEachTransport("closing", (rig) => {
     await journal.see("close", 5);
     expect(journal.of("close").map((entry) => entry.code)).toEqual([1006, 1006, 1006, 1006, 1006]);
     // libuv, and so native sockets on Node, turns a reset right behind data into an end.
-    for (const code of journal.codes) expect(["ERR_CONNECTION_RESET", "ERR_CONNECTION_CLOSED"]).toContain(code);
+    for (const code of journal.codes)
+      expect(["ERR_CONNECTION_RESET", "ERR_CONNECTION_CLOSED"]).toContain(code);
     expect(journal.codes.length).toBe(5);
   });
 
@@ -173,7 +174,7 @@ onEachTransport("closing", (rig) => {
     journal.sockets[0].close();
     expect(await journal.see("close")).toMatchObject({ code: 1006, wasClean: false });
     expect(journal.codes).toEqual(["ERR_CLOSE_TIMEOUT"]);
-    await peer.until("it was cut off", () => peer.hasClosed);
+    await peer.until("it was cut off", () => peer.isOver);
   });
 
   for (const end of ["close", "terminate"] as const) {
@@ -263,7 +264,7 @@ onEachTransport("closing", (rig) => {
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(75);
     expect(performance.now() - startMs).toBeLessThan(2_000);
     expect(journal.of("close").length).toBe(1);
-    await peer.until("it was cut off", () => peer.hasClosed);
+    await peer.until("it was cut off", () => peer.isOver);
   });
 
   for (const graceMs of [3_000, 0]) {

@@ -5,9 +5,11 @@ import type { Socket, WebSocketHandlers } from "../../src/mod.ts";
 
 /** One line of a journal. */
 export type Entry =
-  | { readonly kind: "open" | "drain" }
+  | { readonly kind: "open" }
+  | { readonly kind: "drain" }
   | { readonly kind: "message"; readonly data: string | Uint8Array; readonly isText: boolean }
-  | { readonly kind: "ping" | "pong"; readonly payload: string }
+  | { readonly kind: "ping"; readonly payload: string }
+  | { readonly kind: "pong"; readonly payload: string }
   | { readonly kind: "error"; readonly error: RingwireError }
   | { readonly kind: "close"; readonly code: number; readonly reason: string; readonly wasClean: boolean };
 

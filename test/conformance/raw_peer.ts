@@ -77,6 +77,11 @@ export class RawPeer {
     });
   }
 
+  /** Whether nothing will come any more. libuv turns a reset right behind data into an end. */
+  get isOver(): boolean {
+    return this.hasEnded || this.hasClosed;
+  }
+
   /** All that has arrived and was not taken. */
   get text(): string {
     return new TextDecoder("latin1").decode(this.#bytes);
