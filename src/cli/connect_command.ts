@@ -54,9 +54,10 @@ class Printer {
     if (this.#hasPrompt) this.#console.write(PROMPT);
   }
 
-  line(text: string): void {
+  /** Returns false when the reader of our output is slow. */
+  line(text: string): boolean {
     const shown = this.#console.outputIsTerminal ? escapeControls(text) : text;
-    this.#console.write(this.#hasPrompt ? `${CLEAR_LINE}< ${shown}\n${PROMPT}` : `${shown}\n`);
+    return this.#console.write(this.#hasPrompt ? `${CLEAR_LINE}< ${shown}\n${PROMPT}` : `${shown}\n`);
   }
 
   notice(text: string): void {
@@ -76,6 +77,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     const printer = new Printer(console);
     let lastMs = performance.now();
     let failure: string | undefined;
+    let isPaused = false;
     const givingUp = new AbortController();
     let opened: Socket | undefined;
     console.onStop(() => {
@@ -93,9 +95,16 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         open(ws) {
           opened = ws;
         },
-        message(_ws, data) {
+        message(ws, data) {
           lastMs = performance.now();
-          printer.line(typeof data === "string" ? data : describeBytes(data));
+          if (printer.line(typeof data === "string" ? data : describeBytes(data)) || isPaused) return;
+          // Whoever reads our output slowly slows the server down, instead of filling our memory.
+          isPaused = true;
+          ws.pause();
+          console.outputDrained().then(() => {
+            isPaused = false;
+            ws.resume();
+          });
         },
         error(_ws, error) {
           failure = `${error.code}: ${error.message}`;

@@ -25,8 +25,10 @@ export interface Console {
   readonly kernel: string;
   /** The processor, e.g. `x64`. */
   readonly architecture: string;
-  /** Writes to standard output. */
-  write(text: string): void;
+  /** Writes to standard output. False: its reader is slow, what was written waits in memory; see `outputDrained`. */
+  write(text: string): boolean;
+  /** Resolves when what waits has been written. */
+  outputDrained(): Promise<void>;
   /** Writes to standard error. */
   writeError(text: string): void;
   /** Lines of standard input, without their ends. @throws RangeError when one is longer than 16 MiB. */
@@ -40,6 +42,34 @@ export interface Console {
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * A standard stream, with a count of what waits in memory. Bun's neither has `writableNeedDrain` nor calls back of
+ * an empty write in order, so the callbacks of the writes themselves are counted.
+ */
+class Output {
+  readonly #stream: NodeJS.WriteStream;
+  #pending = 0;
+  #waiters: (() => void)[] = [];
+  readonly #written = (): void => {
+    if (--this.#pending > 0) return;
+    for (const resolve of this.#waiters.splice(0)) resolve();
+  };
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  write(text: string): boolean {
+    this.#pending++;
+    return this.#stream.write(text, this.#written);
+  }
+
+  drained(): Promise<void> {
+    if (this.#pending === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+}
 
 async function* readLines(): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
@@ -75,17 +105,18 @@ export function openConsole(): Console {
   // Whoever reads our output has gone: what `ringwire … | head` does is no error.
   process.stdout.on("error", () => process.exit(BROKEN_PIPE_CODE));
   process.stderr.on("error", () => process.exit(BROKEN_PIPE_CODE));
+  const output = new Output(process.stdout);
+  const errors = new Output(process.stderr);
   return {
     arguments: process.argv.slice(2),
     inputIsTerminal: process.stdin.isTTY === true,
     outputIsTerminal: process.stdout.isTTY === true,
     kernel: release(),
     architecture: arch(),
-    write(text) {
-      process.stdout.write(text);
-    },
+    write: (text) => output.write(text),
+    outputDrained: () => output.drained(),
     writeError(text) {
-      process.stderr.write(text);
+      errors.write(text);
     },
     lines: readLines,
     onStop(callback) {
@@ -98,8 +129,7 @@ export function openConsole(): Console {
     limit: readLimit,
     exit(code) {
       process.exitCode = code;
-      // The callbacks run when everything before them was written.
-      process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+      Promise.all([output.drained(), errors.drained()]).then(() => process.exit(code));
     },
   };
 }

@@ -76,6 +76,15 @@ export class ChildProgram {
     }
   }
 
+  /** Stops reading what it prints. */
+  pauseOutput(): void {
+    this.#child.stdout?.pause();
+  }
+
+  resumeOutput(): void {
+    this.#child.stdout?.resume();
+  }
+
   write(text: string): void {
     this.#child.stdin?.write(text);
   }

@@ -1,7 +1,7 @@
 /** `ringwire connect`, from outside: lines in, lines out, exit codes. */
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { Loop, type ServeOptions, type Server, serve } from "../../src/mod.ts";
+import { Loop, type ServeOptions, type Server, type Socket, serve } from "../../src/mod.ts";
 import { missing } from "../uring/open_test_transport.ts";
 import { killPrograms, runCli, startCli } from "./child_program.ts";
 
@@ -101,6 +101,25 @@ test("a connection that breaks is an error with its code", async () => {
   const { code, stderr } = await program.ended;
   expect(code).toBe(1);
   expect(stderr).toMatch(/^ringwire: ERR_CONNECTION_\w+: [^\n]+\nclosed 1006/);
+});
+
+test("whoever reads the output slowly slows the server down", async () => {
+  const line = "x".repeat(9_999);
+  const LAST_BYTE = 300_000_000;
+  let sentBytes = 0;
+  const pump = (ws: Socket<string>): void => {
+    while (sentBytes < LAST_BYTE && ws.send(line) === "sent") sentBytes += 10_000;
+  };
+  const url = await startServer({ maxBufferedBytes: 1 << 20, open: pump, drain: pump });
+  const program = startCli(["connect", url]);
+  program.pauseOutput();
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const afterAWhile = sentBytes;
+  expect(afterAWhile).toBeGreaterThan(0);
+  // What the kernel's buffers and ours hold; unlimited it would be all of it.
+  expect(afterAWhile).toBeLessThan(100_000_000);
+  program.resumeOutput();
+  await expect.poll(() => sentBytes, { timeout: 5_000 }).toBeGreaterThan(afterAWhile + 10_000_000);
 });
 
 test("SIGINT closes the connection properly", async () => {
