@@ -32,7 +32,8 @@ export interface Diagnosis {
   readonly runtime: { readonly name: string; readonly version: string };
   readonly platform: string;
   readonly architecture: string;
-  readonly kernel: string;
+  /** Undefined where reading it is not permitted. */
+  readonly kernel: string | undefined;
   readonly shim: {
     readonly path: string | undefined;
     /** Who named that path. */
@@ -59,7 +60,7 @@ export async function diagnose(console: Console): Promise<Diagnosis> {
     runtime: { name: runtime.name, version: runtime.version },
     platform: runtime.platform,
     architecture: console.architecture,
-    kernel: console.kernel,
+    kernel: console.kernel(),
     shim: diagnoseShim(),
     chosen: diagnoseChoice(),
     transports: [await diagnoseTransport("uring"), await diagnoseTransport("native")],

@@ -40,7 +40,7 @@ function describe(diagnosis: Diagnosis): string {
   const rows: [string, string][] = [
     ["ringwire", version],
     ["runtime", `${runtime.name} ${runtime.version}`],
-    ["system", `${platform} ${architecture}, kernel ${kernel}`],
+    ["system", `${platform} ${architecture}, kernel ${kernel ?? "cannot be read here"}`],
     ["shim", shim.path === undefined ? "not found" : `${shim.path} (named by ${shim.source})`],
   ];
   if (shim.callNs === undefined) rows.push(["", shim.reason]);

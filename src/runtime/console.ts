@@ -1,7 +1,7 @@
 /** What a command-line program needs from the system, through the node:* modules that all three runtimes have. */
 
 import { readFileSync } from "node:fs";
-import { arch, release } from "node:os";
+import { release } from "node:os";
 import process from "node:process";
 
 /** The longest line that is read; a longer one ends the input with an error instead of filling memory. */
@@ -21,8 +21,8 @@ export interface Console {
   readonly arguments: readonly string[];
   readonly inputIsTerminal: boolean;
   readonly outputIsTerminal: boolean;
-  /** Release of the system's kernel, e.g. `6.18.0`. */
-  readonly kernel: string;
+  /** Release of the system's kernel, e.g. `6.18.0`; undefined where reading it is not permitted. */
+  kernel(): string | undefined;
   /** The processor, e.g. `x64`. */
   readonly architecture: string;
   /** Writes to standard output. False: its reader is slow, what was written waits in memory; see `outputDrained`. */
@@ -86,6 +86,15 @@ async function* readLines(): AsyncGenerator<string, void, undefined> {
   if (rest !== "") yield rest;
 }
 
+function readKernel(): string | undefined {
+  try {
+    return release();
+  } catch {
+    // Deno wants --allow-sys for it.
+    return undefined;
+  }
+}
+
 function readLimit(name: string): ProcessLimit | undefined {
   try {
     const line = readFileSync("/proc/self/limits", "utf8")
@@ -111,8 +120,8 @@ export function openConsole(): Console {
     arguments: process.argv.slice(2),
     inputIsTerminal: process.stdin.isTTY === true,
     outputIsTerminal: process.stdout.isTTY === true,
-    kernel: release(),
-    architecture: arch(),
+    kernel: readKernel,
+    architecture: process.arch,
     write: (text) => output.write(text),
     outputDrained: () => output.drained(),
     writeError(text) {

@@ -32,11 +32,17 @@ export class ChildProgram {
   /**
    * @param path - The program, from the top of the checkout.
    * @param environment - On top of our own.
+   * @param denoPermissions - Instead of all.
    */
-  constructor(path: string, words: readonly string[], environment: Record<string, string> = {}) {
+  constructor(
+    path: string,
+    words: readonly string[],
+    environment: Record<string, string> = {},
+    denoPermissions: readonly string[] = ["-A"],
+  ) {
     if (!existsSync(root + path))
       throw new Error(`Cannot run ${path}: build first (npm run build, npm test)`);
-    const before = isDeno ? ["run", "-A"] : [];
+    const before = isDeno ? ["run", "--no-prompt", ...denoPermissions] : [];
     this.#child = spawn(process.execPath, [...before, root + path, ...words], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...environment },

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Diagnosis } from "../../src/cli/diagnosis.ts";
 import { runtime } from "../../src/runtime/detect.ts";
 import { missing } from "../uring/open_test_transport.ts";
-import { killPrograms, runCli } from "./child_program.ts";
+import { ChildProgram, killPrograms, runCli } from "./child_program.ts";
 
 afterEach(killPrograms);
 
@@ -57,3 +57,15 @@ test("an environment that makes no sense is told, not ignored", async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/^transport +none: .*"smoke"/m);
 });
+
+test.runIf(runtime.name === "deno")(
+  "with --allow-net alone it works, and says what is not permitted",
+  async () => {
+    const doctor = new ChildProgram("dist/cli.js", ["doctor"], {}, ["--allow-net"]);
+    const { code, stdout, stderr } = await doctor.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^system .+ kernel cannot be read here$/m);
+    expect(stdout).toMatch(/^transport +native: .+ run with --allow-ffi$/m);
+    expect(stdout).toMatch(/^open files +cannot be read here$/m);
+  },
+);
