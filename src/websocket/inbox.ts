@@ -136,7 +136,9 @@ export class Inbox {
   #value(isText: boolean, decoder: MessageDecoder, asView: boolean): string | Uint8Array | undefined {
     const { bytes, start, end } = decoder;
     if (isText && this.#settings.textAsString) return readUtf8(bytes, start, end);
-    return asView || decoder.owned ? bytes.subarray(start, end) : bytes.slice(start, end);
+    if (!asView && !decoder.owned) return bytes.slice(start, end);
+    // Half the cost of subarray() on V8 (bench/codec.ts).
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
   }
 
   #hold(message: Message): void {

@@ -12,6 +12,8 @@ import type { SendStatus } from "./handlers.ts";
 import type { Settings } from "./settings.ts";
 
 const MAX_CONTROL_BYTES = 125;
+/** Unsent bytes beyond which pings are no longer answered one by one. */
+const MAX_PONG_QUEUE_BYTES = 65_536;
 const encoder = new TextEncoder();
 
 interface DrainWaiter {
@@ -25,6 +27,9 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #sender: FrameSender;
   readonly #settings: Settings;
+  // Copies of what every send looks at: one load instead of two.
+  readonly #maxBufferedBytes: number;
+  readonly #highWaterBytes: number;
   #wantsDrain = false;
   #pendingPong: Uint8Array | undefined = undefined;
   #waiters: DrainWaiter[] = [];
@@ -34,6 +39,8 @@ export class Outbox {
     this.#connection = connection;
     this.#sender = sender;
     this.#settings = settings;
+    this.#maxBufferedBytes = settings.maxBufferedBytes;
+    this.#highWaterBytes = settings.highWaterBytes;
   }
 
   get queuedBytes(): number {
@@ -66,7 +73,7 @@ export class Outbox {
    * (RFC 6455 §5.5.3 allows it), so a flood of pings cannot fill the queue.
    */
   answerPing(payload: Uint8Array): void {
-    if (this.#connection.queuedBytes > this.#settings.lowWaterBytes) this.#pendingPong = payload.slice();
+    if (this.#connection.queuedBytes > MAX_PONG_QUEUE_BYTES) this.#pendingPong = payload.slice();
     else this.#sender.bytes(OPCODE_PONG, payload);
   }
 
@@ -110,14 +117,15 @@ export class Outbox {
    * own few bytes do not count, so that a message of exactly `maxBufferedBytes` can be sent.
    */
   #hasRoom(payloadBytes: number): boolean {
-    const { maxBufferedBytes } = this.#settings;
-    if (this.#connection.queuedBytes + payloadBytes <= maxBufferedBytes) return true;
+    const roomBytes = this.#maxBufferedBytes - this.#sender.wireBytes(payloadBytes);
+    if (this.#connection.queuedBytes <= roomBytes) return true;
     this.#transport.flush();
-    return this.#connection.queuedBytes + payloadBytes <= maxBufferedBytes;
+    return this.#connection.queuedBytes <= roomBytes;
   }
 
   #refuse(): SendStatus {
-    const { whenFull, maxBufferedBytes } = this.#settings;
+    const { whenFull } = this.#settings;
+    const maxBufferedBytes = this.#maxBufferedBytes;
     if (this.#connection.queuedBytes === 0) {
       throw new RingwireError(
         "ERR_MESSAGE_TOO_LARGE",
@@ -136,10 +144,9 @@ export class Outbox {
   }
 
   #status(): SendStatus {
-    const { highWaterBytes } = this.#settings;
-    if (this.#connection.queuedBytes <= highWaterBytes) return "sent";
+    if (this.#connection.queuedBytes <= this.#highWaterBytes) return "sent";
     this.#transport.flush();
-    if (this.#connection.queuedBytes <= highWaterBytes) return "sent";
+    if (this.#connection.queuedBytes <= this.#highWaterBytes) return "sent";
     this.#wantsDrain = true;
     return "queued";
   }
