@@ -117,7 +117,7 @@ export class Outbox {
    * own few bytes do not count, so that a message of exactly `maxBufferedBytes` can be sent.
    */
   #hasRoom(payloadBytes: number): boolean {
-    const roomBytes = this.#maxBufferedBytes - this.#sender.wireBytes(payloadBytes);
+    const roomBytes = this.#maxBufferedBytes - payloadBytes;
     if (this.#connection.queuedBytes <= roomBytes) return true;
     this.#transport.flush();
     return this.#connection.queuedBytes <= roomBytes;
