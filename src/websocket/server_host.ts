@@ -44,6 +44,8 @@ const UPGRADE_REQUIRED: Refusal = {
   ],
 };
 
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
 /** See the top of this file. */
 export class ServerHost<Data> implements HttpHost, ListenerHandler {
   readonly limits: HttpLimits;
@@ -289,6 +291,8 @@ function entriesOf(
 /** The request as `fetch` gets it, or undefined where the platform's Request cannot hold it (CONNECT, TRACE, odd targets). */
 function toRequest(head: RequestHead, body: Uint8Array): Request | undefined {
   const { target, method } = head;
+  // The Fetch standard forbids these; not every runtime does, and a program must not meet them on one only.
+  if (FORBIDDEN_METHODS.has(method.toUpperCase())) return undefined;
   const url = target.startsWith("/") ? `http://${head.headers.get("host") ?? "localhost"}${target}` : target;
   try {
     return new Request(url, {
