@@ -9,6 +9,7 @@
  */
 
 import { bench, do_not_optimize, group, run } from "mitata";
+import { unmaskShort } from "../src/protocol/mask.ts";
 import { scalarKernels } from "../src/protocol/scalar_kernels.ts";
 import { runtime } from "../src/runtime/detect.ts";
 import { TURN_RECYCLE } from "../src/uring/layout.ts";
@@ -36,6 +37,7 @@ const ring = Ring.open(
 );
 const { rw_abi_version } = runtime.openLibrary(library!, ABI_SYMBOLS);
 const block = ring.bytes;
+const view = scalarKernels.viewOf(block);
 const from = ring.sendStart;
 const foreign = new Uint8Array(MIB);
 const KEY = 0x1badcafe;
@@ -53,6 +55,7 @@ group("calls", () => {
 group("unmask", () => {
   for (const size of SIZES) {
     bench(`unmask ${size} B, TypeScript`, () => scalarKernels.unmask(block, from, from + size, KEY));
+    bench(`unmask ${size} B, unmaskShort`, () => unmaskShort(block, view, from, from + size, KEY));
     bench(`unmask ${size} B, rw_unmask`, () => ring.unmask(from, size, KEY));
     bench(`unmask ${size} B, rw_unmask_at`, () => shim.rw_unmask_at(foreign.subarray(0, size), size, KEY));
   }

@@ -39,8 +39,8 @@ export const LOOP_NUMBERS: {
 } = {
   spinUs: number(50, 0, 1_000_000),
   maxConnections: number(65_536, 1, 1_048_575),
-  receiveArenaBytes: number(8 * MIB, 256 * KIB, GIB),
-  sendArenaBytes: number(2 * MIB, 128 * KIB, GIB),
+  receiveArenaBytes: number(2 * MIB, 256 * KIB, GIB),
+  sendArenaBytes: number(MIB, 128 * KIB, GIB),
   maxQueuedBytes: number(64 * MIB, 64 * KIB, 2 * GIB - 1),
   maxQueuedTotalBytes: number(GIB, 64 * KIB, 1024 * GIB),
   submissionEntries: number(4_096, 8, 32_768),
@@ -62,9 +62,9 @@ export interface LoopOptions {
   readonly spinUs?: number;
   /** Sockets at once on this loop. 1 to 1,048,575. @default 65,536 */
   readonly maxConnections?: number;
-  /** Memory shared by all receives, bytes. 256 KiB to 1 GiB. @default 8 MiB */
+  /** Memory shared by all receives, bytes. 256 KiB to 1 GiB. @default 2 MiB */
   readonly receiveArenaBytes?: number;
-  /** Memory shared by all sends of a turn, bytes. 128 KiB to 1 GiB. @default 2 MiB */
+  /** Memory shared by all sends of a turn, bytes. 128 KiB to 1 GiB. @default 1 MiB */
   readonly sendArenaBytes?: number;
   /** Unsent bytes of one connection beyond which it is aborted, a backstop above `maxBufferedBytes`. 64 KiB to 2 GiB. @default 64 MiB */
   readonly maxQueuedBytes?: number;

@@ -13,6 +13,12 @@ export interface Kernels {
    */
   unmask(bytes: Uint8Array, start: number, end: number, key: number): void;
 
+  /** Up to this many bytes a loop of the caller's beats a call of `unmask`. */
+  readonly shortBytes: number;
+
+  /** A view of the same memory with the same indices, for `unmaskShort`. Cheap where the same buffer comes again and again. */
+  viewOf(bytes: Uint8Array): DataView;
+
   /**
    * Checks UTF-8 (RFC 3629).
    *

@@ -71,29 +71,38 @@ function unmaskWords(bytes: Uint8Array, start: number, end: number, key: number)
   unmaskBytes(bytes, from + (count << 2), end, wordKey);
 }
 
-/** Unmasks a short payload whose key stands before it. Returns all its bytes OR-ed: below 0x80 it is ASCII. */
-export function unmaskSmall(bytes: Uint8Array, start: number, end: number): number {
-  const key0 = bytes[start - 4];
-  const key1 = bytes[start - 3];
-  const key2 = bytes[start - 2];
-  const key3 = bytes[start - 1];
+/**
+ * XORs a short range in place, a word at a time wherever it begins: two to three times as fast as by bytes, once there is a
+ * view (making one costs as much as 64 bytes).
+ *
+ * @param view - A view of the same memory with the same indices; see `Kernels.viewOf`.
+ * @returns Its words OR-ed: all the range's bytes are ASCII if no top bit of a byte is set. See `isAscii`.
+ */
+export function unmaskShort(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  key: number,
+): number {
   let seen = 0;
   let at = start;
   for (const last = end - 3; at < last; at += 4) {
-    const byte0 = bytes[at] ^ key0;
-    const byte1 = bytes[at + 1] ^ key1;
-    const byte2 = bytes[at + 2] ^ key2;
-    const byte3 = bytes[at + 3] ^ key3;
-    bytes[at] = byte0;
-    bytes[at + 1] = byte1;
-    bytes[at + 2] = byte2;
-    bytes[at + 3] = byte3;
-    seen |= byte0 | byte1 | byte2 | byte3;
+    const word = view.getInt32(at, true) ^ key;
+    view.setInt32(at, word, true);
+    seen |= word;
   }
-  if (at < end) seen |= bytes[at] ^= key0;
-  if (at + 1 < end) seen |= bytes[at + 1] ^= key1;
-  if (at + 2 < end) seen |= bytes[at + 2] ^= key2;
+  for (let rest = key; at < end; at++, rest >>>= 8) {
+    const byte = bytes[at] ^ (rest & 0xff);
+    bytes[at] = byte;
+    seen |= byte;
+  }
   return seen;
+}
+
+/** Whether bytes that `unmaskShort` has seen are all below 0x80. */
+export function isAscii(seen: number): boolean {
+  return (seen & 0x8080_8080) === 0;
 }
 
 /** The key whose wire bytes begin at `at`, as an unsigned number. */

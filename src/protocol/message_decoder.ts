@@ -19,7 +19,7 @@ import {
 import { copyBytes } from "./copy_bytes.ts";
 import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
 import type { Kernels } from "./kernels.ts";
-import { readKey, rotateKey, unmaskSmall } from "./mask.ts";
+import { isAscii, readKey, rotateKey, unmaskShort } from "./mask.ts";
 import { MessageBuffer } from "./message_buffer.ts";
 import { OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT } from "./opcode.ts";
 import { readUtf8 } from "./text.ts";
@@ -64,8 +64,6 @@ const FINAL_BINARY = FIN_BIT | OPCODE_BINARY;
 
 /** Largest payload of a control frame (RFC 6455 §5.5), and of a frame with a 7-bit length. */
 const MAX_CONTROL_BYTES = 125;
-/** Up to this many bytes unmasking here beats a call to the kernels. */
-const INLINE_UNMASK_BYTES = 64;
 
 // What is held between two calls, as bits of one number: the hot path asks for "nothing" in one compare.
 const HOLDS_HEADER = 1;
@@ -80,6 +78,7 @@ const GO_ON = -1;
 const BROKEN = -1;
 
 const EMPTY = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
 /**
  * A decoder for one direction of one connection.
@@ -110,6 +109,7 @@ export class MessageDecoder {
   failure: RingwireError | undefined;
 
   readonly #kernels: Kernels;
+  readonly #shortBytes: number;
   readonly #maskBit: number;
   /** Header size of a frame with a 7-bit length. */
   readonly #smallHeaderBytes: number;
@@ -119,6 +119,8 @@ export class MessageDecoder {
   readonly #checkText: boolean;
 
   #input: Uint8Array;
+  /** Of `#input`, where the peer masks. */
+  #view: DataView;
   #at: number;
   #inputEnd: number;
   #holds: number;
@@ -149,6 +151,7 @@ export class MessageDecoder {
     this.closeReason = "";
     this.failure = undefined;
     this.#kernels = options.kernels;
+    this.#shortBytes = options.kernels.shortBytes;
     this.#maskBit = options.masked ? MASK_BIT : 0;
     this.#smallHeaderBytes = options.masked ? 6 : 2;
     this.#maxSmallBytes = Math.min(MAX_CONTROL_BYTES, options.maxMessageBytes);
@@ -156,6 +159,7 @@ export class MessageDecoder {
     this.#maxFragments = options.maxFragments;
     this.#checkText = options.checkText;
     this.#input = EMPTY;
+    this.#view = EMPTY_VIEW;
     this.#at = 0;
     this.#inputEnd = 0;
     this.#holds = 0;
@@ -195,6 +199,7 @@ export class MessageDecoder {
       throw new TypeError("Cannot feed a MessageDecoder before next() has answered DECODE_MORE");
     }
     this.#input = bytes;
+    if (this.#maskBit !== 0) this.#view = this.#kernels.viewOf(bytes);
     this.#at = start;
     this.#inputEnd = end;
   }
@@ -221,17 +226,19 @@ export class MessageDecoder {
     this.owned = false;
     let seen = 0x80;
     if (this.#maskBit !== 0) {
-      if (size <= INLINE_UNMASK_BYTES) seen = unmaskSmall(bytes, start, end);
-      else this.#kernels.unmask(bytes, start, end, readKey(bytes, start - 4));
+      const view = this.#view;
+      const key = view.getInt32(start - 4, true);
+      if (size <= this.#shortBytes) seen = unmaskShort(bytes, view, start, end, key);
+      else this.#kernels.unmask(bytes, start, end, key >>> 0);
     }
     if (first === FINAL_BINARY) return DECODE_BINARY;
-    return this.#deliverText(seen < 0x80);
+    return this.#deliverText(isAscii(seen));
   }
 
   /** A text message in one range: knows or checks that it is UTF-8, or leaves that to the caller. */
-  #deliverText(isAscii: boolean): number {
-    this.textChecked = isAscii || this.#checkText;
-    if (!isAscii && this.#checkText && this.#kernels.utf8(this.bytes, this.start, this.end) !== 0) {
+  #deliverText(isKnown: boolean): number {
+    this.textChecked = isKnown || this.#checkText;
+    if (!isKnown && this.#checkText && this.#kernels.utf8(this.bytes, this.start, this.end) !== 0) {
       return this.#failText();
     }
     return DECODE_TEXT;
@@ -255,6 +262,7 @@ export class MessageDecoder {
   /** Lets go of the caller's buffer: an idle connection must not keep a receive buffer alive. */
   #releaseInput(): void {
     this.#input = EMPTY;
+    this.#view = EMPTY_VIEW;
     this.bytes = EMPTY;
     this.#at = 0;
     this.#inputEnd = 0;

@@ -5,4 +5,11 @@ import { unmask } from "./mask.ts";
 import { utf8 } from "./utf8.ts";
 
 /** {@link Kernels} in TypeScript. */
-export const scalarKernels: Kernels = { unmask, utf8 };
+export const scalarKernels: Kernels = {
+  unmask,
+  utf8,
+  shortBytes: 256,
+  viewOf(bytes: Uint8Array): DataView {
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  },
+};

@@ -16,7 +16,7 @@ export interface Thresholds {
 
 /** By `Runtime.name`. */
 export const THRESHOLDS: Readonly<Record<"bun" | "deno" | "node", Thresholds>> = {
-  bun: { unmaskBytes: 24, utf8Bytes: 24, foreignBytes: 128 },
-  deno: { unmaskBytes: 16, utf8Bytes: 16, foreignBytes: 128 },
-  node: { unmaskBytes: 96, utf8Bytes: 64, foreignBytes: 256 },
+  bun: { unmaskBytes: 32, utf8Bytes: 24, foreignBytes: 128 },
+  deno: { unmaskBytes: 64, utf8Bytes: 16, foreignBytes: 128 },
+  node: { unmaskBytes: 384, utf8Bytes: 64, foreignBytes: 256 },
 };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DECODE_FAILED, DECODE_MORE } from "../../src/protocol/message_decoder.ts";
+import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 import { decode, newDecoder, pull, type Seen } from "./decoding.ts";
 import { byteByByte, concat, type FrameShape, frame, KEY, randomSplit, seeded } from "./frames.ts";
 
@@ -247,6 +248,7 @@ describe("decoder, as soon as it is certain", () => {
     const size = 1 << 20;
     let checkedBytes = 0;
     const kernels = {
+      ...scalarKernels,
       unmask: () => {},
       utf8: (_bytes: Uint8Array, start: number, end: number) => {
         checkedBytes += end - start;
