@@ -192,7 +192,7 @@ const SYSTEM_TEXTS: Readonly<Partial<Record<ErrorCode, string>>> = {
  * @param cause - The runtime's own error object, if there is one.
  */
 export function systemError(action: string, name: string, cause?: unknown): RingwireError {
-  const code = SYSTEM_CODES[name] ?? "ERR_SYSTEM";
+  const code = Object.hasOwn(SYSTEM_CODES, name) ? SYSTEM_CODES[name] : "ERR_SYSTEM";
   const text = SYSTEM_TEXTS[code] ?? "the system refused";
   return new RingwireError(code, `${action}: ${text} (${name})`, { cause });
 }

@@ -44,6 +44,12 @@ export interface HandledSettings<Data> extends Settings {
   readonly handlers: WebSocketHandlers<Data>;
 }
 
+/** A client chose its server, so it takes larger messages than a server takes from anybody. */
+const CLIENT_WEBSOCKET_NUMBERS: typeof WEBSOCKET_NUMBERS = {
+  ...WEBSOCKET_NUMBERS,
+  maxMessageBytes: { ...WEBSOCKET_NUMBERS.maxMessageBytes, default: CLIENT_MAX_MESSAGE_BYTES },
+};
+
 /** @throws TypeError, RangeError for what is unknown or out of range. */
 export function readSettings<Data>(
   role: "client" | "server",
@@ -61,12 +67,8 @@ export function readSettings<Data>(
     throw new TypeError(`Give ${where} either "message" or "batch", not both`);
   }
   const isClient = role === "client";
-  const defaults = isClient ? { maxMessageBytes: CLIENT_MAX_MESSAGE_BYTES } : {};
-  const { highWaterRatio, lowWaterRatio, ...numbers } = readNumbers(
-    where,
-    { ...defaults, ...given },
-    WEBSOCKET_NUMBERS,
-  );
+  const table = isClient ? CLIENT_WEBSOCKET_NUMBERS : WEBSOCKET_NUMBERS;
+  const { highWaterRatio, lowWaterRatio, ...numbers } = readNumbers(where, given, table);
   if (lowWaterRatio > highWaterRatio) {
     throw new RangeError(
       `Option "lowWaterRatio" (${lowWaterRatio}) must not be above "highWaterRatio" (${highWaterRatio})`,

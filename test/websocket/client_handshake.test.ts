@@ -134,7 +134,10 @@ onEachTransport("client handshake", (rig) => {
 
   test("messages right behind the answer are delivered, after open", async () => {
     const behind = concat(frame(0x81, "first"), frame(0x81, "second"), frame(0x88, [3, 0xe8]));
-    const server = await rig.rawServer((peer) => void peer.acceptUpgrade(behind));
+    const server = await rig.rawServer(async (peer) => {
+      await peer.acceptUpgrade(behind);
+      peer.end();
+    });
     const journal = new Journal();
     await rig.connect(server, { websocket: journal.handlers() });
     await journal.see("close");
