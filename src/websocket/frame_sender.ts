@@ -45,7 +45,9 @@ export class FrameSender {
   /** Sends a message or control frame whose payload is `bytes`. */
   bytes(opcode: number, bytes: Uint8Array): void {
     const size = bytes.length;
-    if (size + MAX_HEADER_BYTES <= this.#connection.maxReserveBytes && size <= this.#fragmentBytes) {
+    // Control frames are never fragmented (RFC 6455 §5.5), however small fragmentBytes is.
+    const isWhole = size <= this.#fragmentBytes || opcode >= OPCODE_CLOSE;
+    if (isWhole && size + MAX_HEADER_BYTES <= this.#connection.maxReserveBytes) {
       this.#frame(opcode | FIN, bytes, size);
     } else {
       this.#large(opcode, bytes);

@@ -1,0 +1,173 @@
+import { describe, expect, test } from "vitest";
+import type { Engine } from "../../src/loop.ts";
+import { DECODE_MORE, DECODE_TEXT, MessageDecoder } from "../../src/protocol/message_decoder.ts";
+import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
+import { Inbox } from "../../src/websocket/inbox.ts";
+import { readSettings } from "../../src/websocket/settings.ts";
+import { concat, frame } from "../protocol/frames.ts";
+import { FakeConnection } from "./fake_connection.ts";
+
+/** An inbox, what it delivered, and the callbacks that it asked for. */
+class Fixture {
+  readonly connection: FakeConnection = new FakeConnection();
+  readonly delivered: unknown[] = [];
+  readonly soon: (() => void)[] = [];
+  readonly inbox: Inbox;
+  onDeliver: (() => void) | undefined = undefined;
+  readonly #decoder: MessageDecoder;
+
+  constructor(options: object) {
+    const settings = readSettings<undefined>("client", options);
+    const engine = {
+      runtime: { nowMs: () => 5 },
+      soon: (callback: () => void) => void this.soon.push(callback),
+    } as unknown as Engine;
+    this.inbox = new Inbox(engine, this.connection, settings, {
+      deliver: (value) => {
+        this.delivered.push(value);
+        this.onDeliver?.();
+      },
+      deliverBatch: (batch) => {
+        for (const message of batch) this.delivered.push(message.text());
+        this.delivered.push(`batch of ${batch.count}`);
+        this.onDeliver?.();
+      },
+    });
+    this.#decoder = new MessageDecoder({
+      masked: false,
+      maxMessageBytes: 1 << 20,
+      maxFragments: 10,
+      kernels: scalarKernels,
+      checkText: true,
+    });
+  }
+
+  /** One read that brings these texts. */
+  read(...texts: string[]): void {
+    const bytes = concat(...texts.map((text) => frame(0x81, text)));
+    this.inbox.begin();
+    this.#decoder.feed(bytes, 0, bytes.length);
+    for (let event = this.#decoder.next(); event !== DECODE_MORE; event = this.#decoder.next()) {
+      expect(this.inbox.take(event === DECODE_TEXT, this.#decoder)).toBe(true);
+    }
+    this.inbox.finish();
+    bytes.fill(0xee);
+  }
+
+  /** Runs what was asked for. */
+  turn(): void {
+    for (const callback of this.soon.splice(0)) callback();
+  }
+}
+
+describe("inbox", () => {
+  test("delivers at once to a message handler, and whole reads to a batch handler", () => {
+    const single = new Fixture({ message() {} });
+    single.read("a", "b");
+    expect(single.delivered).toEqual(["a", "b"]);
+    const batch = new Fixture({ batch() {} });
+    batch.read("a", "b");
+    batch.read("c");
+    expect(batch.delivered).toEqual(["a", "b", "batch of 2", "c", "batch of 1"]);
+  });
+
+  for (const delivery of ["message", "batch"] as const) {
+    test(`a pause inside a ${delivery} handler holds the rest, and resume delivers it later, in order`, () => {
+      const fixture = new Fixture({ [delivery]() {} });
+      fixture.onDeliver = () => fixture.inbox.pause();
+      fixture.read("a", "b");
+      fixture.read("c");
+      const before = fixture.delivered.length;
+      expect(fixture.connection.calls).toEqual(["pause"]);
+      expect(fixture.inbox.isReceiving).toBe(false);
+      fixture.onDeliver = undefined;
+      fixture.inbox.resume();
+      expect(fixture.delivered.length).toBe(before);
+      // What arrives before the held ones are delivered goes behind them.
+      fixture.read("d");
+      fixture.turn();
+      expect(fixture.delivered.filter((each) => !String(each).startsWith("batch"))).toEqual([
+        "a",
+        "b",
+        "c",
+        "d",
+      ]);
+      expect(fixture.inbox.isReceiving).toBe(true);
+    });
+  }
+
+  test("held messages are kept as copies: the receive memory is another's by then", () => {
+    const fixture = new Fixture({ message() {}, text: "bytes", zeroCopy: true });
+    fixture.inbox.pause();
+    fixture.read("kept");
+    fixture.inbox.resume();
+    fixture.turn();
+    expect(new TextDecoder().decode(fixture.delivered[0] as Uint8Array)).toBe("kept");
+  });
+
+  test("pausing twice and resuming twice is like once", () => {
+    const fixture = new Fixture({ message() {} });
+    fixture.inbox.pause();
+    fixture.inbox.pause();
+    fixture.read("a");
+    fixture.inbox.resume();
+    fixture.inbox.resume();
+    fixture.turn();
+    expect(fixture.delivered).toEqual(["a"]);
+    expect(fixture.connection.calls).toEqual(["pause", "resume"]);
+  });
+
+  test("closing delivers what is held, then nothing", () => {
+    const fixture = new Fixture({ message() {} });
+    fixture.inbox.pause();
+    fixture.read("a", "b");
+    fixture.inbox.closing();
+    expect(fixture.inbox.isReceiving).toBe(true);
+    fixture.inbox.close();
+    expect(fixture.delivered).toEqual(["a", "b"]);
+    fixture.inbox.pause();
+    fixture.inbox.resume();
+    fixture.turn();
+    expect(fixture.delivered.length).toBe(2);
+  });
+
+  test("readers get messages in order, whoever came first; close ends them all", async () => {
+    const fixture = new Fixture({});
+    const early = [fixture.inbox.read(), fixture.inbox.read()];
+    fixture.read("a", "b", "c");
+    expect((await Promise.all(early)).map((message) => message?.text())).toEqual(["a", "b"]);
+    expect((await fixture.inbox.read())?.text()).toBe("c");
+    fixture.read("d");
+    const waiting = [fixture.inbox.read(), fixture.inbox.read()];
+    fixture.inbox.close();
+    expect((await waiting[0])?.text()).toBe("d");
+    expect(await waiting[1]).toBeUndefined();
+    expect(await fixture.inbox.read()).toBeUndefined();
+  });
+
+  test("a full queue pauses receiving, and half of it read resumes it", async () => {
+    const fixture = new Fixture({ maxUnreadBytes: 1_000 });
+    for (let count = 0; count < 20; count++) fixture.read("x".repeat(50));
+    expect(fixture.connection.calls).toEqual(["pause"]);
+    expect(fixture.inbox.isReceiving).toBe(false);
+    let taken = 0;
+    while (!fixture.inbox.isReceiving) {
+      await fixture.inbox.read();
+      taken++;
+    }
+    expect(fixture.connection.calls).toEqual(["pause", "resume"]);
+    expect(taken).toBeGreaterThan(10);
+    expect(taken).toBeLessThan(20);
+  });
+
+  test("while closing, a full queue drops what comes, so that the peer's Close is reached", async () => {
+    const fixture = new Fixture({ maxUnreadBytes: 200 });
+    fixture.inbox.closing();
+    for (let count = 0; count < 100; count++) fixture.read(`${count}`);
+    fixture.inbox.close();
+    let count = 0;
+    while ((await fixture.inbox.read()) !== undefined) count++;
+    expect(count).toBeGreaterThan(1);
+    expect(count).toBeLessThan(10);
+  });
+});
