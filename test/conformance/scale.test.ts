@@ -97,6 +97,32 @@ for (const kind of ["uring", "native"] as const) {
       loop.close();
     });
 
+    test("200 connections that are reset right behind their FIN leave no descriptors behind", async () => {
+      const loop = new Loop({ transport: kind });
+      const server = await serve({
+        loop,
+        port: 0,
+        hostname: "127.0.0.1",
+        websocket: {
+          message() {
+            throw new Error("on purpose");
+          },
+          // The connection has just been told to end.
+          error: (ws) => ws.terminate(),
+        },
+      });
+      const before = descriptors();
+      for (let round = 0; round < 200; round++) {
+        const socket = await connect(server.url, { loop });
+        socket.send("x");
+        await socket.closed;
+      }
+      await server.stop();
+      loop.close();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (before !== undefined) expect(descriptors()).toBeLessThanOrEqual(before + 8);
+    });
+
     test("100 loops and servers leave no descriptors behind", async () => {
       const turn = async (): Promise<void> => {
         const loop = new Loop({ transport: kind, receiveArenaBytes: 1 << 18, sendArenaBytes: 1 << 17 });
