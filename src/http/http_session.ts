@@ -14,7 +14,7 @@ import { writeBody, writeHead } from "./connection_writer.ts";
 
 /** Limits of the sessions of one server. */
 export interface HttpLimits extends HeadLimits {
-  /** How long a request may take to arrive, and a kept connection may wait for the next one. */
+  /** How long a request may take to arrive, a kept connection may wait for the next one, and a peer may not read its answer. */
   readonly requestTimeoutMs: number;
   readonly maxBodyBytes: number;
 }
@@ -273,10 +273,13 @@ export class HttpSession implements ConnectionHandler {
     }
   }
 
+  /** Resolves once the peer has read some. One that does not within the time of a request loses its connection. */
   #untilDrained(): Promise<void> {
+    this.#arm(this.#host.limits.requestTimeoutMs);
     return new Promise((resolve) => {
       this.#resumeBody = (): void => {
         this.#resumeBody = undefined;
+        this.#engine.wheel.cancel(this.#timer);
         resolve();
       };
     });
@@ -331,9 +334,13 @@ export class HttpSession implements ConnectionHandler {
   }
 
   #timedOut(): void {
-    if (this.#state === "lingering") this.connection.abort();
-    else if (this.isIdle) this.connection.close();
-    else this.refuse({ status: 408, reason: "The request did not arrive in time", headers: [] });
+    if (this.#state === "lingering" || this.#state === "busy") this.connection.abort();
+    else if (this.isIdle) {
+      // What was answered last may still be queued for a peer that does not read it.
+      this.#state = "lingering";
+      this.connection.close();
+      this.#arm(LINGER_MS);
+    } else this.refuse({ status: 408, reason: "The request did not arrive in time", headers: [] });
   }
 
   #release(): void {

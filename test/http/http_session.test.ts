@@ -162,6 +162,30 @@ onEachTransport("HTTP", (rig) => {
     expect(body[65_536 * 100]).toBe(100);
   });
 
+  test("a peer that never reads its answer loses its connection, and the stream is cancelled", async () => {
+    let cancelled: () => void = () => undefined;
+    const isCancelled = new Promise<void>((resolve) => {
+      cancelled = resolve;
+    });
+    const server = await rig.serve({
+      handshakeTimeoutMs: 80,
+      fetch: () =>
+        new Response(
+          new ReadableStream<Uint8Array>({
+            pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+            cancel: () => cancelled(),
+          }),
+        ),
+      websocket: {},
+    });
+    const peer = await rig.raw(server);
+    peer.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await peer.head();
+    peer.socket.pause();
+    await isCancelled;
+    await server.stop();
+  });
+
   test("a stream that fails breaks the connection, so that nobody takes the part for the whole", async () => {
     let count = 0;
     const server = await rig.serve({
