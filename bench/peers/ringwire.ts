@@ -22,11 +22,11 @@ const server = await serve({
   hostname: "127.0.0.1",
   loop,
   websocket: {
-    zeroCopy: true,
     // Equal to the peers: limits up, and no timers beyond those that every server has.
     maxMessageBytes: 64 << 20,
-    message(ws, data) {
-      ws.send(data);
+    // The fast path that users have: what one read brought, forwarded without an object per message.
+    batch(ws, messages) {
+      for (const message of messages) ws.send(message);
     },
   },
 });

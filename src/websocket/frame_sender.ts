@@ -3,6 +3,7 @@
  * the client, and splits what is too large for one frame or one reservation.
  */
 
+import { copyBytes, copyWithin } from "../protocol/copy_bytes.ts";
 import { frameHeaderBytes, MAX_HEADER_BYTES, writeFrameHeader } from "../protocol/frame_encoder.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import type { MaskKeys } from "../protocol/mask_keys.ts";
@@ -13,8 +14,6 @@ import type { Connection } from "../transport.ts";
 const FIN = 0x80;
 /** Payloads that one reservation cannot hold go in pieces of this size: a multiple of 4 keeps the mask in phase. */
 const PIECE_BYTES = 65_536 - 16;
-/** Below this, a byte loop copies faster than `set` does (bench/codec.ts). */
-const COPY_LOOP_BYTES = 16;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -26,6 +25,8 @@ export class FrameSender {
   readonly #maskKeys: MaskKeys | undefined;
   readonly #masked: boolean;
   readonly #fragmentBytes: number;
+  /** Up to this many bytes a message leaves in one frame and one reservation. */
+  readonly #wholeBytes: number;
 
   /** @param maskKeys - Undefined with `masked`: key zero. */
   constructor(
@@ -40,18 +41,15 @@ export class FrameSender {
     this.#masked = masked;
     this.#maskKeys = maskKeys;
     this.#fragmentBytes = fragmentBytes === 0 ? Number.MAX_SAFE_INTEGER : fragmentBytes;
+    this.#wholeBytes = Math.min(this.#fragmentBytes, connection.maxReserveBytes - MAX_HEADER_BYTES);
   }
 
-  /** Sends a message or control frame whose payload is `bytes`. */
-  bytes(opcode: number, bytes: Uint8Array): void {
-    const size = bytes.length;
+  /** Sends a message or control frame whose payload is `bytes[start, end)`. */
+  bytes(opcode: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const size = end - start;
     // Control frames are never fragmented (RFC 6455 §5.5), however small fragmentBytes is.
-    const isWhole = size <= this.#fragmentBytes || opcode >= OPCODE_CLOSE;
-    if (isWhole && size + MAX_HEADER_BYTES <= this.#connection.maxReserveBytes) {
-      this.#frame(opcode | FIN, bytes, size);
-    } else {
-      this.#large(opcode, bytes);
-    }
+    if (size <= this.#wholeBytes || opcode >= OPCODE_CLOSE) this.#frame(opcode | FIN, bytes, start, end);
+    else this.#large(opcode, bytes, start, end);
   }
 
   /** Sends a text message. */
@@ -88,38 +86,42 @@ export class FrameSender {
     const payload = new Uint8Array(2 + utf8Bound(reason));
     payload[0] = code >>> 8;
     payload[1] = code & 0xff;
-    this.bytes(OPCODE_CLOSE, payload.subarray(0, writeUtf8(reason, payload, 2)));
+    this.bytes(OPCODE_CLOSE, payload, 0, writeUtf8(reason, payload, 2));
   }
 
   #nextKey(): number {
     return this.#maskKeys === undefined ? 0 : this.#maskKeys.next();
   }
 
-  #frame(firstByte: number, bytes: Uint8Array, size: number): void {
+  #frame(firstByte: number, bytes: Uint8Array, start: number, end: number): void {
     const connection = this.#connection;
+    const size = end - start;
     const at = connection.reserve(size + MAX_HEADER_BYTES);
     const out = connection.out;
     const key = this.#nextKey();
-    const payload = writeFrameHeader(out, at, firstByte, size, this.#masked, key);
-    const end = payload + size;
-    if (size <= COPY_LOOP_BYTES) {
-      for (let index = 0; index < size; index++) out[payload + index] = bytes[index];
+    let payload = at + 2;
+    if (size < 126 && !this.#masked) {
+      out[at] = firstByte;
+      out[at + 1] = size;
     } else {
-      out.set(bytes, payload);
+      payload = writeFrameHeader(out, at, firstByte, size, this.#masked, key);
     }
-    if (key !== 0) this.#kernels.unmask(out, payload, end, key);
-    connection.commit(end);
+    // What was received over io_uring and is forwarded lies in the same block.
+    if (bytes === out) copyWithin(out, this.#kernels.viewOf(out), start, end, payload);
+    else copyBytes(bytes, start, end, out, payload);
+    if (key !== 0) this.#kernels.unmask(out, payload, payload + size, key);
+    connection.commit(payload + size);
   }
 
-  #large(opcode: number, bytes: Uint8Array): void {
-    let start = 0;
+  #large(opcode: number, bytes: Uint8Array, start: number, end: number): void {
+    let from = start;
     let first = opcode;
     do {
-      const end = Math.min(bytes.length, start + this.#fragmentBytes);
-      this.#pieces(first | (end === bytes.length ? FIN : 0), bytes, start, end);
+      const to = Math.min(end, from + this.#fragmentBytes);
+      this.#pieces(first | (to === end ? FIN : 0), bytes, from, to);
       first = OPCODE_CONTINUATION;
-      start = end;
-    } while (start < bytes.length);
+      from = to;
+    } while (from < end);
   }
 
   /** One frame in several reservations. */

@@ -2,7 +2,10 @@
  * All messages of one read, without an object per message: parallel arrays and one cursor, both reused.
  */
 
+import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/opcode.ts";
 import { readUtf8 } from "../protocol/text.ts";
+import type { SendStatus } from "./handlers.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** The message of a batch that an iteration stands at. The same object for each: valid until the iteration goes on. */
 export interface BatchMessage {
@@ -119,5 +122,14 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
 
   json<Value = unknown>(): Value {
     return JSON.parse(this.text()) as Value;
+  }
+
+  /** Sends the message that the iteration stands at; for `Socket.send`. */
+  sendTo(outbox: Outbox): SendStatus {
+    const at = this.#index;
+    if (at < 0 || at >= this.#count)
+      throw new TypeError("Cannot send a batch: send its messages, in an iteration");
+    const opcode = this.#texts[at] ? OPCODE_TEXT : OPCODE_BINARY;
+    return outbox.bytes(opcode, this.#buffers[at], this.#starts[at], this.#ends[at]);
   }
 }

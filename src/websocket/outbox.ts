@@ -4,6 +4,7 @@
  */
 
 import { RingwireError } from "../errors.ts";
+import { MAX_HEADER_BYTES } from "../protocol/frame_encoder.ts";
 import { type OPCODE_BINARY, type OPCODE_PING, OPCODE_PONG, type OPCODE_TEXT } from "../protocol/opcode.ts";
 import { utf8Bound } from "../protocol/text.ts";
 import type { Connection, Transport } from "../transport.ts";
@@ -55,9 +56,19 @@ export class Outbox {
   }
 
   /** @throws RingwireError as documented at `Socket.send`. */
-  bytes(opcode: typeof OPCODE_BINARY | typeof OPCODE_TEXT, bytes: Uint8Array): SendStatus {
-    if (!this.#hasRoom(bytes.length)) return this.#refuse();
-    this.#sender.bytes(opcode, bytes);
+  bytes(
+    opcode: typeof OPCODE_BINARY | typeof OPCODE_TEXT,
+    bytes: Uint8Array,
+    start = 0,
+    end: number = bytes.length,
+  ): SendStatus {
+    // The usual case with one look at the queue: far from any mark before and after.
+    if (this.#connection.queuedBytes + (end - start) + MAX_HEADER_BYTES <= this.#highWaterBytes) {
+      this.#sender.bytes(opcode, bytes, start, end);
+      return "sent";
+    }
+    if (!this.#hasRoom(end - start)) return this.#refuse();
+    this.#sender.bytes(opcode, bytes, start, end);
     return this.#status();
   }
 
