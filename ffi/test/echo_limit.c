@@ -1,7 +1,7 @@
 /*
  * The C limit of the benchmarks: a WebSocket echo server that drives the same shim from C, with as little
  * protocol as the load needs. It takes any upgrade request, reads masked client frames, and sends each back
- * unmasked; it checks nothing else. Usage: echo_limit --port N
+ * unmasked; it checks nothing else. Usage: echo_limit --port N [--spin]
  */
 #include "ringwire.h"
 
@@ -347,8 +347,10 @@ int main(int count, char **arguments)
 	struct rw_event *events;
 	struct sigaction action = { .sa_handler = stop };
 
-	if (count != 3 || strcmp(arguments[1], "--port") != 0) {
-		fprintf(stderr, "usage: echo_limit --port N\n");
+	bool is_spinning = count == 4 && strcmp(arguments[3], "--spin") == 0;
+
+	if ((count != 3 && !is_spinning) || strcmp(arguments[1], "--port") != 0) {
+		fprintf(stderr, "usage: echo_limit --port N [--spin]\n");
 		return 2;
 	}
 	sigaction(SIGINT, &action, NULL);
@@ -357,7 +359,7 @@ int main(int count, char **arguments)
 	events = (struct rw_event *)(block + event_offset);
 	listen_on((uint32_t)atoi(arguments[2]));
 	while (!is_over) {
-		int32_t result = rw_turn(ring, command_count, RW_TURN_RECYCLE, -1);
+		int32_t result = rw_turn(ring, command_count, RW_TURN_RECYCLE, is_spinning ? 0 : -1);
 
 		if (result < 0)
 			fail("turn", result);
