@@ -23,6 +23,9 @@ export interface Engine {
   readonly soon: (callback: () => void) => void;
 }
 
+/** `run` looks at its deadlines at least this often. */
+const LONGEST_WAIT_MS = 1_000;
+
 let engineOf: (loop: Loop) => Engine;
 let shared: Loop | undefined;
 
@@ -104,13 +107,16 @@ export class Loop {
    * events were handled. Never call it from a handler.
    *
    * @param waitUs - Microseconds to wait in the kernel when there is nothing to do. @default 0
-   * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` unless the loop's drive is `manual`.
+   * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` unless the loop's drive is `manual`, or `run` and `run()` is over: to see
+   *   through what is still under way, such as `server.stop()`.
    */
   poll(waitUs = 0): number {
-    if (this.drive !== "manual") {
+    if (!this.#isPolled || this.#running) {
       throw new RingwireError(
         "ERR_DRIVE_UNAVAILABLE",
-        `Cannot poll a loop whose drive is "${this.drive}"; make it with drive: "manual"`,
+        this.#running
+          ? "Cannot poll a loop from inside its run()"
+          : `Cannot poll a loop whose drive is "${this.drive}"; make it with drive: "manual"`,
       );
     }
     return this.#turn(waitUs);
@@ -130,13 +136,17 @@ export class Loop {
       );
     }
     this.#running = true;
-    while (this.#running && !this.#closed) {
-      const waitMs = Math.min(this.#engine.wheel.nextDueMs() - runtime.nowMs(), 1_000);
-      this.#turn(Math.max(0, Math.ceil(waitMs * 1_000)));
+    try {
+      while (this.#running && !this.#closed) {
+        const waitMs = Math.min(this.#engine.wheel.nextDueMs() - runtime.nowMs(), LONGEST_WAIT_MS);
+        this.#turn(Math.max(0, Math.ceil(waitMs * 1_000)));
+      }
+    } finally {
+      this.#running = false;
     }
   }
 
-  /** Makes `run()` return after the current turn. */
+  /** Makes `run()` return after the current turn. What is open stays open and waits for `poll()`, `run()` or `close()`. */
   stop(): void {
     this.#running = false;
   }

@@ -40,7 +40,8 @@ export class Inbox {
     this.#connection = connection;
     this.#settings = settings;
     this.#recipient = recipient;
-    this.#batch = settings.delivery === "batch" ? new MessageBatch(settings.zeroCopy) : undefined;
+    this.#batch =
+      settings.delivery === "batch" ? new MessageBatch(settings.zeroCopy, () => this.#nowNs()) : undefined;
   }
 
   /** Whether bytes of the peer are being read. */
@@ -50,8 +51,7 @@ export class Inbox {
 
   /** A read has brought bytes: messages that follow carry this time. */
   begin(): void {
-    if (this.#settings.delivery !== "message")
-      this.#receivedNs = Math.round(this.#engine.runtime.nowMs() * 1e6);
+    if (this.#settings.delivery === "queue") this.#receivedNs = this.#nowNs();
   }
 
   /** Takes the message that the decoder stands at. Returns false when it is text that is not UTF-8. */
@@ -69,7 +69,8 @@ export class Inbox {
     }
     const value = this.#value(isText, decoder, false);
     if (value === undefined) return false;
-    this.#hold(new Message(value, isText, this.#receivedNs));
+    const receivedNs = this.#settings.delivery === "queue" ? this.#receivedNs : this.#nowNs();
+    this.#hold(new Message(value, isText, receivedNs));
     return true;
   }
 
@@ -77,7 +78,6 @@ export class Inbox {
   finish(): void {
     const batch = this.#batch;
     if (batch === undefined || batch.count === 0) return;
-    batch.receivedNs = this.#receivedNs;
     this.#recipient.deliverBatch(batch);
     batch.clear();
   }
@@ -133,6 +133,10 @@ export class Inbox {
     }
   }
 
+  #nowNs(): number {
+    return Math.round(this.#engine.runtime.nowMs() * 1e6);
+  }
+
   #value(isText: boolean, decoder: MessageDecoder, asView: boolean): string | Uint8Array | undefined {
     const { bytes, start, end } = decoder;
     if (isText && this.#settings.textAsString) return readUtf8(bytes, start, end);
@@ -166,7 +170,7 @@ export class Inbox {
       }
       const bytes = message.bytes();
       this.#batch.add(message.isText, bytes, 0, bytes.length);
-      this.#receivedNs = message.receivedNs;
+      this.#batch.stamp(message.receivedNs);
       this.finish();
     }
   }

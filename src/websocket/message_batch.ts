@@ -21,6 +21,8 @@ export interface BatchMessage {
   json<Value = unknown>(): Value;
 }
 
+const EMPTY = new Uint8Array(0);
+
 /**
  * Messages that arrived together, oldest first. Valid until the `batch` handler returns.
  *
@@ -42,10 +44,13 @@ export interface BatchMessage {
  * ```
  */
 export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessage>, BatchMessage {
-  /** Monotonic time at which the read was handled, nanoseconds. */
-  receivedNs: number = 0;
   readonly #zeroCopy: boolean;
-  readonly #buffers: Uint8Array[] = [];
+  readonly #nowNs: () => number;
+  /** Where the messages lie: nearly always in one read. */
+  #buffer: Uint8Array = EMPTY;
+  /** By index: messages that were put together elsewhere because they came in several reads. */
+  #others: Map<number, Uint8Array> | undefined = undefined;
+  #receivedNs = 0;
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   readonly #texts: boolean[] = [];
@@ -57,10 +62,18 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
    * Sockets make batches; programs need this only in their own tests.
    *
    * @param zeroCopy - Whether `bytes()` gives views instead of copies.
+   * @param nowNs - The clock: monotonic nanoseconds.
    */
-  constructor(zeroCopy: boolean) {
+  constructor(zeroCopy: boolean, nowNs: () => number) {
     this.#zeroCopy = zeroCopy;
+    this.#nowNs = nowNs;
     this.#step = { done: false, value: this };
+  }
+
+  /** Monotonic time, nanoseconds, at which the read was handled: taken when first asked for. */
+  get receivedNs(): number {
+    if (this.#receivedNs === 0) this.#receivedNs = this.#nowNs();
+    return this.#receivedNs;
   }
 
   /** Number of messages. */
@@ -71,15 +84,22 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
   /** Appends a message; for the socket that fills the batch. */
   add(isText: boolean, bytes: Uint8Array, start: number, end: number): void {
     const index = this.#count++;
-    this.#buffers[index] = bytes;
+    if (bytes !== this.#buffer) this.#addBuffer(index, bytes);
     this.#starts[index] = start;
     this.#ends[index] = end;
     this.#texts[index] = isText;
   }
 
+  /** Says when the messages came, where that was before now; for the socket that fills the batch. */
+  stamp(receivedNs: number): void {
+    this.#receivedNs = receivedNs;
+  }
+
   /** Empties the batch; for the socket that fills it. Lets go of the buffers. */
   clear(): void {
-    this.#buffers.length = 0;
+    this.#buffer = EMPTY;
+    this.#others = undefined;
+    this.#receivedNs = 0;
     this.#count = 0;
     this.#index = -1;
   }
@@ -107,7 +127,7 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
 
   bytes(): Uint8Array {
     const at = this.#index;
-    const bytes = this.#buffers[at];
+    const bytes = this.#bufferOf(at);
     return this.#zeroCopy
       ? bytes.subarray(this.#starts[at], this.#ends[at])
       : bytes.slice(this.#starts[at], this.#ends[at]);
@@ -115,7 +135,7 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
 
   text(): string {
     const at = this.#index;
-    const text = readUtf8(this.#buffers[at], this.#starts[at], this.#ends[at]);
+    const text = readUtf8(this.#bufferOf(at), this.#starts[at], this.#ends[at]);
     if (text === undefined) throw new TypeError("Cannot read a binary message as text: it is not UTF-8");
     return text;
   }
@@ -130,6 +150,19 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
     if (at < 0 || at >= this.#count)
       throw new TypeError("Cannot send a batch: send its messages, in an iteration");
     const opcode = this.#texts[at] ? OPCODE_TEXT : OPCODE_BINARY;
-    return outbox.bytes(opcode, this.#buffers[at], this.#starts[at], this.#ends[at]);
+    return outbox.bytes(opcode, this.#bufferOf(at), this.#starts[at], this.#ends[at]);
+  }
+
+  #addBuffer(index: number, bytes: Uint8Array): void {
+    if (index === 0) {
+      this.#buffer = bytes;
+      return;
+    }
+    this.#others ??= new Map();
+    this.#others.set(index, bytes);
+  }
+
+  #bufferOf(index: number): Uint8Array {
+    return this.#others?.get(index) ?? this.#buffer;
   }
 }

@@ -102,7 +102,9 @@ export class Outbox {
 
   /** The queue became shorter. Returns whether the `drain` handler is due. */
   shrank(): boolean {
-    if (this.#connection.queuedBytes > this.#settings.lowWaterBytes) return false;
+    // After every turn that sent anything: nearly always nobody waits.
+    const isAwaited = this.#wantsDrain || this.#pendingPong !== undefined || this.#waiters.length > 0;
+    if (!isAwaited || this.#connection.queuedBytes > this.#settings.lowWaterBytes) return false;
     if (this.#pendingPong !== undefined) {
       this.#sender.bytes(OPCODE_PONG, this.#pendingPong);
       this.#pendingPong = undefined;

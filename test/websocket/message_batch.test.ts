@@ -4,7 +4,7 @@ import { MessageBatch } from "../../src/websocket/message_batch.ts";
 const bytes = new TextEncoder().encode('one{"two":2}three');
 
 function filled(zeroCopy: boolean): MessageBatch {
-  const batch = new MessageBatch(zeroCopy);
+  const batch = new MessageBatch(zeroCopy, () => 7);
   batch.add(true, bytes, 0, 3);
   batch.add(true, bytes, 3, 12);
   batch.add(false, bytes, 12, 17);
