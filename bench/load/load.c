@@ -35,7 +35,7 @@ enum { OP_RECEIVE = 0, OP_SEND = 1 };
 
 struct options {
 	const char *host, *path;
-	uint32_t port, connections, in_flight, bytes;
+	uint32_t port, connections, in_flight, bytes, pause_us;
 	double seconds, warmup_seconds;
 	int is_pingpong, server_pid;
 };
@@ -64,6 +64,7 @@ static uint8_t *frames;
 static uint32_t frame_bytes, window_mask;
 static struct histogram latencies;
 static uint64_t messages;
+static uint64_t resume_ns; /* --pause-us: the next message leaves no earlier */
 static int is_measuring;
 
 static uint64_t now_ns(void)
@@ -217,6 +218,7 @@ static void on_received(uint32_t index, const struct io_uring_cqe *cqe, uint64_t
 		histogram_add(&latencies, arrived_ns - sent_ns);
 	}
 	messages += (uint64_t)count;
+	resume_ns = options.pause_us > 0 ? arrived_ns + options.pause_us * 1000ull : 0;
 	owe(index, (uint32_t)count);
 }
 
@@ -241,6 +243,8 @@ static void turn(void)
 	unsigned count;
 	int result;
 
+	if (resume_ns > 0 && now_ns() < resume_ns)
+		return;
 	send_owed();
 	if (options.is_pingpong) {
 		/* Into the kernel only when there is a reason: polling must not cost a call per look. */
@@ -376,7 +380,7 @@ static void read_options(int argc, char **argv)
 		{ "host", 1, 0, 'h' }, { "port", 1, 0, 'p' }, { "path", 1, 0, 'a' },
 		{ "connections", 1, 0, 'c' }, { "in-flight", 1, 0, 'i' }, { "bytes", 1, 0, 'b' },
 		{ "seconds", 1, 0, 's' }, { "warmup", 1, 0, 'w' }, { "mode", 1, 0, 'm' },
-		{ "server-pid", 1, 0, 'v' }, { 0 },
+		{ "server-pid", 1, 0, 'v' }, { "pause-us", 1, 0, 'u' }, { 0 },
 	};
 	int letter;
 
@@ -391,6 +395,7 @@ static void read_options(int argc, char **argv)
 		case 's': options.seconds = number("seconds", optarg, 0.01, 3600); break;
 		case 'w': options.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
 		case 'v': options.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
+		case 'u': options.pause_us = (uint32_t)number("pause-us", optarg, 0, 1000000); break;
 		case 'm':
 			options.is_pingpong = strcmp(optarg, "pingpong") == 0;
 			if (options.is_pingpong || strcmp(optarg, "echo") == 0)
@@ -398,7 +403,8 @@ static void read_options(int argc, char **argv)
 			/* fall through */
 		default:
 			fprintf(stderr, "load: --port N [--host IP] [--path P] [--connections N] [--in-flight N] [--bytes N]\n"
-					"      [--seconds S] [--warmup S] [--mode echo|pingpong] [--server-pid PID]\n");
+					"      [--seconds S] [--warmup S] [--mode echo|pingpong] [--pause-us N]\n"
+					"      [--server-pid PID]\n");
 			exit(2);
 		}
 	}
