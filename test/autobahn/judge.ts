@@ -57,7 +57,9 @@ function judgeEvents(script: Script, outcome: Outcome): [Behaviour, string] {
 
 function judgeClose({ close }: Script, outcome: Outcome): [CloseBehaviour, string] {
   const { closeCode } = outcome;
-  if (close.byPeer !== outcome.closedByPeer) return ["FAILED", "the wrong end began to close"];
+  if (close.byPeer !== outcome.closedByPeer) {
+    return ["FAILED", outcome.wasKilled ? "nobody began to close" : "the wrong end began to close"];
+  }
   if (close.mustBeClean && !outcome.wasClean) return ["UNCLEAN", "the closing handshake was not finished"];
   if (closeCode !== undefined && !close.codes.includes(closeCode)) {
     return ["WRONG CODE", `closed with ${closeCode}, not ${close.codes.join(" or ")}`];

@@ -16,10 +16,11 @@ import {
 } from "./script.ts";
 import { concatenate, FrameReader, type MaskKey, masked, type ReadFrame, writeHead } from "./wire.ts";
 
-/** How long the server may take to close TCP once both Close frames were seen (RFC 6455 §7.1.1). */
-const DROP_TIMEOUT_MS = 3_000;
-/** How long the closing handshake, or failing the connection, may take: Autobahn's killAfter(1), with room for busy machines. */
-const CLOSE_TIMEOUT_MS = 5_000;
+/**
+ * How long an answer, the closing handshake, failing the connection, and closing TCP behind it may take each:
+ * Autobahn's second, with room for busy machines.
+ */
+const PATIENCE_MS = 5_000;
 
 /** What happened, for the judge. */
 export interface Outcome {
@@ -42,6 +43,7 @@ export interface Outcome {
 export class ScriptedPeer {
   readonly #socket: NetSocket;
   readonly #isClient: boolean;
+  readonly #patienceMs: number;
   readonly #reader = new FrameReader();
   readonly #received: Event[] = [];
   #unsent: Uint8Array[] = [];
@@ -59,8 +61,9 @@ export class ScriptedPeer {
   #closeCode: number | undefined = undefined;
 
   /** Takes over a connection whose opening handshake is done. */
-  constructor(raw: RawPeer, isClient: boolean) {
+  constructor(raw: RawPeer, isClient: boolean, patienceMs: number = PATIENCE_MS) {
     this.#socket = raw.socket;
+    this.#patienceMs = patienceMs;
     this.#isClient = isClient;
     if (raw.text !== "") this.#fault = "bytes came before anything was sent";
     raw.socket.removeAllListeners("data");
@@ -72,7 +75,7 @@ export class ScriptedPeer {
 
   /** Plays a script to its end. @param waitMs - How long its waits take. */
   async play(script: Script, waitMs: number): Promise<Outcome> {
-    const timeoutMs = script.timeoutMs ?? CLOSE_TIMEOUT_MS;
+    const timeoutMs = script.timeoutMs ?? this.#patienceMs;
     for (const step of script.steps) {
       if (this.#isOver || this.#sawClose) break;
       await this.#perform(step, waitMs, timeoutMs);
@@ -80,15 +83,15 @@ export class ScriptedPeer {
     this.#flush();
     const isAnswered = (): boolean => sameEvents(this.#received, script.expected);
     if (script.close.byPeer && !this.#sentClose) {
-      await this.#until(() => isAnswered() || this.#sawClose, timeoutMs);
+      await this.#until(() => isAnswered() || this.#hasDecided, timeoutMs);
       if (isAnswered() && !this.#sawClose) this.#beginClose(Uint8Array.of(1000 >> 8, 1000 & 0xff));
       this.#flush();
     }
-    await this.#until(() => this.#sawClose, CLOSE_TIMEOUT_MS);
+    await this.#until(() => this.#hasDecided, this.#patienceMs);
     if (!this.#isOver && !this.#sawClose) this.#wasKilled = true;
     // As the server the peer closes TCP itself; as the client it leaves that to the server, for a while.
     if (this.#sawClose && !this.#isClient) this.#socket.end();
-    const hasEnded = !this.#wasKilled && (await this.#until(() => false, DROP_TIMEOUT_MS));
+    const hasEnded = !this.#wasKilled && (await this.#until(() => false, this.#patienceMs));
     this.#wasServerLate = this.#isClient && !hasEnded && !this.#wasKilled;
     if (hasEnded) this.#socket.end();
     else this.#socket.destroy();
@@ -101,6 +104,11 @@ export class ScriptedPeer {
       wasClean: this.#sentClose && this.#sawClose && !this.#wasServerLate,
       closeCode: this.#closeCode,
     };
+  }
+
+  /** Nothing that comes can change the verdict. */
+  get #hasDecided(): boolean {
+    return this.#sawClose || this.#fault !== undefined;
   }
 
   // ── saying ───────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +145,7 @@ export class ScriptedPeer {
           const before = this.#received.length;
           await this.#say(step.frame);
           this.#flush();
-          await this.#until(() => this.#received.length > before || this.#sawClose, timeoutMs);
+          await this.#until(() => this.#received.length > before || this.#hasDecided, timeoutMs);
           if (this.#received.length === before) return;
         }
     }

@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+/**
+ * `npm run conformance`: Autobahn's cases at their full size against an echo server and an echo client of ours, on each
+ * runtime and transport. Leaves build/conformance/report.txt and report.json.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { join } from "node:path";
+import { parseOrExit } from "./arguments.mjs";
+import { asText, gather } from "./conformance_report.mjs";
+import { RUNTIMES, runtimeCommand, runtimeVersion } from "./runtimes.mjs";
+import { capture, ROOT, run } from "./setup/command.mjs";
+import { setUpOrExit } from "./setup.mjs";
+
+const HELP = `Usage: npm run conformance [-- OPTIONS]
+
+Runs the cases of Autobahn's list (test/autobahn/cases.json) with scripted bytes against Ringwire as server and as
+client, and writes build/conformance/report.txt and report.json. Ends with exit code 1 when a case fails.
+
+  --runtime NAME      node, bun or deno only
+  --transport NAME    uring or native only
+  --cases PATTERNS    ids, * stands for anything, commas between: "6.*,9.1.6"   (default: *)
+  --help              this text`;
+
+const FOLDER = join(ROOT, "build/conformance");
+/** A run takes about a minute; one that hangs is stopped, and its cases count as failed. */
+const RUN_LIMIT_MS = 600_000;
+
+// Colours are for people at a terminal.
+if (!process.stdout.isTTY) process.env.NO_COLOR = "1";
+
+const options = parseOrExit(
+  process.argv.slice(2),
+  { runtime: RUNTIMES, transport: ["uring", "native"], cases: "text" },
+  HELP,
+);
+if (options.rest.length > 0) {
+  console.error(`Unknown argument "${options.rest[0]}".\n\n${HELP}`);
+  process.exit(2);
+}
+const patterns = (options.cases ?? "*").split(",");
+const expressions = patterns.map(
+  (pattern) =>
+    new RegExp(
+      `^${pattern
+        .split("*")
+        .map((part) => part.replaceAll(".", "\\."))
+        .join(".*")}$`,
+    ),
+);
+const list = JSON.parse(readFileSync(join(ROOT, "test/autobahn/cases.json"), "utf8"));
+const ids = list.map(({ id }) => id).filter((id) => expressions.some((expression) => expression.test(id)));
+if (ids.length === 0) {
+  console.error(`No case matches "${options.cases}".\n\n${HELP}`);
+  process.exit(2);
+}
+
+await setUpOrExit();
+rmSync(FOLDER, { recursive: true, force: true });
+mkdirSync(FOLDER, { recursive: true });
+
+const runtimes = options.runtime ? [options.runtime] : RUNTIMES;
+for (const runtime of runtimes) {
+  console.log(`\n── ${runtime} ──`);
+  const [program, ...words] = runtimeCommand(runtime);
+  const args = [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--pool=threads",
+    "test/autobahn/conformance.test.ts",
+  ];
+  await run(program, [...words, ...args, "--passWithNoTests"], {
+    limitMs: RUN_LIMIT_MS,
+    environment: {
+      RINGWIRE_CONFORMANCE_REPORT: join(FOLDER, "parts"),
+      RINGWIRE_CONFORMANCE_CASES: patterns.join(","),
+      ...(options.transport ? { RINGWIRE_CONFORMANCE_TRANSPORT: options.transport } : {}),
+    },
+  });
+}
+
+const parts = join(FOLDER, "parts");
+mkdirSync(parts, { recursive: true });
+const found = readdirSync(parts).map((name) => JSON.parse(readFileSync(join(parts, name), "utf8")));
+const order = (combination) => RUNTIMES.indexOf(combination.runtime);
+found.sort((one, other) => order(one) - order(other));
+const report = gather(ids, found);
+for (const runtime of runtimes) {
+  if (!found.some((combination) => combination.runtime === runtime))
+    report.failures.push(`${runtime} left no results at all`);
+}
+const versions = runtimes.map((runtime) => `${runtime} ${runtimeVersion(runtime) ?? "?"}`).join(", ");
+const commit = capture("git", ["rev-parse", "--short", "HEAD"]).stdout.trim();
+const title = `Ringwire ${commit} on ${versions}, Linux ${release()}: Autobahn's cases`;
+const text = asText(report, title);
+writeFileSync(join(FOLDER, "report.txt"), text);
+writeFileSync(join(FOLDER, "report.json"), `${JSON.stringify({ title, ...report }, undefined, 1)}\n`);
+console.log(
+  `\n${text
+    .trimEnd()
+    .split("\n")
+    .slice(ids.length > 40 ? -30 : 0)
+    .join("\n")}`,
+);
+console.log("The whole: build/conformance/report.txt and report.json");
+process.exitCode = report.failures.length > 0 ? 1 : 0;

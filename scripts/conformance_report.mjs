@@ -1,0 +1,112 @@
+/**
+ * Puts the results of a conformance run together: a table of cases and combinations, and a sum. A case without a
+ * result must never count as passed.
+ */
+
+/** Groups that have no scripts yet, as permessage-deflate is not built. */
+const NOT_YET = new Set(["12", "13"]);
+
+const RANKS = ["OK", "INFORMATIONAL", "NON-STRICT", "FAILED BY CLIENT", "WRONG CODE", "UNCLEAN", "FAILED"];
+const MARKS = { OK: "ok", INFORMATIONAL: "info", "NON-STRICT": "non-strict" };
+const COLUMN = 12;
+
+const worse = (one, other) => (RANKS.indexOf(other) > RANKS.indexOf(one) ? other : one);
+
+/** Whether a result counts as passed: Autobahn's own rule, and closing in order as well. */
+export function hasPassed({ behaviour, behaviourClose }) {
+  return RANKS.indexOf(worse(behaviour, behaviourClose)) <= RANKS.indexOf("NON-STRICT");
+}
+
+/**
+ * @param ids - The cases that were asked for, in Autobahn's order.
+ * @param combinations - What the runs wrote: runtime, transport, role, delivery, results.
+ * @returns `combinations` with a result for each covered case, `notYet` ids, counts, and `failures` as lines of text.
+ */
+export function gather(ids, combinations) {
+  const covered = ids.filter((id) => !NOT_YET.has(id.split(".")[0]));
+  const counts = { OK: 0, INFORMATIONAL: 0, "NON-STRICT": 0, FAILED: 0 };
+  const failures = [];
+  const complete = combinations.map((combination) => {
+    const { runtime, transport, role, delivery } = combination;
+    const found = new Map(combination.results.map((result) => [result.id, result]));
+    const results = covered.map((id) => found.get(id) ?? withoutResult(id));
+    for (const result of results) {
+      const passed = hasPassed(result);
+      counts[passed ? result.behaviour : "FAILED"]++;
+      if (passed) continue;
+      const verdict = `${result.behaviour}, close ${result.behaviourClose}`;
+      failures.push(
+        `${result.id}  ${runtime} ${transport} ${role} ${delivery}: ${verdict} (${result.remark})`,
+      );
+    }
+    return { ...combination, results };
+  });
+  return {
+    combinations: complete,
+    covered,
+    notYet: ids.filter((id) => NOT_YET.has(id.split(".")[0])),
+    counts,
+    failures,
+  };
+}
+
+function withoutResult(id) {
+  return {
+    id,
+    behaviour: "FAILED",
+    behaviourClose: "FAILED",
+    remark: "no result",
+    durationMs: 0,
+    closeCode: null,
+  };
+}
+
+/** The report as text: a row for each case, a column for each runtime, transport and role, the worst delivery in it. */
+export function asText({ combinations, covered, notYet, counts, failures }, title) {
+  const columns = new Map();
+  for (const { runtime, transport, role, results } of combinations) {
+    const key = [runtime, transport, role].join("\n");
+    const column = columns.get(key) ?? new Map();
+    columns.set(key, column);
+    for (const { id, behaviour, behaviourClose } of results) {
+      const [worst, worstClose] = column.get(id) ?? ["OK", "OK"];
+      column.set(id, [worse(worst, behaviour), worse(worstClose, behaviourClose)]);
+    }
+  }
+  const row = (first, cells) =>
+    [first.padEnd(9), ...cells.map((cell) => cell.padEnd(COLUMN))].join("").trimEnd();
+  const heads = [...columns.keys()].map((key) => key.split("\n"));
+  return [
+    title,
+    "",
+    ...[0, 1, 2].map((line) =>
+      row(
+        line === 2 ? "case" : "",
+        heads.map((head) => head[line]),
+      ),
+    ),
+    ...covered.map((id) =>
+      row(
+        id,
+        [...columns.values()].map((column) => cellOf(column.get(id))),
+      ),
+    ),
+    "",
+    ...(notYet.length > 0
+      ? [`not yet: ${notYet.length} cases of groups 12 and 13, which need permessage-deflate`]
+      : []),
+    ...(failures.length > 0 ? ["failures:", ...failures.map((line) => `  ${line}`)] : []),
+    sumLine(covered, combinations, counts),
+    "",
+  ].join("\n");
+}
+
+function cellOf([behaviour, behaviourClose]) {
+  const mark = MARKS[behaviour] ?? behaviour;
+  return behaviourClose === "OK" || behaviourClose === behaviour ? mark : `${mark}/${behaviourClose}`;
+}
+
+function sumLine(covered, combinations, counts) {
+  const sums = Object.entries(counts).map(([behaviour, count]) => `${count} ${behaviour}`);
+  return `${covered.length} cases × ${combinations.length} combinations: ${sums.join(", ")}`;
+}
