@@ -87,8 +87,8 @@ for (const id of ["1.1.1", "1.1.7", "1.1.8", "1.2.6", "2.4", "2.7", "2.11", "3.1
 /** Case, fault, behaviour, close behaviour, remark. */
 const FAULTS: readonly (readonly [string, Faults, string, string, RegExp])[] = [
   ["1.1.2", { opcode: BINARY }, "FAILED", "FAILED", /received binary of 125 B, expected text/],
-  ["1.1.2", { reserved: 4 }, "FAILED", "FAILED", /reserved bits are set/],
-  ["1.1.2", { mask: true }, "FAILED", "FAILED", /a masked frame came/],
+  ["1.1.2", { reserved: 4 }, "FAILED", "UNCLEAN", /reserved bits are set/],
+  ["1.1.2", { mask: true }, "FAILED", "UNCLEAN", /a masked frame came/],
   ["1.1.2", { change: (payload) => payload.subarray(1) }, "FAILED", "FAILED", /text of 124 B/],
   ["1.1.2", { change: (payload) => payload.fill(0xff) }, "FAILED", "FAILED", /not UTF-8/],
   ["1.1.2", { ignoresClose: true }, "OK", "UNCLEAN", /not finished/],
