@@ -9,6 +9,8 @@ import type { Command } from "./command.ts";
 const MIB = 1 << 20;
 const MAX_BYTES = 2 ** 31 - 1;
 const GRACE_MS = 2_000;
+/** Bytes are what this server limits: Autobahn sends 4 MiB in 65,536 fragments (its case 9.3.1). */
+const MAX_FRAGMENTS = 1 << 20;
 
 const OPTIONS = {
   port: { kind: "number", min: 0, max: 65_535 },
@@ -60,6 +62,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         text: "bytes",
         zeroCopy: true,
         maxMessageBytes,
+        maxFragments: MAX_FRAGMENTS,
         maxBufferedBytes: Math.min(MAX_BYTES, 16 * MIB + 2 * maxMessageBytes),
         message(ws, data, isText) {
           const status = isText ? ws.sendText(data as Uint8Array) : ws.send(data);

@@ -47,6 +47,16 @@ for (const transport of ["uring", "native"] as const) {
       expect(await socket.closed).toMatchObject({ code: 1009 });
     });
 
+    test("a message of 65,536 fragments comes back, as Autobahn's case 9.3.1 asks", async () => {
+      const echo = startCli(["echo", "--port", "0", "--transport", transport]);
+      const socket = await connect((await echo.output(READY))[1], { websocket: { fragmentBytes: 64 } });
+      const big = "0123456789abcdef".repeat(1 << 18);
+      socket.send(big);
+      const message = (await socket[Symbol.asyncIterator]().next()).value;
+      expect(message?.text() === big).toBe(true);
+      await socket.close();
+    });
+
     test("listens on a Unix socket", async () => {
       const folder = mkdtempSync(join(tmpdir(), "ringwire-echo-"));
       const path = join(folder, "echo.sock");
