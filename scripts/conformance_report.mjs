@@ -12,6 +12,15 @@ const COLUMN = 12;
 
 const worse = (one, other) => (RANKS.indexOf(other) > RANKS.indexOf(one) ? other : one);
 
+/** Those of the ids that a pattern stands for; `*` in a pattern stands for anything. */
+export function selected(ids, patterns) {
+  const expressions = patterns.map((pattern) => {
+    const parts = pattern.split("*").map((part) => part.replaceAll(/\W/g, "\\$&"));
+    return new RegExp(`^${parts.join(".*")}$`);
+  });
+  return ids.filter((id) => expressions.some((expression) => expression.test(id)));
+}
+
 /** Whether a result counts as passed: Autobahn's own rule, and closing in order as well. */
 export function hasPassed({ behaviour, behaviourClose }) {
   return RANKS.indexOf(worse(behaviour, behaviourClose)) <= RANKS.indexOf("NON-STRICT");
@@ -20,7 +29,8 @@ export function hasPassed({ behaviour, behaviourClose }) {
 /**
  * @param ids - The cases that were asked for, in Autobahn's order.
  * @param combinations - What the runs wrote: runtime, transport, role, delivery, results.
- * @returns `combinations` with a result for each covered case, `notYet` ids, counts, and `failures` as lines of text.
+ * @returns `combinations` with a result for each covered case, `notYet` ids, counts, `failures` as lines of text, and
+ *   `skipped`, for the caller to fill.
  */
 export function gather(ids, combinations) {
   const covered = ids.filter((id) => !NOT_YET.has(id.split(".")[0]));
@@ -47,6 +57,7 @@ export function gather(ids, combinations) {
     notYet: ids.filter((id) => NOT_YET.has(id.split(".")[0])),
     counts,
     failures,
+    skipped: [],
   };
 }
 
@@ -62,7 +73,7 @@ function withoutResult(id) {
 }
 
 /** The report as text: a row for each case, a column for each runtime, transport and role, the worst delivery in it. */
-export function asText({ combinations, covered, notYet, counts, failures }, title) {
+export function asText({ combinations, covered, notYet, counts, failures, skipped }, title) {
   const columns = new Map();
   for (const { runtime, transport, role, results } of combinations) {
     const key = [runtime, transport, role].join("\n");
@@ -95,6 +106,7 @@ export function asText({ combinations, covered, notYet, counts, failures }, titl
     ...(notYet.length > 0
       ? [`not yet: ${notYet.length} cases of groups 12 and 13, which need permessage-deflate`]
       : []),
+    ...skipped.map((line) => `SKIPPED: ${line}`),
     ...(failures.length > 0 ? ["failures:", ...failures.map((line) => `  ${line}`)] : []),
     sumLine(covered, combinations, counts),
     "",

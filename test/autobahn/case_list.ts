@@ -13,12 +13,9 @@ export interface Case {
   readonly id: string;
   readonly description: string;
   readonly expectation: string;
-  /** Makes what has to be done; undefined for cases that are not covered yet. */
+  /** Makes what has to be done; undefined for groups 12 and 13, which need permessage-deflate. */
   readonly script: (() => Script) | undefined;
 }
-
-/** Groups without scripts: they need permessage-deflate, which Ringwire does not speak yet. */
-export const NOT_YET: readonly string[] = ["12", "13"];
 
 /** All cases in Autobahn's order. @param isFull - With group 9 at its full size. */
 export function caseList(isFull: boolean): Case[] {
@@ -28,12 +25,4 @@ export function caseList(isFull: boolean): Case[] {
     ...sizeCases(isFull),
   ]);
   return list.map((entry) => ({ ...entry, script: scripts.get(entry.id) }));
-}
-
-/** Whether an id is meant by one of the patterns, in which `*` stands for anything. */
-export function isSelected(id: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => {
-    const parts = pattern.split("*").map((part) => part.replaceAll(".", "\\."));
-    return new RegExp(`^${parts.join(".*")}$`).test(id);
-  });
 }

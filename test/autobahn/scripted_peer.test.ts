@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RawPeer } from "../conformance/raw_peer.ts";
-import { caseList, isSelected, NOT_YET } from "./case_list.ts";
+import { caseList } from "./case_list.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { BINARY, CLOSE, PING, PONG, type Script, TEXT } from "./script.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
@@ -115,13 +115,5 @@ test("every case of Autobahn's list has a script, but for those that need compre
   const without = [...cases.values()].filter(({ script }) => script === undefined);
   expect(cases.size).toBe(517);
   expect(without).toHaveLength(216);
-  for (const { id } of without) expect(NOT_YET).toContain(id.split(".")[0]);
-});
-
-test("patterns of case ids mean whole ids", () => {
-  expect(["6.1.1", "6.10.1", "16.1.1"].filter((id) => isSelected(id, ["6.*"]))).toEqual(["6.1.1", "6.10.1"]);
-  expect(["9.1.1", "9.1.10", "9.11.1"].filter((id) => isSelected(id, ["9.1.1", "9.*.1"]))).toEqual([
-    "9.1.1",
-    "9.11.1",
-  ]);
+  for (const { id } of without) expect(["12", "13"]).toContain(id.split(".")[0]);
 });

@@ -11,11 +11,13 @@ interface Report {
   counts: Record<string, number>;
   failures: string[];
   notYet: string[];
+  skipped: string[];
 }
 const script = new URL("../../scripts/conformance_report.mjs", import.meta.url).href;
-const { gather, asText } = (await import(script)) as {
+const { gather, asText, selected } = (await import(script)) as {
   gather(ids: string[], combinations: object[]): Report;
   asText(report: Report, title: string): string;
+  selected(ids: string[], patterns: string[]): string[];
 };
 
 const result = (id: string, behaviour = "OK", behaviourClose = "OK", remark = ""): Result => ({
@@ -63,4 +65,16 @@ test("the table shows the worst delivery of a runtime, transport and role", () =
   expect(text).toMatch(/^a title\n/);
   expect(text).toMatch(/^1\.1\.1 +ok\/WRONG CODE$/m);
   expect(text).toContain("1 cases × 2 combinations: 1 OK, 0 INFORMATIONAL, 0 NON-STRICT, 1 FAILED");
+});
+
+test("patterns mean whole ids", () => {
+  expect(selected(["6.1.1", "6.10.1", "16.1.1"], ["6.*"])).toEqual(["6.1.1", "6.10.1"]);
+  expect(selected(["9.1.1", "9.1.10", "9.11.1"], ["9.1.1", "9.1*.1"])).toEqual(["9.1.1", "9.11.1"]);
+  expect(selected(["6.1.1"], ["(", "6.1", "*"])).toEqual(["6.1.1"]);
+});
+
+test("what was skipped is said in the text", () => {
+  const report = gather(["1.1.1"], []);
+  report.skipped.push("node over uring: why");
+  expect(asText(report, "a title")).toContain("SKIPPED: node over uring: why");
 });
