@@ -6,11 +6,18 @@
 import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
 import { type HeadLimits, HeadParser } from "../protocol/http_head.ts";
-import { BODY_CHUNKED, bodyBytes, checkRequest, type RequestHead } from "../protocol/http_request.ts";
+import {
+  BODY_CHUNKED,
+  badRequest,
+  bodyBytes,
+  checkRequest,
+  type RequestHead,
+} from "../protocol/http_request.ts";
 import { type Refusal, statusText, writeResponseHead } from "../protocol/http_response.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { writeBody, writeHead } from "./connection_writer.ts";
+import { hasUserinfo } from "./request_target.ts";
 
 /** Limits of the sessions of one server. */
 export interface HttpLimits extends HeadLimits {
@@ -30,6 +37,8 @@ export interface HttpHost {
 
 /** Bytes that may wait behind a request that is being answered before receiving pauses. */
 const MAX_HELD_BYTES = 65_536;
+/** Bytes of answers that may wait for a slow peer before its next request is looked at. */
+const MAX_QUEUED_ANSWER_BYTES = 65_536;
 /** Bytes of a body that may wait for a slow peer before the next part is read. */
 const MAX_QUEUED_BODY_BYTES = 1_048_576;
 /** How long a refused peer may take to hang up. */
@@ -37,7 +46,8 @@ const LINGER_MS = 2_000;
 const EMPTY = new Uint8Array(0);
 const CRLF = new Uint8Array([13, 10]);
 
-type State = "head" | "body" | "busy" | "lingering" | "released";
+/** `draining`: answered, but the peer has to read before its next request is looked at. */
+type State = "head" | "body" | "busy" | "draining" | "lingering" | "released";
 
 /** See the top of this file. */
 export class HttpSession implements ConnectionHandler {
@@ -53,6 +63,7 @@ export class HttpSession implements ConnectionHandler {
   #announcedBytes = 0;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
+  #isPaused = false;
   #keepAlive = true;
   /** A head of an answer has been written: another one would land in its body. */
   #isAnswering = false;
@@ -90,7 +101,7 @@ export class HttpSession implements ConnectionHandler {
 
   received(bytes: Uint8Array, start: number, end: number): void {
     if (this.#state === "lingering" || this.#state === "released") return;
-    if (this.#state === "busy") {
+    if (this.#state === "busy" || this.#state === "draining") {
       this.#hold(bytes, start, end);
       return;
     }
@@ -105,11 +116,16 @@ export class HttpSession implements ConnectionHandler {
   ended(): void {
     // A peer may half-close after its request and still read the answer.
     this.#peerEnded = true;
+    if (this.#state === "draining") return;
     if (this.#state === "busy") this.#keepAlive = false;
     else this.connection.close();
   }
 
   drained(): void {
+    if (this.#state === "draining") {
+      if (this.connection.queuedBytes <= MAX_QUEUED_ANSWER_BYTES / 2) this.#next();
+      return;
+    }
     if (this.connection.queuedBytes <= MAX_QUEUED_BODY_BYTES / 2) this.#resumeBody?.();
   }
 
@@ -182,6 +198,7 @@ export class HttpSession implements ConnectionHandler {
     if (!this.canSwitch) return undefined;
     writeHead(this.connection, head);
     const held = this.#takeHeld();
+    this.#resume();
     this.#release();
     this.connection.handler = handler;
     return held;
@@ -189,7 +206,7 @@ export class HttpSession implements ConnectionHandler {
 
   /** Closes once the answer in progress is written; at once if there is none. */
   finish(): void {
-    if (this.#state === "busy") this.#keepAlive = false;
+    if (this.#state === "busy" || this.#state === "draining") this.#keepAlive = false;
     else this.connection.close();
   }
 
@@ -230,7 +247,12 @@ export class HttpSession implements ConnectionHandler {
   /** The head is complete. Returns whether the request goes on. */
   #beginBody(): boolean {
     const { maxBodyBytes } = this.#host.limits;
-    const refusal = checkRequest(this.#parser);
+    // The Fetch standard forbids userinfo, but not every runtime's Request refuses it (RFC 9110 §4.2.4 wants it refused).
+    const refusal =
+      checkRequest(this.#parser) ??
+      (hasUserinfo(this.#parser.target)
+        ? badRequest("The target has userinfo (RFC 9110 §4.2.4)")
+        : undefined);
     const size = bodyBytes(this.#parser.headers);
     if (refusal !== undefined) this.refuse(refusal);
     else if (typeof size !== "number") this.refuse(size);
@@ -285,9 +307,17 @@ export class HttpSession implements ConnectionHandler {
     });
   }
 
-  /** The answer is written: the next request, or goodbye. */
+  /** The answer is written. A peer that does not read it within the time of a request loses its connection. */
   #answered(): void {
     if (this.#state !== "busy") return;
+    if (this.#keepAlive && this.connection.queuedBytes > MAX_QUEUED_ANSWER_BYTES) {
+      this.#state = "draining";
+      this.#arm(this.#host.limits.requestTimeoutMs);
+    } else this.#next();
+  }
+
+  /** The next request, or goodbye. */
+  #next(): void {
     if (!this.#keepAlive) {
       this.#linger();
       return;
@@ -299,12 +329,22 @@ export class HttpSession implements ConnectionHandler {
     this.#arm(this.#host.limits.requestTimeoutMs);
     const held = this.#takeHeld();
     if (held.length > 0) this.received(held, 0, held.length);
+    this.#resume();
+    // While draining, the end of the peer's requests is only noted: those that came before it are answered.
+    if (this.#peerEnded) this.#endRequests();
+  }
+
+  /** No bytes will come any more: what is not whole by now never will be. */
+  #endRequests(): void {
+    if (this.#state === "head" || this.#state === "body") this.connection.close();
+    else if (this.#state === "busy" && this.#heldBytes === 0) this.#keepAlive = false;
   }
 
   /** FIN, then wait for the peer's: closing with unread bytes would reset the answer away. */
   #linger(): void {
     this.#state = "lingering";
     this.#takeHeld();
+    this.#resume();
     if (this.#peerEnded) this.connection.close();
     else this.connection.end();
     this.#arm(LINGER_MS);
@@ -313,7 +353,16 @@ export class HttpSession implements ConnectionHandler {
   #hold(bytes: Uint8Array, start: number, end: number): void {
     this.#held.push(bytes.slice(start, end));
     this.#heldBytes += end - start;
-    if (this.#heldBytes > MAX_HELD_BYTES) this.connection.pause();
+    if (this.#isPaused || this.#heldBytes <= MAX_HELD_BYTES) return;
+    this.#isPaused = true;
+    this.connection.pause();
+  }
+
+  /** Goes on receiving when few bytes are held: not for each request that is taken from many, which would let more in. */
+  #resume(): void {
+    if (!this.#isPaused || this.#heldBytes > MAX_HELD_BYTES) return;
+    this.#isPaused = false;
+    this.connection.resume();
   }
 
   #takeHeld(): Uint8Array {
@@ -323,7 +372,6 @@ export class HttpSession implements ConnectionHandler {
       all.set(piece, at);
       at += piece.length;
     }
-    if (this.#heldBytes > MAX_HELD_BYTES) this.connection.resume();
     this.#held = [];
     this.#heldBytes = 0;
     return all;
@@ -334,8 +382,9 @@ export class HttpSession implements ConnectionHandler {
   }
 
   #timedOut(): void {
-    if (this.#state === "lingering" || this.#state === "busy") this.connection.abort();
-    else if (this.isIdle) {
+    if (this.#state === "lingering" || this.#state === "busy" || this.#state === "draining") {
+      this.connection.abort();
+    } else if (this.isIdle) {
       // What was answered last may still be queued for a peer that does not read it.
       this.#state = "lingering";
       this.connection.close();

@@ -44,6 +44,9 @@ const UPGRADE_REQUIRED: Refusal = {
   ],
 };
 
+/** Any peer can make accepting fail, by connecting: the console gets one line in this time. */
+const COMPLAINT_MS = 1_000;
+
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** See the top of this file. */
@@ -61,6 +64,9 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   readonly #https: Set<HttpSession> = new Set();
   readonly #pending: WeakMap<Request, Pending> = new WeakMap();
   #listener: Listener | undefined = undefined;
+  #complainedMs = -Infinity;
+  /** Failures since the last line on the console. */
+  #unreported = 0;
   #stopping: Promise<void> | undefined = undefined;
   #stopped: (() => void) | undefined = undefined;
 
@@ -104,7 +110,15 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   }
 
   failed(error: RingwireError): void {
-    console.error(error);
+    const nowMs = this.#engine.runtime.nowMs();
+    if (nowMs - this.#complainedMs < COMPLAINT_MS) {
+      this.#unreported++;
+      return;
+    }
+    const more = this.#unreported === 0 ? "" : ` (and ${this.#unreported} more since the last such line)`;
+    this.#complainedMs = nowMs;
+    this.#unreported = 0;
+    console.error(`${error.message}${more}`);
   }
 
   // ── from the HTTP sessions ───────────────────────────────────────────────────────────────────
@@ -293,7 +307,8 @@ function toRequest(head: RequestHead, body: Uint8Array): Request | undefined {
   const { target, method } = head;
   // The Fetch standard forbids these; not every runtime does, and a program must not meet them on one only.
   if (FORBIDDEN_METHODS.has(method.toUpperCase())) return undefined;
-  const url = target.startsWith("/") ? `http://${head.headers.get("host") ?? "localhost"}${target}` : target;
+  // A Host may be empty, and the target's first segment must not become the host then.
+  const url = target.startsWith("/") ? `http://${head.headers.get("host") || "localhost"}${target}` : target;
   try {
     return new Request(url, {
       method,

@@ -186,6 +186,80 @@ onEachTransport("HTTP", (rig) => {
     await server.stop();
   });
 
+  /** A server with large answers without bodies, which takes note of what it was asked. */
+  const serveHeads = async (
+    handshakeTimeoutMs: number,
+  ): Promise<{ port: number; asked: string[]; isGone: () => boolean }> => {
+    const asked: string[] = [];
+    let isGone = (): boolean => false;
+    const server = await rig.serve({
+      handshakeTimeoutMs,
+      fetch(request, it) {
+        asked.push(new URL(request.url).pathname);
+        isGone = () => it.remoteAddress(request) === undefined;
+        return new Response(null, { headers: { "x-pad": "y".repeat(16_000), at: asked.at(-1) as string } });
+      },
+      websocket: {},
+    });
+    return { port: server.port, asked, isGone: () => isGone() };
+  };
+  const requests = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, index) => `GET /${from + index} HTTP/1.1\r\nHost: x\r\n\r\n`).join(
+      "",
+    );
+  const wait = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
+
+  test("a peer that pipelines requests and never reads is asked no more, and loses its connection in time", async () => {
+    const server = await serveHeads(300);
+    const peer = await rig.raw(server);
+    peer.socket.pause();
+    // Answers of 128 MB, twice what the transport would queue before it breaks the connection.
+    for (let from = 0; from < 8_000; from += 500) {
+      peer.write(requests(from, from + 500));
+      await wait(1);
+    }
+    await wait(100);
+    const asked = server.asked.length;
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThan(2_000);
+    for (let round = 0; round < 200 && !server.isGone(); round++) await wait(10);
+    expect(server.isGone()).toBe(true);
+    expect(server.asked.length).toBe(asked);
+  });
+
+  test("a peer that sends one request after another and never reads is held back as well", async () => {
+    const server = await serveHeads(5_000);
+    const peer = await rig.raw(server);
+    peer.socket.pause();
+    for (let index = 0; index < 100; index++) {
+      peer.write(requests(index * 20, index * 20 + 20));
+      await wait(1);
+    }
+    await wait(50);
+    const asked = server.asked.length;
+    expect(asked).toBeLessThan(1_000);
+    await wait(100);
+    expect(server.asked.length).toBe(asked);
+    expect(server.isGone()).toBe(false);
+  });
+
+  test("a peer that pipelines, half-closes and reads late gets every answer, in order", async () => {
+    const server = await serveHeads(5_000);
+    const peer = await rig.raw(server);
+    peer.socket.pause();
+    peer.write(requests(0, 1_000));
+    await wait(80);
+    expect(server.asked.length).toBeLessThan(1_000);
+    peer.end();
+    await wait(30);
+    peer.socket.resume();
+    for (let index = 0; index < 1_000; index++) {
+      expect(/\r\nat: (.*)\r\n/i.exec(await peer.head())?.[1]).toBe(`/${index}`);
+    }
+    await peer.until("it is closed", () => peer.hasClosed);
+    expect(server.asked.length).toBe(1_000);
+  });
+
   test("a stream that fails breaks the connection, so that nobody takes the part for the whole", async () => {
     let count = 0;
     const server = await rig.serve({
@@ -228,6 +302,9 @@ onEachTransport("HTTP", (rig) => {
     ["a head beyond maxHeaderBytes", `GET / ${H}X: ${"x".repeat(8_192)}\r\n\r\n`, 431],
     ["more headers than maxHeaders", `GET / ${H}${"X: y\r\n".repeat(64)}\r\n`, 431],
     ["no Host", "GET / HTTP/1.1\r\n\r\n", 400],
+    ["a target with userinfo", `GET http://a@b/ ${H}\r\n`, 400],
+    ["a target with a password", `GET http://a:c@b/ ${H}\r\n`, 400],
+    ["a target with userinfo and no slashes", `GET http:a@b/ ${H}\r\n`, 400],
     ["two Hosts", `GET / ${H}Host: y\r\n\r\n`, 400],
     ["a Host with a path", "GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400],
     ["a folded header", `GET / ${H}X: y\r\n z\r\n\r\n`, 400],
@@ -256,6 +333,20 @@ onEachTransport("HTTP", (rig) => {
       expect(calls).toEqual([]);
     });
   }
+
+  test("a target in absolute form is served, with an @ where it belongs", async () => {
+    const peer = await rig.raw(await serve());
+    peer.write(`GET http://b/a@c?d@e ${H}\r\nGET /a@b ${H}\r\nGET http://b?a@c ${H}\r\n`);
+    expect(JSON.parse((await answer(peer)).body).url).toBe("/a@c");
+    expect(JSON.parse((await answer(peer)).body).url).toBe("/a@b");
+    expect(JSON.parse((await answer(peer)).body).url).toBe("/");
+  });
+
+  test("an empty Host does not make the target's first segment the host", async () => {
+    const peer = await rig.raw(await serve());
+    peer.write("GET /a/b HTTP/1.1\r\nHost:\r\n\r\n");
+    expect(JSON.parse((await answer(peer)).body).url).toBe("/a/b");
+  });
 
   test("header names of Object.prototype are headers like any other", async () => {
     const server = await rig.serve({

@@ -272,6 +272,23 @@ onEachTransport("server", (rig) => {
     await rig.connect(server);
   });
 
+  test("connections that the loop has no room for cost the console a line per second, without a stack", async () => {
+    const server = await rig.serve({ loop: rig.newLoop({ maxConnections: 3 }), websocket: {} });
+    // A refusal may be so fast that connecting fails already.
+    const connect = (): Promise<unknown> => rig.raw(server).catch(() => undefined);
+    for (let index = 0; index < 30; index++) await connect();
+    while (complaints.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(complaints.length).toBe(1);
+    expect(complaints[0]).toMatch(/^Cannot accept[^\n]*$/);
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    const before = complaints.length;
+    await connect();
+    while (complaints.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(complaints.length).toBeLessThan(4);
+    expect(complaints[1]).toMatch(/^Cannot accept[^\n]* \(and \d+ more since the last such line\)$/);
+  });
+
   test("a request that is being answered finishes while the server stops, and may not become a WebSocket any more", async () => {
     let asked = 0;
     let bothAsked: () => void = () => undefined;
