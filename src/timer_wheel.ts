@@ -115,7 +115,14 @@ export class TimerWheel {
       if (each.dueTick !== EXPIRING) continue;
       each.dueTick = IDLE;
       expired++;
-      each.expired();
+      try {
+        each.expired();
+      } catch (error) {
+        // The others are due all the same; the error reaches the runtime's handling of uncaught ones.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
     return expired;
   }

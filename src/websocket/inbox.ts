@@ -16,6 +16,8 @@ import type { Settings } from "./settings.ts";
 export interface Recipient {
   deliver(value: string | Uint8Array, isText: boolean): void;
   deliverBatch(batch: MessageBatch): void;
+  /** All that was held has been delivered. */
+  emptied(): void;
 }
 
 /** Receives on one connection as its settings say. */
@@ -78,8 +80,15 @@ export class Inbox {
   finish(): void {
     const batch = this.#batch;
     if (batch === undefined || batch.count === 0) return;
-    this.#recipient.deliverBatch(batch);
+    if (this.#isPaused) this.#holdBatch(batch);
+    else this.#recipient.deliverBatch(batch);
     batch.clear();
+  }
+
+  /** Forgets what was gathered from the read, and what is held for handlers: the program wants nothing more. */
+  discard(): void {
+    this.#batch?.clear();
+    while (this.#settings.delivery !== "queue" && this.#queue.shift() !== undefined);
   }
 
   pause(): void {
@@ -93,7 +102,7 @@ export class Inbox {
     this.#isPaused = false;
     this.#applyReceiving();
     // Not now: no handler runs inside a call of the program.
-    if (this.#settings.delivery !== "queue") this.#engine.soon(() => this.#deliverHeld());
+    if (this.#settings.delivery !== "queue") this.#engine.soon(() => this.#resumed());
     else this.#serveReaders();
   }
 
@@ -103,13 +112,20 @@ export class Inbox {
     this.#applyReceiving();
   }
 
-  /** Nothing more will come: hands over what is held, and ends iterations. */
-  close(): void {
-    this.#isPaused = false;
+  /**
+   * Nothing more will come. Returns whether everything has been handed over: while the program has paused and messages for
+   * its handlers are held, it has not, and `emptied` will tell.
+   */
+  close(): boolean {
     this.#isClosing = true;
-    if (this.#settings.delivery !== "queue") this.#deliverHeld();
-    this.#isClosed = true;
-    this.#serveReaders();
+    if (this.#settings.delivery === "queue") {
+      this.#isPaused = false;
+      this.#isClosed = true;
+      this.#serveReaders();
+      return true;
+    }
+    this.#deliverHeld();
+    return this.#queue.count === 0;
   }
 
   /** The next message for an iteration; undefined when there will be none. */
@@ -160,8 +176,13 @@ export class Inbox {
     }
   }
 
+  #resumed(): void {
+    this.#deliverHeld();
+    if (this.#queue.count === 0) this.#recipient.emptied();
+  }
+
   #deliverHeld(): void {
-    while (!this.#isPaused && !this.#isClosed) {
+    while (!this.#isPaused) {
       const message = this.#queue.shift();
       if (message === undefined) return;
       if (this.#batch === undefined) {
@@ -172,6 +193,15 @@ export class Inbox {
       this.#batch.add(message.isText, bytes, 0, bytes.length);
       this.#batch.stamp(message.receivedNs);
       this.finish();
+    }
+  }
+
+  /** A handler paused in the middle of a read: what was gathered before waits like what comes after. */
+  #holdBatch(batch: MessageBatch): void {
+    for (const each of batch) {
+      this.#hold(
+        new Message(each.isText ? each.text() : each.bytes().slice(), each.isText, batch.receivedNs),
+      );
     }
   }
 

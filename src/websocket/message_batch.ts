@@ -118,15 +118,16 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
   }
 
   get isText(): boolean {
-    return this.#texts[this.#index];
+    return this.#texts[this.#at()];
   }
 
   get sizeBytes(): number {
-    return this.#ends[this.#index] - this.#starts[this.#index];
+    const at = this.#at();
+    return this.#ends[at] - this.#starts[at];
   }
 
   bytes(): Uint8Array {
-    const at = this.#index;
+    const at = this.#at();
     const bytes = this.#bufferOf(at);
     return this.#zeroCopy
       ? bytes.subarray(this.#starts[at], this.#ends[at])
@@ -134,7 +135,7 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
   }
 
   text(): string {
-    const at = this.#index;
+    const at = this.#at();
     const text = readUtf8(this.#bufferOf(at), this.#starts[at], this.#ends[at]);
     if (text === undefined) throw new TypeError("Cannot read a binary message as text: it is not UTF-8");
     return text;
@@ -146,11 +147,17 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
 
   /** Sends the message that the iteration stands at; for `Socket.send`. */
   sendTo(outbox: Outbox): SendStatus {
-    const at = this.#index;
-    if (at < 0 || at >= this.#count)
-      throw new TypeError("Cannot send a batch: send its messages, in an iteration");
+    const at = this.#at();
     const opcode = this.#texts[at] ? OPCODE_TEXT : OPCODE_BINARY;
     return outbox.bytes(opcode, this.#bufferOf(at), this.#starts[at], this.#ends[at]);
+  }
+
+  /** The index of the message that the iteration stands at: outside of one there is none, and memory is others'. */
+  #at(): number {
+    if (this.#index >= 0 && this.#index < this.#count) return this.#index;
+    throw new TypeError(
+      "Cannot use a message of a batch outside of its iteration, or after the batch handler has returned: take bytes() or text() there",
+    );
   }
 
   #addBuffer(index: number, bytes: Uint8Array): void {

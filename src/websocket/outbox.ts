@@ -5,7 +5,7 @@
 
 import { RingwireError } from "../errors.ts";
 import { MAX_HEADER_BYTES } from "../protocol/frame_encoder.ts";
-import { type OPCODE_BINARY, type OPCODE_PING, OPCODE_PONG, type OPCODE_TEXT } from "../protocol/opcode.ts";
+import { type OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, type OPCODE_TEXT } from "../protocol/opcode.ts";
 import { utf8Bound } from "../protocol/text.ts";
 import type { Connection, Transport } from "../transport.ts";
 import type { FrameSender } from "./frame_sender.ts";
@@ -15,6 +15,7 @@ import type { Settings } from "./settings.ts";
 const MAX_CONTROL_BYTES = 125;
 /** Unsent bytes beyond which pings are no longer answered one by one. */
 const MAX_PONG_QUEUE_BYTES = 65_536;
+const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 interface DrainWaiter {
@@ -31,11 +32,20 @@ export class Outbox {
   // Copies of what every send looks at: one load instead of two.
   readonly #maxBufferedBytes: number;
   readonly #highWaterBytes: number;
+  readonly #overflowed: () => void;
   #wantsDrain = false;
   #pendingPong: Uint8Array | undefined = undefined;
   #waiters: DrainWaiter[] = [];
 
-  constructor(transport: Transport, connection: Connection, sender: FrameSender, settings: Settings) {
+  /** @param overflowed - Breaks the connection, for `whenFull: "close"`. */
+  constructor(
+    transport: Transport,
+    connection: Connection,
+    sender: FrameSender,
+    settings: Settings,
+    overflowed: () => void,
+  ) {
+    this.#overflowed = overflowed;
     this.#transport = transport;
     this.#connection = connection;
     this.#sender = sender;
@@ -72,6 +82,11 @@ export class Outbox {
     return this.#status();
   }
 
+  /** Pings a silent peer, unless the queue is full: then a ping would not reach it, and counts as unanswered. */
+  keepalivePing(): void {
+    if (this.#hasRoom(0)) this.#sender.bytes(OPCODE_PING, EMPTY);
+  }
+
   /** @param payload - At most 125 bytes, see `toControlPayload`. */
   control(opcode: typeof OPCODE_PING | typeof OPCODE_PONG, payload: Uint8Array): SendStatus {
     if (!this.#hasRoom(payload.length)) return this.#refuse();
@@ -84,8 +99,12 @@ export class Outbox {
    * (RFC 6455 §5.5.3 allows it), so a flood of pings cannot fill the queue.
    */
   answerPing(payload: Uint8Array): void {
-    if (this.#connection.queuedBytes > MAX_PONG_QUEUE_BYTES) this.#pendingPong = payload.slice();
-    else this.#sender.bytes(OPCODE_PONG, payload);
+    if (this.#connection.queuedBytes > Math.min(MAX_PONG_QUEUE_BYTES, this.#settings.lowWaterBytes)) {
+      this.#pendingPong = payload.slice();
+    } else {
+      this.#pendingPong = undefined;
+      this.#sender.bytes(OPCODE_PONG, payload);
+    }
   }
 
   /** A Close frame goes out whatever the queue holds. */
@@ -152,7 +171,7 @@ export class Outbox {
         "Cannot send: the queue is full; await drained() and send again",
       );
     }
-    if (whenFull === "close") this.#connection.abort();
+    if (whenFull === "close") this.#overflowed();
     return "dropped";
   }
 

@@ -14,7 +14,6 @@ import {
   DECODE_TEXT,
   MessageDecoder,
 } from "../protocol/message_decoder.ts";
-import { OPCODE_PING } from "../protocol/opcode.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { FrameSender } from "./frame_sender.ts";
 import type { CloseInfo } from "./handlers.ts";
@@ -62,6 +61,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   readonly #onMessage: NonNullable<HandledSettings<Data>["handlers"]["message"]> | undefined;
   /** Input is ignored: the peer's Close frame came, or the connection failed. */
   #isDeaf = false;
+  /** The connection is gone; `closed` may still wait for messages that the program has not resumed to take. */
+  #isGone = false;
+  /** `failure` has been told to the `error` handler. */
+  #isFailureTold = false;
   #sentClose = false;
   #peerClose: { readonly code: number; readonly reason: string } | undefined = undefined;
   #closeListeners: ((info: CloseInfo) => void)[] = [];
@@ -98,7 +101,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       maskKeys,
       settings.fragmentBytes,
     );
-    this.outbox = new Outbox(transport, connection, sender, settings);
+    this.outbox = new Outbox(transport, connection, sender, settings, () => this.#overflowed());
     this.inbox = new Inbox(engine, connection, settings, this);
     this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
     this.socket = new Socket(this, info, data);
@@ -136,7 +139,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       }
       if (this.#isDeaf) break;
     }
-    this.inbox.finish();
+    if (!this.#isGone) this.inbox.finish();
   }
 
   ended(): void {
@@ -146,7 +149,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
         "The peer ended the connection without a Close frame (RFC 6455 §7.1.5)",
         { closeCode: 1006 },
       );
-      this.#report(this.failure);
+      this.#tellFailure();
     }
     this.#beDeaf();
     this.connection.close();
@@ -164,30 +167,16 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   closed(error: RingwireError | undefined): void {
-    if (this.state === "closed") return;
-    this.inbox.close();
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#isDeaf = true;
+    if (this.state === "open") this.state = "closing";
+    if (!this.#wasClean && this.failure === undefined) this.failure = error;
+    this.outbox.abandon();
+    const isAllDelivered = this.inbox.close();
     // After the inbox: a handler of a message that was still held may close, which starts a deadline.
     this.#keepalive.stop();
-    this.outbox.abandon();
-    const peer = this.#peerClose;
-    const wasClean = peer !== undefined && this.#sentClose && this.failure === undefined;
-    if (error !== undefined && !wasClean && this.failure === undefined) {
-      this.failure = error;
-      this.#report(error);
-    }
-    this.state = "closed";
-    const info: CloseInfo = wasClean
-      ? { ...peer, wasClean }
-      : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean };
-    this.closeInfo = info;
-    this.#gone(this);
-    const { close } = this.settings.handlers;
-    try {
-      this.#settle(close?.(this.socket, info.code, info.reason, info.wasClean));
-    } catch (thrown) {
-      this.#report(handlerError(thrown));
-    }
-    for (const listener of this.#closeListeners.splice(0)) listener(info);
+    if (isAllDelivered) this.#finish();
   }
 
   // ── from the inbox ───────────────────────────────────────────────────────────────────────────
@@ -211,6 +200,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     }
   }
 
+  emptied(): void {
+    if (this.#isGone) this.#finish();
+  }
+
   // ── from the keepalive ───────────────────────────────────────────────────────────────────────
 
   get isReceiving(): boolean {
@@ -222,7 +215,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   sendKeepalivePing(): void {
-    if (this.state === "open") this.outbox.control(OPCODE_PING, EMPTY);
+    if (this.state === "open") this.outbox.keepalivePing();
   }
 
   deadlinePassed(deadline: Deadline): void {
@@ -234,7 +227,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       this.failure = new RingwireError("ERR_CLOSE_TIMEOUT", "The peer did not close within closeTimeoutMs", {
         closeCode: 1006,
       });
-      this.#report(this.failure);
+      this.#tellFailure();
     }
     this.connection.abort();
   }
@@ -252,7 +245,9 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   terminate(): void {
     if (this.state === "closed") return;
     this.#beDeaf();
+    this.inbox.discard();
     this.connection.abort();
+    if (this.#isGone) this.#finish();
   }
 
   /** Calls back once the connection is gone. */
@@ -268,7 +263,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     if (!this.#sentClose) this.#sendClose(error.closeCode ?? 1011, "");
     this.#beDeaf();
     this.connection.end();
-    this.#report(error);
+    this.#tellFailure();
   }
 
   /** Sends what the turn has gathered now. */
@@ -277,6 +272,49 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+  get #wasClean(): boolean {
+    return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
+  }
+
+  /** The last step: everything was delivered, now the program hears of the end. */
+  #finish(): void {
+    if (this.state === "closed") return;
+    this.#keepalive.stop();
+    if (this.failure !== undefined) this.#tellFailure();
+    const peer = this.#peerClose;
+    const info: CloseInfo =
+      this.#wasClean && peer !== undefined
+        ? { ...peer, wasClean: true }
+        : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean: false };
+    this.state = "closed";
+    this.closeInfo = info;
+    this.#gone(this);
+    const { close } = this.settings.handlers;
+    try {
+      this.#settle(close?.(this.socket, info.code, info.reason, info.wasClean));
+    } catch (thrown) {
+      this.#report(handlerError(thrown));
+    }
+    for (const listener of this.#closeListeners.splice(0)) listener(info);
+  }
+
+  /** The queue is full and the program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
+  #overflowed(): void {
+    this.failure ??= new RingwireError(
+      "ERR_BACKPRESSURE",
+      'The peer does not read and the queue is full (whenFull: "close")',
+      { closeCode: 1006 },
+    );
+    this.#beDeaf();
+    this.connection.abort();
+  }
+
+  #tellFailure(): void {
+    if (this.#isFailureTold || this.failure === undefined) return;
+    this.#isFailureTold = true;
+    this.#report(this.failure);
+  }
 
   /** Control frames, and failures. */
   #takeOther(event: number): void {
@@ -342,7 +380,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   #handlerThrew(thrown: unknown): void {
     const error = handlerError(thrown);
-    if (this.failure === undefined && this.state !== "closed") this.fail(error);
+    this.inbox.discard();
+    if (this.failure === undefined && this.state !== "closed" && !this.#isGone) this.fail(error);
     else this.#report(error);
   }
 

@@ -50,6 +50,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   /** The subprotocol agreed on, or "". */
   readonly protocol: string;
   readonly #session: Session<Data>;
+  #closed: Promise<CloseInfo> | undefined = undefined;
 
   /** Not for programs: sockets come from `connect` and `serve`. */
   constructor(session: Session<Data>, info: SocketInfo, data: Data) {
@@ -81,7 +82,8 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
 
   /** Resolves when the socket is gone; never rejects. */
   get closed(): Promise<CloseInfo> {
-    return new Promise((resolve) => this.#session.whenClosed(resolve));
+    this.#closed ??= new Promise((resolve) => this.#session.whenClosed(resolve));
+    return this.#closed;
   }
 
   /**

@@ -14,6 +14,7 @@ class Fixture {
   readonly soon: (() => void)[] = [];
   readonly inbox: Inbox;
   onDeliver: (() => void) | undefined = undefined;
+  emptied = 0;
   readonly #decoder: MessageDecoder;
 
   constructor(options: object) {
@@ -31,6 +32,9 @@ class Fixture {
         for (const message of batch) this.delivered.push(message.text());
         this.delivered.push(`batch of ${batch.count}`);
         this.onDeliver?.();
+      },
+      emptied: () => {
+        this.emptied++;
       },
     });
     this.#decoder = new MessageDecoder({
@@ -117,18 +121,19 @@ describe("inbox", () => {
     expect(fixture.connection.calls).toEqual(["pause", "resume"]);
   });
 
-  test("closing delivers what is held, then nothing", () => {
+  test("after the end, what is held waits for resume, and then the end is told", () => {
     const fixture = new Fixture({ message() {} });
     fixture.inbox.pause();
     fixture.read("a", "b");
     fixture.inbox.closing();
     expect(fixture.inbox.isReceiving).toBe(true);
-    fixture.inbox.close();
-    expect(fixture.delivered).toEqual(["a", "b"]);
-    fixture.inbox.pause();
+    expect(fixture.inbox.close()).toBe(false);
+    expect(fixture.delivered).toEqual([]);
     fixture.inbox.resume();
+    expect(fixture.emptied).toBe(0);
     fixture.turn();
-    expect(fixture.delivered.length).toBe(2);
+    expect(fixture.delivered).toEqual(["a", "b"]);
+    expect(fixture.emptied).toBe(1);
   });
 
   test("readers get messages in order, whoever came first; close ends them all", async () => {

@@ -10,7 +10,10 @@ function newOutbox(options: object = {}): { outbox: Outbox; connection: FakeConn
   const connection = new FakeConnection();
   const sender = new FrameSender(connection, scalarKernels, false, undefined, 0);
   const settings = readSettings("server", { maxBufferedBytes: 1_000, ...options });
-  return { outbox: new Outbox(connection.transport, connection, sender, settings), connection };
+  return {
+    outbox: new Outbox(connection.transport, connection, sender, settings, () => connection.abort()),
+    connection,
+  };
 }
 
 const bytes = (size: number): Uint8Array => new Uint8Array(size);
