@@ -30,7 +30,8 @@ let engineOf: (loop: Loop) => Engine;
 let shared: Loop | undefined;
 
 /**
- * Where connections live and what drives them. Without one, `connect` and `serve` share a default loop per thread.
+ * Where connections live and what drives them. Without one, `connect` and `serve` share a default loop per thread. A loop
+ * over io_uring holds kernel memory until it is closed; a process has room for 64 of them, further ones use native sockets.
  *
  * @example
  * ```ts

@@ -33,7 +33,10 @@ export interface WebSocketHandlers<Data> {
   readonly open?: (ws: Socket<Data>) => unknown;
   /** One message. `data` is a string for text (unless `text: "bytes"`), else bytes. */
   readonly message?: (ws: Socket<Data>, data: string | Uint8Array, isText: boolean) => unknown;
-  /** All messages that one read brought, instead of `message`. The batch is valid until the handler returns. */
+  /**
+   * All messages that one read brought, instead of `message`. The batch is valid until the handler returns, an async one until its
+   * first `await`.
+   */
   readonly batch?: (ws: Socket<Data>, messages: MessageBatch) => unknown;
   /** The queue of unsent bytes has fallen to the low mark after `send` had answered "queued" or "dropped". */
   readonly drain?: (ws: Socket<Data>) => unknown;
