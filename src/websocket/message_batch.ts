@@ -23,6 +23,8 @@ export interface BatchMessage {
 
 const EMPTY = new Uint8Array(0);
 
+let sendMessage: (batch: MessageBatch, outbox: Outbox) => SendStatus;
+
 /**
  * Messages that arrived together, oldest first. Valid until the `batch` handler returns.
  *
@@ -44,6 +46,14 @@ const EMPTY = new Uint8Array(0);
  * ```
  */
 export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessage>, BatchMessage {
+  static {
+    sendMessage = (batch: MessageBatch, outbox: Outbox): SendStatus => {
+      const at = batch.#at();
+      const opcode = batch.#texts[at] ? OPCODE_TEXT : OPCODE_BINARY;
+      return outbox.bytes(opcode, batch.#bufferOf(at), batch.#starts[at], batch.#ends[at]);
+    };
+  }
+
   readonly #zeroCopy: boolean;
   readonly #nowNs: () => number;
   /** Where the messages lie: nearly always in one read. */
@@ -145,13 +155,6 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
     return JSON.parse(this.text()) as Value;
   }
 
-  /** Sends the message that the iteration stands at; for `Socket.send`. */
-  sendTo(outbox: Outbox): SendStatus {
-    const at = this.#at();
-    const opcode = this.#texts[at] ? OPCODE_TEXT : OPCODE_BINARY;
-    return outbox.bytes(opcode, this.#bufferOf(at), this.#starts[at], this.#ends[at]);
-  }
-
   /** The index of the message that the iteration stands at: outside of one there is none, and memory is others'. */
   #at(): number {
     if (this.#index >= 0 && this.#index < this.#count) return this.#index;
@@ -173,3 +176,6 @@ export class MessageBatch implements Iterable<BatchMessage>, Iterator<BatchMessa
     return this.#others?.get(index) ?? this.#buffer;
   }
 }
+
+/** Sends the message that a batch's iteration stands at. For `Socket.send`, not for programs. */
+export { sendMessage };

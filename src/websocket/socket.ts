@@ -7,7 +7,7 @@ import { OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protoco
 import type { Address } from "../transport.ts";
 import type { CloseInfo, SendStatus } from "./handlers.ts";
 import type { Message } from "./message.ts";
-import { type BatchMessage, MessageBatch } from "./message_batch.ts";
+import { type BatchMessage, MessageBatch, sendMessage } from "./message_batch.ts";
 import { toBytes, toControlPayload } from "./outbox.ts";
 import type { Session } from "./session.ts";
 
@@ -98,7 +98,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
     const session = this.#session;
     if (typeof data === "string") return session.state === "open" ? session.outbox.text(data) : "dropped";
     if (data instanceof MessageBatch)
-      return session.state === "open" ? data.sendTo(session.outbox) : "dropped";
+      return session.state === "open" ? sendMessage(data, session.outbox) : "dropped";
     return this.#sendBytes(OPCODE_BINARY, data as ArrayBufferView);
   }
 
