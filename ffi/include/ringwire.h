@@ -5,7 +5,7 @@
  * it, and they meet in one call per turn. Both sides run on the same thread and never at the same
  * time, so the block needs no barriers.
  *
- *   block:  control (4 KiB) | commands | events | receive arena | send arena
+ *   block:  control (4 KiB) | commands | events | queued bytes | receive arena | send arena
  *
  * The block is aligned to 8 bytes: that is all a JavaScript engine promises of an ArrayBuffer.
  *
@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define RW_ABI_VERSION 1u
+#define RW_ABI_VERSION 2u
 #define RW_API __attribute__((visibility("default")))
 
 /* ── control page: u32 fields, by index ─────────────────────────────────────────────────────── */
@@ -58,6 +58,9 @@ enum {
 	/* Written by C in rw_listen and rw_connect. */
 	RW_FIELD_HANDLE = 20,
 
+	/* Written by JavaScript before rw_ring_open. */
+	RW_FIELD_QUEUED_OFFSET = 21,      /* multiple of 4: MAX_CONNECTIONS u32, by slot: bytes in C's queue */
+
 	/* Written by C, kept current: counters for people (wrap at 2^32). */
 	RW_FIELD_STAT_TURNS = 32,
 	RW_FIELD_STAT_ENTERS = 33,        /* io_uring_enter calls */
@@ -86,6 +89,12 @@ enum {
  * A connection or listener: slot in the low 20 bits, generation in the high 12; never 0. */
 #define RW_HANDLE_SLOT_BITS 20u
 
+/* ── queued bytes ─────────────────────────────────────────────────────────────────────────────
+ * The word of a connection at RW_FIELD_QUEUED_OFFSET is true after every turn, whatever room the event array
+ * had: a caller that sends in a loop and turns without RW_TURN_RECYCLE sees its limits there. RW_QUEUED_GONE:
+ * the connection takes no more bytes, its CLOSED follows. */
+#define RW_QUEUED_GONE UINT32_MAX
+
 /* ── records ──────────────────────────────────────────────────────────────────────────────────*/
 
 struct rw_command { uint32_t op; uint32_t handle; uint32_t a; uint32_t b; };
@@ -111,7 +120,8 @@ enum rw_event_kind {
 	RW_EVENT_CONNECTED = 2,      /* handle */
 	RW_EVENT_RECEIVED = 3,       /* handle, a = offset in the block, b = bytes (> 0) */
 	RW_EVENT_ENDED = 4,          /* handle: the peer sent FIN; nothing more will be received */
-	RW_EVENT_QUEUED = 5,         /* handle, a = bytes in C's queue now (0 = all handed to the kernel) */
+	RW_EVENT_QUEUED = 5,         /* handle, a = bytes in C's queue then (0 = all handed to the kernel). A notice that
+	                              * the number has changed; what it is now stands in the table of queued bytes */
 	RW_EVENT_CLOSED = 6,         /* handle, a = errno or 0; the last event of a connection; the handle
 	                              * is dead. Also the outcome of a failed connect. A connection that
 	                              * fails (ECONNRESET, EPIPE …) closes by itself with this event. */
@@ -154,7 +164,8 @@ RW_API int32_t rw_abi_version(void);
 
 /* Opens a ring over a block whose control page is filled in. Returns a ring id (> 0), or -errno with
  * a one-line reason at RW_TEXT_OFFSET ("io_uring forbidden by seccomp", "kernel 5.15 lacks
- * provided-buffer rings (5.19)"). The text is written on success too: what the kernel gives
+ * provided-buffer rings (5.19)"; -EMFILE: "this process has 64 io_uring loops already, which is the limit").
+ * The text is written on success too: what the kernel gives
  * ("kernel 6.18, multishot, incremental buffers"). The caller keeps the block alive until
  * rw_ring_close has returned. */
 RW_API int32_t rw_ring_open(void *block, uint32_t block_bytes);

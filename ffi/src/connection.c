@@ -54,7 +54,16 @@ struct connection *connection_new(struct ring *ring)
 		.next_starved = RW_NONE,
 		.next_notify = RW_NONE,
 	};
+	connection_show_queued(ring, connection);
 	return connection;
+}
+
+/* Keeps the table of queued bytes true. Not for a connection that dies: its word says so already, and after the
+ * end of a thread the block may be gone. */
+void connection_show_queued(struct ring *ring, const struct connection *connection)
+{
+	if (connection->state != STATE_DYING && connection->state != STATE_FINISHED)
+		ring->queued[connection - ring->connections] = connection->queued_bytes;
 }
 
 void connection_free(struct ring *ring, struct connection *connection)
@@ -104,13 +113,19 @@ static void cancel_connect(struct ring *ring, struct connection *connection)
 		ring_cancel(ring, OPERATION_CONNECT, connection_handle(ring, connection));
 }
 
+static void set_dying(struct ring *ring, struct connection *connection, int32_t error)
+{
+	connection->state = STATE_DYING;
+	connection->error = (uint16_t)error;
+	ring->queued[connection - ring->connections] = RW_QUEUED_GONE;
+}
+
 static void die(struct ring *ring, struct connection *connection, int32_t error)
 {
 	if (connection->state == STATE_OPEN ||
 	    (connection->state == STATE_CLOSING && !(connection->flags & FLAG_CONNECTING)))
 		ring->control[RW_FIELD_STAT_CONNECTIONS]--;
-	connection->state = STATE_DYING;
-	connection->error = (uint16_t)error;
+	set_dying(ring, connection, error);
 }
 
 /* Ends a connection that can send no more. What its socket still holds is delivered: after shutdown the
@@ -222,8 +237,7 @@ void connection_connected(struct ring *ring, struct connection *connection, int3
 		return;
 	}
 	if (res < 0) {
-		connection->state = STATE_DYING;
-		connection->error = (uint16_t)-res;
+		set_dying(ring, connection, -res);
 		finish_if_quiet(ring, connection);
 		return;
 	}

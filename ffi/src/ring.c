@@ -87,6 +87,7 @@ static const char *read_control(struct ring *ring)
 	const uint32_t *control = ring->control;
 	uint32_t command_offset = control[RW_FIELD_COMMAND_OFFSET];
 	uint32_t event_offset = control[RW_FIELD_EVENT_OFFSET];
+	uint32_t queued_offset = control[RW_FIELD_QUEUED_OFFSET];
 	uint64_t arena;
 
 	ring->command_capacity = control[RW_FIELD_COMMAND_COUNT];
@@ -118,23 +119,31 @@ static const char *read_control(struct ring *ring)
 		return "send arena out of range";
 	if (ring->connection_capacity < 1 || ring->connection_capacity >= 1u << RW_HANDLE_SLOT_BITS)
 		return "connection limit out of range";
+	if (!is_range(queued_offset, 4ull * ring->connection_capacity, ring->block_bytes, 4))
+		return "table of queued bytes out of range";
 	if (control[RW_FIELD_SUBMISSION_ENTRIES] < 8 || control[RW_FIELD_SUBMISSION_ENTRIES] > 32768 ||
 	    !is_power_of_two(control[RW_FIELD_SUBMISSION_ENTRIES]))
 		return "submission entries out of range";
 
 	ring->commands = (struct rw_command *)(ring->block + command_offset);
 	ring->events = (struct rw_event *)(ring->block + event_offset);
+	ring->queued = (uint32_t *)(ring->block + queued_offset);
 	return NULL;
 }
 
-static void say(struct ring *ring, const char *text)
+static void say_in(void *block, const char *text)
 {
 	size_t bytes = strlen(text);
 
 	if (bytes > RW_TEXT_MAX_BYTES)
 		bytes = RW_TEXT_MAX_BYTES;
-	memcpy(ring->block + RW_TEXT_OFFSET, text, bytes);
-	ring->control[RW_FIELD_TEXT_BYTES] = (uint32_t)bytes;
+	memcpy((uint8_t *)block + RW_TEXT_OFFSET, text, bytes);
+	((uint32_t *)block)[RW_FIELD_TEXT_BYTES] = (uint32_t)bytes;
+}
+
+static void say(struct ring *ring, const char *text)
+{
+	say_in(ring->block, text);
 }
 
 static bool allocate(struct ring *ring)
@@ -233,11 +242,12 @@ static int32_t open_in(struct ring *ring, void *block, uint32_t block_bytes)
 RW_API int32_t rw_ring_open(void *block, uint32_t block_bytes)
 {
 	int32_t result = -EMFILE;
+	uint32_t slot;
 
 	if (!block || ((uintptr_t)block & 7) != 0 || block_bytes < RW_CONTROL_BYTES)
 		return -EINVAL;
 	pthread_mutex_lock(&rings_mutex);
-	for (uint32_t slot = 0; slot < RING_SLOTS; slot++) {
+	for (slot = 0; slot < RING_SLOTS; slot++) {
 		struct ring *ring = &rings[slot];
 		if (atomic_load(&ring->id) != 0 || atomic_load(&ring->owner) != 0)
 			continue;
@@ -256,6 +266,11 @@ RW_API int32_t rw_ring_open(void *block, uint32_t block_bytes)
 		break;
 	}
 	pthread_mutex_unlock(&rings_mutex);
+	if (slot == RING_SLOTS) {
+		char text[80];
+		snprintf(text, sizeof text, "this process has %u io_uring loops already, which is the limit", RING_SLOTS);
+		say_in(block, text);
+	}
 	return result;
 }
 

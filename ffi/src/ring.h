@@ -147,6 +147,7 @@ struct ring {
 	uint32_t connection_capacity, connection_high, connection_free;
 	uint32_t max_queued_bytes;
 	uint64_t max_queued_total, queued_total;
+	uint32_t *queued;         /* in the block: queued_bytes by slot, for JavaScript */
 	uint32_t touched, starved, notify_first, notify_last, finished_first, finished_last;
 
 	/* Parking; see wake.c. */
@@ -190,6 +191,7 @@ void connection_fail(struct ring *ring, struct connection *connection, int32_t e
 void connection_abort(struct ring *ring, struct connection *connection, int32_t error);
 void connection_progress(struct ring *ring, struct connection *connection);
 void connection_publish(struct ring *ring);
+void connection_show_queued(struct ring *ring, const struct connection *connection);
 
 /* ── listener.c ── */
 void listener_accepted(struct ring *ring, struct connection *listener, int32_t res, uint32_t flags);

@@ -182,6 +182,7 @@ void send_settle(struct ring *ring, struct connection *connection)
 		return;
 	}
 	notify(ring, connection);
+	connection_show_queued(ring, connection);
 	send_drain(ring, connection);
 }
 
@@ -227,6 +228,7 @@ void send_drained(struct ring *ring, struct connection *connection, int32_t res)
 			free(block);
 		}
 		notify(ring, connection);
+		connection_show_queued(ring, connection);
 	}
 	if (connection->queued_bytes > 0)
 		send_drain(ring, connection);

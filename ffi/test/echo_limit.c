@@ -18,6 +18,7 @@
 #define BUFFER_BYTES 65536u
 #define BUFFERS 128u
 #define SEND_BYTES (16u << 20)
+#define CONNECTIONS 100000u
 #define SLOTS (1u << RW_HANDLE_SLOT_BITS)
 
 /* What one connection has left over from the last receive. */
@@ -280,12 +281,13 @@ static void closed(uint32_t handle)
 
 static void open_ring(void)
 {
-	uint32_t receive_offset, block_bytes;
+	uint32_t queued_offset, receive_offset, block_bytes;
 	const char *disabled = getenv("RINGWIRE_DISABLED");
 	int32_t result;
 
 	event_offset = RW_CONTROL_BYTES + COMMANDS * 16;
-	receive_offset = event_offset + EVENTS * 16;
+	queued_offset = event_offset + EVENTS * 16;
+	receive_offset = (queued_offset + CONNECTIONS * 4 + 4095) & ~4095u;
 	send_offset = receive_offset + BUFFER_BYTES * BUFFERS;
 	block_bytes = send_offset + SEND_BYTES;
 	block = mmap(NULL, block_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -305,7 +307,8 @@ static void open_ring(void)
 	control[RW_FIELD_RECEIVE_BUFFER_COUNT] = BUFFERS;
 	control[RW_FIELD_SEND_OFFSET] = send_offset;
 	control[RW_FIELD_SEND_BYTES] = SEND_BYTES;
-	control[RW_FIELD_MAX_CONNECTIONS] = 100000;
+	control[RW_FIELD_MAX_CONNECTIONS] = CONNECTIONS;
+	control[RW_FIELD_QUEUED_OFFSET] = queued_offset;
 	control[RW_FIELD_MAX_QUEUED_BYTES] = 64u << 20;
 	control[RW_FIELD_MAX_QUEUED_TOTAL_KIB] = 1u << 20;
 	control[RW_FIELD_SUBMISSION_ENTRIES] = 2048;

@@ -143,6 +143,8 @@ TEST(a_wrong_control_page_is_refused)
 		{ RW_FIELD_RECEIVE_BUFFER_COUNT, 1 }, { RW_FIELD_SEND_OFFSET, 1 }, { RW_FIELD_SEND_BYTES, UINT32_MAX },
 		{ RW_FIELD_SEND_BYTES, 0 }, { RW_FIELD_MAX_CONNECTIONS, 0 }, { RW_FIELD_MAX_CONNECTIONS, 1u << 20 },
 		{ RW_FIELD_SUBMISSION_ENTRIES, 7 }, { RW_FIELD_SUBMISSION_ENTRIES, 0 },
+		{ RW_FIELD_QUEUED_OFFSET, 0 }, { RW_FIELD_QUEUED_OFFSET, 4098 },
+		{ RW_FIELD_QUEUED_OFFSET, UINT32_MAX & ~3u },
 	};
 	struct rig rig;
 
@@ -279,4 +281,25 @@ TEST(a_thread_that_ends_takes_its_ring_and_sockets_with_it)
 	}
 	usleep(50000); /* the kernel takes rings down in the background */
 	CHECK_EQUAL(count_descriptors(), before);
+}
+
+/* In a child, so that the other tests keep their rings. */
+static int open_one_too_many(void)
+{
+	struct rig_options small = { .commands = 16, .events = 16, .buffer_bytes = 4096, .buffers = 2, .send_bytes = 4096,
+				     .connections = 4, .entries = 8 };
+	struct rig rigs[65];
+
+	for (int i = 0; i < 64; i++)
+		rig_open(&rigs[i], &small);
+	CHECK_EQUAL(rig_try_open(&rigs[64], &small), -EMFILE);
+	CHECK(strcmp(rig_text(&rigs[64]), "this process has 64 io_uring loops already, which is the limit") == 0);
+	rig_close(&rigs[7]);
+	CHECK(rig_try_open(&rigs[64], &small) > 0);
+	return 0;
+}
+
+TEST(one_ring_too_many_is_refused_with_the_reason)
+{
+	CHECK_EQUAL(in_child(open_one_too_many), 0);
 }

@@ -58,7 +58,9 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	uint32_t buffer_bytes = or_default(given.buffer_bytes, 65536), buffers = or_default(given.buffers, 32);
 	uint32_t send_bytes = or_default(given.send_bytes, 1 << 20);
 	uint32_t event_offset = RW_CONTROL_BYTES + commands * 16;
-	uint32_t receive_offset = (event_offset + events * 16 + 4095) & ~4095u;
+	uint32_t queued_offset = (event_offset + events * 16 + 63) & ~63u;
+	uint32_t connections = or_default(given.connections, 1024);
+	uint32_t receive_offset = (queued_offset + connections * 4 + 4095) & ~4095u;
 	uint32_t send_offset = receive_offset + buffer_bytes * buffers;
 	int32_t result;
 
@@ -80,13 +82,15 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	rig->control[RW_FIELD_RECEIVE_BUFFER_COUNT] = buffers;
 	rig->control[RW_FIELD_SEND_OFFSET] = send_offset;
 	rig->control[RW_FIELD_SEND_BYTES] = send_bytes;
-	rig->control[RW_FIELD_MAX_CONNECTIONS] = or_default(given.connections, 1024);
+	rig->control[RW_FIELD_MAX_CONNECTIONS] = connections;
+	rig->control[RW_FIELD_QUEUED_OFFSET] = queued_offset;
 	rig->control[RW_FIELD_MAX_QUEUED_BYTES] = or_default(given.max_queued, 64u << 20);
 	rig->control[RW_FIELD_MAX_QUEUED_TOTAL_KIB] = or_default(given.max_queued_total_kib, 256u << 10);
 	rig->control[RW_FIELD_SUBMISSION_ENTRIES] = or_default(given.entries, 256);
 	rig->control[RW_FIELD_DISABLED_FEATURES] = given.disabled;
 	rig->commands = (struct rw_command *)(rig->block + RW_CONTROL_BYTES);
 	rig->events = (struct rw_event *)(rig->block + event_offset);
+	rig->queued = (uint32_t *)(rig->block + queued_offset);
 	rig->command_capacity = commands;
 	rig->send_offset = send_offset;
 	rig->send_bytes = send_bytes;

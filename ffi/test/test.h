@@ -46,6 +46,7 @@ struct rig {
 	uint32_t *control;
 	struct rw_command *commands;
 	struct rw_event *events;
+	uint32_t *queued;      /* by slot */
 	uint32_t command_count, command_capacity;
 	uint32_t handled;      /* events looked at since the last recycling turn */
 	uint32_t count;        /* events there */

@@ -368,3 +368,65 @@ TEST(a_blocking_turn_without_room_for_events_still_sends)
 	close(peer);
 	rig_close(&rig);
 }
+
+/* A caller that only ever flushes: the event array fills with notices, the table stays true. */
+TEST(the_table_of_queued_bytes_is_true_without_room_for_events)
+{
+	struct rig_options options = { .events = 16 };
+	struct rig rig;
+	uint16_t port;
+	uint8_t *data = calloc(1, 1 << 20);
+	uint32_t server, slot, before = 0;
+	int peer;
+
+	rig_open(&rig, &options);
+	rig_listen(&rig, &port);
+	peer = peer_connect(port);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	slot = server & ((1u << RW_HANDLE_SLOT_BITS) - 1);
+	CHECK_EQUAL(rig.queued[slot], 0);
+	for (uint32_t i = 0; i < 40; i++) {
+		rig_send(&rig, server, data, 1 << 20);
+		rig_command(&rig, RW_COMMAND_RESUME, server, 0, 0);
+		CHECK(rw_turn(rig.id, rig.command_count, 0, 0) >= 0);
+		rig.command_count = rig.send_used = 0;
+		if (before > 0)
+			CHECK(rig.queued[slot] >= before);
+		before = rig.queued[slot];
+	}
+	CHECK(before > 20u << 20);
+	CHECK(before <= 40u << 20);
+	close(peer);
+	rig_await(&rig, RW_EVENT_CLOSED, server);
+	CHECK_EQUAL(rig.queued[slot], RW_QUEUED_GONE);
+	rig_close(&rig);
+	free(data);
+}
+
+TEST(an_aborted_connection_takes_no_more_bytes_and_its_successor_starts_at_none)
+{
+	struct rig_options options = { .max_queued = 1 << 20 };
+	struct rig rig;
+	uint16_t port;
+	uint8_t *data = calloc(1, 1 << 20);
+	uint32_t server, slot;
+	int peer;
+
+	rig_open(&rig, &options);
+	rig_listen(&rig, &port);
+	peer = peer_connect(port);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	slot = server & ((1u << RW_HANDLE_SLOT_BITS) - 1);
+	for (uint32_t i = 0; i < 12; i++)
+		rig_send(&rig, server, data, 1 << 20);
+	CHECK_EQUAL(rig.queued[slot], RW_QUEUED_GONE);
+	CHECK_EQUAL(rig_await(&rig, RW_EVENT_CLOSED, server).a, ENOBUFS);
+	close(peer);
+	peer = peer_connect(port);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	CHECK_EQUAL(server & ((1u << RW_HANDLE_SLOT_BITS) - 1), slot);
+	CHECK_EQUAL(rig.queued[slot], 0);
+	close(peer);
+	rig_close(&rig);
+	free(data);
+}

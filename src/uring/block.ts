@@ -1,4 +1,4 @@
-/** The block of memory shared with C: control page | commands | events | receive arena | send arena. */
+/** The block of memory shared with C: control page | commands | events | queued bytes | receive arena | send arena. */
 
 import type { TransportLimits } from "../transport.ts";
 import * as layout from "./layout.ts";
@@ -9,6 +9,8 @@ const EVENT_COUNT = 4_096;
 /** The seam promises reservations of at least this many bytes. */
 const MIN_SEND_BYTES = 65_536;
 const MAX_BLOCK_BYTES = 2 ** 31 - 1;
+/** The receive arena is mapped to the kernel in units of this. */
+const PAGE_BYTES = 4_096;
 
 /** A filled-in block and the views over it. Indices into `bytes` are what C calls offsets. */
 export interface Block {
@@ -16,6 +18,8 @@ export interface Block {
   readonly fields: Uint32Array;
   readonly commands: Int32Array;
   readonly events: Int32Array;
+  /** Bytes in C's queue, by slot; one word more than there are slots, which stays 0. */
+  readonly queued: Uint32Array;
   readonly commandCapacity: number;
   readonly sendStart: number;
   readonly sendEnd: number;
@@ -46,7 +50,10 @@ export function allocateBlock(
   }
   const commandOffset = layout.CONTROL_BYTES;
   const eventOffset = commandOffset + COMMAND_COUNT * layout.RECORD_BYTES;
-  const receiveOffset = eventOffset + EVENT_COUNT * layout.RECORD_BYTES;
+  const queuedOffset = eventOffset + EVENT_COUNT * layout.RECORD_BYTES;
+  // More slots than handles can name are refused by C, with the reason.
+  const queuedCount = Math.min(limits.maxConnections, layout.HANDLE_SLOT_MASK) + 1;
+  const receiveOffset = Math.ceil((queuedOffset + queuedCount * 4) / PAGE_BYTES) * PAGE_BYTES;
   const sendOffset = receiveOffset + bufferCount * receiveBufferBytes;
   const blockBytes = sendOffset + sendArenaBytes;
   if (blockBytes > MAX_BLOCK_BYTES) {
@@ -67,6 +74,7 @@ export function allocateBlock(
   fields[layout.FIELD_RECEIVE_BUFFER_COUNT] = bufferCount;
   fields[layout.FIELD_SEND_OFFSET] = sendOffset;
   fields[layout.FIELD_SEND_BYTES] = sendArenaBytes;
+  fields[layout.FIELD_QUEUED_OFFSET] = queuedOffset;
   fields[layout.FIELD_MAX_CONNECTIONS] = limits.maxConnections;
   fields[layout.FIELD_MAX_QUEUED_BYTES] = limits.maxQueuedBytes;
   fields[layout.FIELD_MAX_QUEUED_TOTAL_KIB] = Math.min(
@@ -80,6 +88,7 @@ export function allocateBlock(
     fields,
     commands: new Int32Array(buffer, commandOffset, COMMAND_COUNT * 4),
     events: new Int32Array(buffer, eventOffset, EVENT_COUNT * 4),
+    queued: new Uint32Array(buffer, queuedOffset, queuedCount),
     commandCapacity: COMMAND_COUNT,
     sendStart: sendOffset,
     sendEnd: sendOffset + sendArenaBytes,

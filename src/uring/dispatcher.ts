@@ -74,17 +74,9 @@ export class Dispatcher implements ConnectionHost {
 
   /** Hands over commands and keeps the events for the next turn. Calls no handler. */
   flush(): void {
-    const ring = this.#ring;
     // While handlers run, the records and views of this walk have to stay.
-    const isFree = !this.#isHandling && this.#next === ring.eventCount;
-    let at = isFree ? 0 : ring.eventCount * 4;
+    const isFree = !this.#isHandling && this.#next === this.#ring.eventCount;
     this.#turn(isFree ? layout.TURN_RECYCLE : 0, 0);
-    // Whoever fills the arena in a loop looks at `queuedBytes` to know when to stop: it has to be true now.
-    for (const end = ring.eventCount * 4; at < end; at += 4) {
-      if (ring.events[at] !== layout.EVENT_QUEUED) continue;
-      const connection = this.#find(ring.events[at + 1]);
-      if (connection !== undefined) connection.queued = ring.events[at + 2] >>> 0;
-    }
   }
 
   makeRoom(): void {
@@ -103,7 +95,10 @@ export class Dispatcher implements ConnectionHost {
   addConnection(connection: UringConnection): void {
     const slot = connection.handle & layout.HANDLE_SLOT_MASK;
     const earlier = this.#connections[slot];
-    if (earlier !== undefined) this.#displaced.set(earlier.handle, earlier);
+    if (earlier !== undefined) {
+      this.#displaced.set(earlier.handle, earlier);
+      earlier.losesSlot();
+    }
     this.#connections[slot] = connection;
     this.#connectionCount++;
     this.#checkAlive(1);
@@ -184,7 +179,7 @@ export class Dispatcher implements ConnectionHost {
           connection.handler.received(ring.bytes, a, a + events[at + 3]);
           break;
         case layout.EVENT_QUEUED:
-          connection.queued = a >>> 0;
+          // Only a notice: the table of queued bytes has the number, which a flush may have changed since.
           connection.settle();
           break;
         case layout.EVENT_CONNECTED:
@@ -204,6 +199,9 @@ export class Dispatcher implements ConnectionHost {
   /** Tells those whose commits have left that they have. */
   #settle(): void {
     for (let connection = this.#sent.pop(); connection !== undefined; connection = this.#sent.pop()) {
+      // What it committed in this very walk is settled after the next turn.
+      if (connection.hasFresh) this.#committed.push(connection);
+      else connection.isUnsettled = false;
       if (connection.handle !== 0) connection.settle();
     }
   }

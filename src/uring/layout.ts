@@ -22,6 +22,7 @@ export const FIELD_KERNEL_MAJOR = 17;
 export const FIELD_KERNEL_MINOR = 18;
 export const FIELD_TEXT_BYTES = 19;
 export const FIELD_HANDLE = 20;
+export const FIELD_QUEUED_OFFSET = 21;
 export const FIELD_STAT_TURNS = 32;
 export const FIELD_STAT_ENTERS = 33;
 export const FIELD_STAT_SHORT_SENDS = 34;
@@ -43,6 +44,9 @@ export const FEATURE_PARKING: number = 1 << 6;
 
 /** The slot of a handle is `handle & HANDLE_SLOT_MASK`; the rest is its generation. */
 export const HANDLE_SLOT_MASK: number = (1 << 20) - 1;
+
+/** In the table of queued bytes: the connection takes no more bytes, its CLOSED follows. */
+export const QUEUED_GONE = 0xffff_ffff;
 
 /** Records are four 32-bit words. */
 export const RECORD_BYTES = 16;

@@ -31,6 +31,8 @@ export class Ring {
   /** Event records, four words each; `eventCount` of them hold. */
   readonly events: Int32Array;
   eventCount = 0;
+  /** Bytes in C's queue, by slot: true after every turn. Its last word belongs to no slot and is 0. */
+  readonly queued: Uint32Array;
   /** Rises with each turn: what was committed in an earlier turn has been handed to C. */
   turnNumber = 0;
   /** First free byte of the send arena. */
@@ -52,6 +54,7 @@ export class Ring {
   private constructor(shim: Shim, block: Block, id: number) {
     this.bytes = block.bytes;
     this.events = block.events;
+    this.queued = block.queued;
     this.sendNext = block.sendStart;
     this.sendStart = block.sendStart;
     this.sendEnd = block.sendEnd;

@@ -1,7 +1,7 @@
 /** The one symbol table: every function of ffi/include/ringwire.h with its arguments. All of them return an i32. */
 
 /** The ABI this code is written against (`RW_ABI_VERSION`). */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Opened first and alone, so that a shim of another version is told by its number and not by a missing symbol. */
 export const ABI_SYMBOLS = {

@@ -11,6 +11,8 @@ import {
   COMMAND_END,
   COMMAND_PAUSE,
   COMMAND_RESUME,
+  HANDLE_SLOT_MASK,
+  QUEUED_GONE,
 } from "./layout.ts";
 import type { Ring } from "./ring.ts";
 
@@ -20,7 +22,7 @@ export interface ConnectionHost {
   makeRoom(): void;
   /** Commands were added: sees to it that a turn comes. */
   touch(): void;
-  /** The connection has committed for the first time since the last turn. */
+  /** The connection has committed and is to be settled once C has had it. */
   committed(connection: UringConnection): void;
 }
 
@@ -31,11 +33,17 @@ export class UringConnection implements Connection {
   handle: number;
   /** A connect has succeeded. */
   isOpen = false;
-  /** Bytes in C's queue, as C last said. */
-  queued = 0;
+  /** Whether it is among those that the host settles after a turn: nobody is there twice. */
+  isUnsettled = false;
+  /** Where the table of queued bytes tells of this connection. */
+  #queuedIndex: number;
+  readonly #queued: Uint32Array;
   /** The most that `queuedBytes` can have shown since the last `drained`. */
   #shown = 0;
-  /** Bytes committed in turn `#freshTurn`, which C has not seen while that is the current turn. */
+  /**
+   * Bytes committed in turn `#freshTurn`, which C has not seen while that is the current turn. For a connection
+   * that is gone: all it committed since the last that C took, so that a loop of sends comes to its limit.
+   */
   #fresh = 0;
   #freshTurn = -1;
   readonly out: Uint8Array;
@@ -57,6 +65,8 @@ export class UringConnection implements Connection {
     this.handler = handler;
     this.handle = handle;
     this.out = ring.bytes;
+    this.#queued = ring.queued;
+    this.#queuedIndex = handle & HANDLE_SLOT_MASK;
     this.maxReserveBytes = ring.sendEnd - ring.sendStart;
     this.#ring = ring;
     this.#host = host;
@@ -64,8 +74,15 @@ export class UringConnection implements Connection {
     this.#target = target;
   }
 
+  /** Whether it committed what C has not seen. */
+  get hasFresh(): boolean {
+    return this.#freshTurn === this.#ring.turnNumber;
+  }
+
   get queuedBytes(): number {
-    return this.#freshTurn === this.#ring.turnNumber ? this.queued + this.#fresh : this.queued;
+    const queued = this.#queued[this.#queuedIndex];
+    if (queued === QUEUED_GONE) return this.#fresh;
+    return this.#freshTurn === this.#ring.turnNumber ? queued + this.#fresh : queued;
   }
 
   reserve(sizeBytes: number): number {
@@ -82,14 +99,16 @@ export class UringConnection implements Connection {
     ring.reservedAt = -1;
     if (end === start || this.handle === 0) return;
     const bytes = end - start;
-    if (this.#freshTurn === ring.turnNumber) {
-      this.#fresh += bytes;
-    } else {
-      this.#freshTurn = ring.turnNumber;
-      this.#fresh = bytes;
+    const queued = this.#queued[this.#queuedIndex];
+    const isGone = queued === QUEUED_GONE;
+    if (isGone || this.#freshTurn === ring.turnNumber) this.#fresh += bytes;
+    else this.#fresh = bytes;
+    this.#freshTurn = ring.turnNumber;
+    if (!this.isUnsettled) {
+      this.isUnsettled = true;
       this.#host.committed(this);
     }
-    const shown = this.queued + this.#fresh;
+    const shown = isGone ? this.#fresh : queued + this.#fresh;
     if (shown > this.#shown) this.#shown = shown;
     ring.send(this.handle, start, bytes);
     this.#host.touch();
@@ -125,6 +144,8 @@ export class UringConnection implements Connection {
 
   /** Calls `drained` if `queuedBytes` is below what was last shown. For the transport, once C has spoken. */
   settle(): void {
+    // Nothing drains any more: `closed` comes.
+    if (this.#queued[this.#queuedIndex] === QUEUED_GONE) return;
     const now = this.queuedBytes;
     if (now >= this.#shown) return;
     this.#shown = now;
@@ -134,9 +155,15 @@ export class UringConnection implements Connection {
   /** Makes every later call do nothing. */
   retire(): void {
     this.handle = 0;
-    this.queued = 0;
+    this.#fresh = 0;
     this.#freshTurn = -1;
+    this.losesSlot();
     this.#shown = 0;
+  }
+
+  /** The slot is another's now, and with it the word in the table. */
+  losesSlot(): void {
+    this.#queuedIndex = this.#queued.length - 1;
   }
 
   /** What failed, for messages: `Cannot connect to 127.0.0.1:80`. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { openShim } from "../../src/uring/shim.ts";
-import { SYMBOLS } from "../../src/uring/symbols.ts";
+import { ABI_VERSION, SYMBOLS } from "../../src/uring/symbols.ts";
 import { Recorder, until } from "../transport/recorder.ts";
 import { openTestTransport } from "./open_test_transport.ts";
 
@@ -61,12 +61,12 @@ describe("opening the shim", () => {
     () => {
       const path = compile("other", "int rw_abi_version(void) { return 77; }\n");
       expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
-      expect(open(path)).toThrow(/ABI 77, .* ABI 1;/);
+      expect(open(path)).toThrow(new RegExp(`ABI 77, .* ABI ${ABI_VERSION};`));
     },
   );
 
   test.skipIf(!hasCompiler())("a shim that lacks functions: ERR_LIBRARY", () => {
-    const path = compile("bare", "int rw_abi_version(void) { return 1; }\n");
+    const path = compile("bare", `int rw_abi_version(void) { return ${ABI_VERSION}; }\n`);
     expect(open(path)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
   });
 
@@ -78,7 +78,7 @@ describe("opening the shim", () => {
         "forbidden",
         `#include <string.h>
        #include <stdint.h>
-       int rw_abi_version(void) { return 1; }
+       int rw_abi_version(void) { return ${ABI_VERSION}; }
        int rw_ring_open(void *block, uint32_t bytes) {
          const char *text = "io_uring forbidden by a test";
          strcpy((char *)block + 2048, text);
@@ -100,7 +100,7 @@ describe("opening the shim", () => {
         "breaks",
         `#include <stdint.h>
        static uint32_t *control;
-       int rw_abi_version(void) { return 1; }
+       int rw_abi_version(void) { return ${ABI_VERSION}; }
        int rw_ring_open(void *block, uint32_t bytes) { control = block; control[16] = 8; return 1; }
        int rw_connect(uint32_t ring) { control[20] = 1 << 20; return 0; }
        int rw_turn(uint32_t ring, uint32_t count, uint32_t flags, int32_t wait_us) { return -12; }
