@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { ConnectionHandler } from "../../src/transport.ts";
+import type { Connection, ConnectionHandler } from "../../src/transport.ts";
 import {
   FEATURE_BUFFER_INCREMENTAL,
   FEATURE_MULTISHOT_ACCEPT,
@@ -13,11 +13,19 @@ import {
   listenLocal,
   PatternCheck,
   Pump,
-  type Recorder,
+  Recorder,
+  sendBytes,
   sendText,
   until,
 } from "../transport/recorder.ts";
 import { missing, openTestTransport } from "./open_test_transport.ts";
+
+/** Commits in one stretch until the kernel takes no more; returns how much that was. */
+function fillSocket(connection: Connection): number {
+  const pump = new Pump(64 << 20, 4 << 20);
+  pump.run(connection);
+  return pump.sentBytes;
+}
 
 describe.skipIf(missing !== undefined)("limits of the io_uring transport", () => {
   test("arenas that are too small or too large are refused", () => {
@@ -110,6 +118,140 @@ describe.skipIf(missing !== undefined)("limits of the io_uring transport", () =>
     expect(pump.isDone).toBe(false);
     expect(pump.sentBytes).toBeLessThan(32 << 20);
     expect(client.connection!.queuedBytes).toBeGreaterThan(11 << 20);
+    transport.close();
+  });
+
+  test("ten thousand flushes in one stretch keep queuedBytes exact, and drained comes once they have left", async () => {
+    const transport = openTestTransport({}, { maxQueuedBytes: 512 << 20, maxQueuedTotalBytes: 512 << 20 });
+    const accepting = new Accepting({}, undefined, false);
+    const listener = await listenLocal(transport, accepting);
+    const client = connectTo(transport, listener);
+    const other = connectTo(transport, listener);
+    await until("both are connected", () => accepting.recorders.length === 2);
+    const connection = client.connection!;
+    for (const recorder of accepting.recorders) recorder.connection!.pause();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    fillSocket(connection);
+    sendText(other.connection!, "x");
+    transport.flush();
+    const before = connection.queuedBytes;
+    expect(before).toBeGreaterThan(0);
+    // More than there are event records.
+    for (let index = 1; index <= 10_000; index++) {
+      sendBytes(connection, new Uint8Array(100));
+      if (index % 1_000 === 0) expect(connection.queuedBytes).toBeGreaterThan(before);
+      transport.flush();
+    }
+    expect(connection.queuedBytes).toBe(before + 1_000_000);
+    // A small message to somebody else still counts as gone once it is gone.
+    sendText(other.connection!, "x");
+    transport.flush();
+    expect(other.connection!.queuedBytes).toBe(0);
+    expect(client.drainedCount).toBe(0);
+    for (const recorder of accepting.recorders) recorder.connection!.resume();
+    await until("all has left", () => connection.queuedBytes === 0);
+    expect(client.drainedCount).toBeGreaterThan(0);
+    expect(client.closedCount).toBe(0);
+    transport.close();
+  });
+
+  test("a sender of small messages that looks at queuedBytes stops at its limit, flushing after each", async () => {
+    const transport = openTestTransport();
+    const { client, server } = await connectPair(transport, {}, {}, false);
+    server.connection!.pause();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const connection = client.connection!;
+    let sent = fillSocket(connection);
+    const limitBytes = connection.queuedBytes + 500_000;
+    while (connection.queuedBytes < limitBytes && sent < 256 << 20) {
+      sendBytes(connection, new Uint8Array(50));
+      transport.flush();
+      sent += 50;
+    }
+    expect(connection.queuedBytes).toBe(limitBytes);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(client.closedCount).toBe(0);
+    transport.close();
+  });
+
+  test("one stretch that fills the queues of more peers than there are event records shows all of them", async () => {
+    const count = 4_200;
+    const transport = openTestTransport({}, { maxConnections: 2 * count + 10 });
+    const accepting = new Accepting({}, undefined, false);
+    const listener = await transport.listen(
+      {
+        address: { host: "127.0.0.1", port: 0, family: "ipv4" },
+        sendBufferBytes: 4_096,
+        receiveBufferBytes: 4_096,
+      },
+      accepting,
+    );
+    const clients: Recorder[] = [];
+    while (clients.length < count) {
+      for (let index = 0; index < 100; index++) {
+        const client = new Recorder({}, false);
+        client.connection = transport.connect(
+          { address: listener.address, receiveBufferBytes: 4_096 },
+          client,
+        );
+        client.connection.pause();
+        clients.push(client);
+      }
+      await until("these are connected", () => accepting.recorders.length === clients.length);
+    }
+    const bytes = new Uint8Array(32_768);
+    const peers = accepting.recorders;
+    for (const peer of peers) sendBytes(peer.connection!, bytes);
+    transport.flush();
+    const queued = peers.map((peer) => peer.connection!.queuedBytes);
+    expect(queued.filter((one) => one === 0).length).toBe(0);
+    for (const peer of peers) sendBytes(peer.connection!, bytes);
+    transport.flush();
+    expect(peers.every((peer, index) => peer.connection!.queuedBytes === queued[index]! + 32_768)).toBe(true);
+    for (const client of clients) client.connection!.resume();
+    await until("all has arrived", () => clients.every((client) => client.receivedBytes === 65_536));
+    await until("all were told", () => peers.every((peer) => peer.drainedCount > 0));
+    transport.close();
+  });
+
+  test("a loop of sends to a peer that is gone comes to its limit", async () => {
+    const outside = openTestTransport();
+    const accepting = new Accepting();
+    const listener = await listenLocal(outside, accepting);
+    const transport = openTestTransport();
+    const client = connectTo(transport, listener);
+    await until("it is connected", () => accepting.recorders.length === 1 && client.events.length === 1);
+    accepting.recorders[0]!.connection!.abort();
+    outside.flush();
+    const pump = new Pump(256 << 20, 2 << 20);
+    pump.run(client.connection!);
+    expect(pump.isDone).toBe(false);
+    expect(pump.sentBytes).toBeLessThan(8 << 20);
+    await until("it has heard", () => client.closedCount === 1);
+    expect(client.connection!.queuedBytes).toBe(0);
+    transport.close();
+    outside.close();
+  });
+
+  test("what is committed inside received is told of by drained once it has left, however often it was flushed", async () => {
+    const transport = openTestTransport();
+    const { client, server } = await connectPair(
+      transport,
+      {},
+      {
+        received(at) {
+          for (let index = 0; index < 3; index++) {
+            sendText(at.connection!, "x");
+            transport.flush();
+          }
+          sendText(at.connection!, "last");
+        },
+      },
+    );
+    sendText(client.connection!, "go");
+    await until("the answer is there", () => client.receivedBytes === 7);
+    await until("drained was called", () => server.drainedCount > 0);
+    expect(server.connection!.queuedBytes).toBe(0);
     transport.close();
   });
 

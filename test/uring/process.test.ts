@@ -22,6 +22,15 @@ describe.skipIf(missing !== undefined)("a program over io_uring", () => {
     expect(outcome.code).toBeNull();
   });
 
+  test("is told why a 65th ring is refused", async () => {
+    const outcome = await runScenario("many", library!);
+    expect(outcome.output).toContain("64 are open");
+    expect(outcome.output).toContain(
+      "ERR_TRANSPORT_UNAVAILABLE Cannot use io_uring: this process has 64 io_uring loops already, which is the limit",
+    );
+    expect(outcome.code).toBe(0);
+  });
+
   test("may exit with everything open", async () => {
     expect(await runScenario("exits", library!)).toMatchObject({ code: 0 });
   });

@@ -35,6 +35,18 @@ export async function run(runtime, openUringTransport) {
 
   const silent = { opened() {}, received() {}, ended() {}, drained() {}, closed() {} };
 
+  if (scenario === "many") {
+    try {
+      for (let count = 1; ; count++) {
+        if (count === 64) console.log("64 are open");
+        openUringTransport({ runtime, library, drive: "manual", spinUs: 0, limits });
+      }
+    } catch (error) {
+      console.log(`${error.code} ${error.message}`);
+      process.exit(0);
+    }
+  }
+
   if (scenario !== "nothing") {
     const listener = await transport.listen(
       { address: { host: "127.0.0.1", port: 0, family: "ipv4" } },
