@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int32_t endpoint_check(const struct rw_endpoint *endpoint)
+static int32_t endpoint_check(const struct rw_endpoint *endpoint)
 {
 	if (endpoint->host_bytes == 0 || endpoint->host_bytes > sizeof endpoint->host ||
 	    endpoint->local_address_bytes > sizeof endpoint->local_address ||
@@ -185,4 +185,16 @@ RW_API int32_t rw_address(uint32_t id, uint32_t handle, uint32_t which)
 	if (result >= 0)
 		ring->control[RW_FIELD_TEXT_BYTES] = (uint32_t)result;
 	return result;
+}
+
+/* Copies the endpoint out of the block, where JavaScript may change it, checks it and reads its address. */
+int32_t endpoint_read(const struct ring *ring, struct rw_endpoint *endpoint, struct endpoint_address *address)
+{
+	int32_t result;
+
+	memcpy(endpoint, ring->block + RW_ENDPOINT_OFFSET, sizeof *endpoint);
+	result = endpoint_check(endpoint);
+	if (result < 0)
+		return result;
+	return endpoint_parse(endpoint->family, endpoint->host, endpoint->host_bytes, endpoint->port, address);
 }

@@ -162,10 +162,7 @@ RW_API int32_t rw_listen(uint32_t id)
 		return result;
 	if (ring->broken)
 		return ring->broken;
-	memcpy(&endpoint, ring->block + RW_ENDPOINT_OFFSET, sizeof endpoint);
-	result = endpoint_check(&endpoint);
-	if (result == 0)
-		result = endpoint_parse(endpoint.family, endpoint.host, endpoint.host_bytes, endpoint.port, &address);
+	result = endpoint_read(ring, &endpoint, &address);
 	if (result < 0)
 		return result;
 	listener = connection_new(ring);

@@ -208,7 +208,7 @@ struct endpoint_address {
 int32_t endpoint_parse(uint32_t family, const char *host, uint32_t host_bytes, uint32_t port,
 		       struct endpoint_address *out);
 int32_t endpoint_socket(const struct rw_endpoint *endpoint, int family);
-int32_t endpoint_check(const struct rw_endpoint *endpoint);
+int32_t endpoint_read(const struct ring *ring, struct rw_endpoint *endpoint, struct endpoint_address *address);
 
 /* ── send.c ── */
 void send_append(struct ring *ring, struct connection *connection, uint32_t index);
