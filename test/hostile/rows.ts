@@ -1,0 +1,168 @@
+/**
+ * What hostile input every part must survive: the list this folder is measured against. Each row is an id that stands in
+ * brackets at the start of at least one test's name here; each known hole is an id that stands in one; rows.test.ts checks both.
+ *
+ * Rows about TLS and about an HTTP client wait for those parts.
+ */
+
+/** Ids of rows with what they ask for. Bad input gets a clear typed error to our user, the right close code or HTTP
+ * status to the peer, no crash, no unbounded memory, and nothing of another connection is touched. */
+export const ROWS: Readonly<Record<string, string>> = {
+  "frames.split":
+    "Every frame split at every byte boundary: whole, byte by byte and random splits give equal events",
+  "frames.masking": "An unmasked frame to a server, a masked frame to a client: 1002",
+  "frames.reserved-bits":
+    "RSV bits without a negotiated extension; RSV1 on control or continuation frames: 1002",
+  "frames.opcodes": "Reserved opcodes: 1002",
+  "frames.control": "Fragmented control frames, control payload above 125 bytes: 1002",
+  "frames.sequence": "A continuation without a start, a new data frame inside a fragmented message: 1002",
+  "frames.lengths": "Lengths not in their shortest form, a 64-bit length with the top bit: 1002",
+  "frames.limit":
+    "Lengths of 2^53 and more, a declared length over the limit: refused before allocating, 1009",
+  "frames.close": "A close payload of 1 byte, reserved and out-of-range codes, bad UTF-8 in the reason",
+  "frames.utf8":
+    "Overlong, surrogate, above U+10FFFF, cut off at the end, split across fragments: 1007 as soon as it is certain",
+  "frames.utf8-linear": "No revalidation of the whole buffer: linear time",
+  "frames.tiny-fragments": "Floods of tiny fragments: fragment count and retained bytes are capped",
+  "frames.deadline": "An incomplete message has a deadline",
+  "frames.pings": "A flood of pings from a peer that does not read: pongs are bounded and coalesced",
+  "frames.unread": "A peer that sends faster than the program reads is held up by TCP; memory stays bounded",
+  "sending.control": "Control frames above 125 bytes are refused",
+  "sending.close": "Bad close codes and reasons are refused",
+  "sending.payloads":
+    "Payloads that would leak memory (numbers, views over shared pools) are refused or sent as exactly their bytes",
+
+  "compression.bomb": "The limit holds per inflated chunk, including the last; ratio and absolute limits",
+  "compression.takeover": "Takeover never desynchronises when a message is not compressed",
+  "compression.bfinal": "BFINAL=1 is accepted",
+  "compression.parameters":
+    "window_bits outside 8 to 15, duplicate and unknown parameters, an unrequested extension: refused",
+  "compression.corrupt":
+    "What is no DEFLATE stream, or refers to bytes before the window, fails the connection and nothing else",
+
+  "handshake.request":
+    "Wrong method, version (426 with the right header), key, Upgrade and Connection tokens, missing Host",
+  "handshake.duplicates": "Repeated headers that a proxy may have read in the other way",
+  "handshake.size": "More than the header count or size limit",
+  "handshake.names": "Header names from Object.prototype",
+  "handshake.bytes": "CR and LF in path, header and subprotocol; header bytes that are not ASCII",
+  "handshake.answer":
+    "Sec-WebSocket-Accept is checked; a subprotocol or extension that was not offered fails",
+  "handshake.linear": "No backtracking regular expressions on peer input; header scanning takes linear time",
+  "handshake.slowloris": "The handshake has a deadline",
+  "handshake.pipelined": "Bytes pipelined behind the upgrade are kept, and bounded",
+  "handshake.body": "Content-Length or Transfer-Encoding on an upgrade, conflicting lengths: refused",
+  "handshake.origin": "Origin checks are available",
+  "handshake.targets": "Odd request targets crash nothing and cannot change the host",
+
+  "shim.buffers": "Buffers outlive a close: what arrives behind it harms nobody",
+  "shim.enobufs": "ENOBUFS, multishot re-arm and short sends lose nothing",
+  "shim.stale":
+    "Completions and calls for a closed connection never reach the one that has its place (generations)",
+  "shim.full": "A full submission ring, a full command array and a full event array lose nothing",
+  "shim.descriptors": "EMFILE neither spins nor kills the accept loop",
+  "shim.memory": "ENOMEM and RLIMIT_MEMLOCK: a clean fallback",
+  "shim.forbidden": "io_uring forbidden by seccomp or sysctl: a clean fallback",
+  "shim.validation":
+    "Every exported function validates its handles; a garbage command record cannot corrupt memory",
+  "shim.sanitizers": "ASan, UBSan and valgrind are clean; the ABI is fuzzed with random command streams",
+};
+
+/** A known hole in another library: what it was, so that the test can be judged. */
+export interface KnownHole {
+  readonly library: string;
+  readonly what: string;
+}
+
+/** Holes that Ringwire must not have, by id. All were looked up; none is a guess. */
+export const KNOWN_HOLES: Readonly<Record<string, KnownHole>> = {
+  "CVE-2016-10518": { library: "ws", what: "ping(number) sent that many bytes of uninitialised memory" },
+  "CVE-2016-10542": { library: "ws", what: "no limit on a message: one frame of 256 MiB killed the process" },
+  "GHSA-5v72-xg48-5rpm": {
+    library: "ws",
+    what: 'Sec-WebSocket-Extensions: constructor threw ("__proto__" as well)',
+  },
+  "CVE-2021-32640": {
+    library: "ws",
+    what: "blanks in Sec-WebSocket-Protocol: a regular expression took quadratic time",
+  },
+  "CVE-2024-37890": {
+    library: "ws",
+    what: "more headers than the HTTP parser keeps: the missing Upgrade field was dereferenced",
+  },
+  "CVE-2026-45736": { library: "ws", what: "close(code, typedArray) sent uninitialised memory" },
+  "CVE-2026-48779": {
+    library: "ws",
+    what: "tiny fragments and tiny data chunks each held an object far larger than themselves",
+  },
+  "CVE-2020-7662": {
+    library: "websocket-extensions",
+    what: "an unclosed quote with backslashes: the header regular expression backtracked",
+  },
+  "CVE-2026-1526": { library: "undici", what: "permessage-deflate inflated without any limit" },
+  "CVE-2026-1528": {
+    library: "undici",
+    what: "a 64-bit length overflowed the parser, whose TypeError killed the process",
+  },
+  "CVE-2026-2229": {
+    library: "undici",
+    what: "server_max_window_bits outside 8 to 15 reached zlib, whose RangeError killed the process",
+  },
+  "CVE-2026-1527": {
+    library: "undici",
+    what: "CR and LF in the upgrade option injected headers and requests",
+  },
+  "CVE-2026-12151": {
+    library: "undici",
+    what: "fragments were limited in bytes and not in number: empty ones without end",
+  },
+  "CVE-2026-54466": {
+    library: "websocket-driver",
+    what: "a length of ever more bytes (drafts 75 and 76) lost its precision as a double",
+  },
+  "CVE-2023-26103": {
+    library: "Deno",
+    what: "Connection and Upgrade were split by /\\s*,\\s*/, which backtracks over blanks",
+  },
+  "CVE-2026-55517": {
+    library: "Deno",
+    what: "bytes above 0x7f in the answer's subprotocol or extensions panicked the client",
+  },
+  "CVE-2023-43669": {
+    library: "tungstenite",
+    what: "the head was parsed again from its start with each read: quadratic time",
+  },
+  "CVE-2022-35922": {
+    library: "rust-websocket",
+    what: "memory was allocated for the length that a frame declares",
+  },
+  "CVE-2020-27813": {
+    library: "gorilla/websocket",
+    what: "a 64-bit length with its top bit set became negative and passed the limit",
+  },
+  "CVE-2020-13935": { library: "Tomcat", what: "a 64-bit length with its top bit set looped for ever" },
+  "CVE-2018-1000518": {
+    library: "websockets (Python)",
+    what: "max_size was not applied to what compressed messages inflate to",
+  },
+  "CVE-2020-15133": { library: "faye-websocket", what: "wss: without verifying the server's certificate" },
+  "CVE-2022-39386": {
+    library: "@fastify/websocket",
+    what: "an error event without a listener: one bad frame killed the process",
+  },
+  "CVE-2025-24010": { library: "Vite", what: "cross-site WebSocket hijacking: the Origin was not checked" },
+  // Beyond the list that this folder began with.
+  "CVE-2025-10148": {
+    library: "curl",
+    what: "the same mask for every frame of a connection: proxies could be poisoned",
+  },
+  "CVE-2026-42786": { library: "Bandit", what: "fragments were put together without any limit on their sum" },
+  "CVE-2026-45541": {
+    library: "ESP-IDF",
+    what: "a malformed Sec-WebSocket-Protocol was dereferenced as NULL",
+  },
+  "CVE-2026-54490": {
+    library: "websocket-driver",
+    what: "the message limit was applied before inflating, never after",
+  },
+};
