@@ -21,7 +21,14 @@
 
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, RingwireError } from "./errors.ts";
 export { Loop } from "./loop.ts";
-export type { LoopOptions, SystemSocketOptions, WebSocketOptions, WithLoop } from "./options.ts";
+export type {
+  CompressionMode,
+  CompressionOptions,
+  LoopOptions,
+  SystemSocketOptions,
+  WebSocketOptions,
+  WithLoop,
+} from "./options.ts";
 export type { Address, TransportStats } from "./transport.ts";
 export { type ConnectOptions, connect } from "./websocket/client.ts";
 export { CloseEvent, type CloseEventFields } from "./websocket/close_event.ts";

@@ -107,8 +107,67 @@ export const WEBSOCKET_NUMBERS: {
 /** The client's default for `maxMessageBytes`; a server's is 1 MiB. */
 export const CLIENT_MAX_MESSAGE_BYTES: number = 16 * MIB;
 
+/** How messages are compressed; see {@linkcode CompressionOptions}. */
+export type CompressionMode = "disabled" | "shared" | "dedicated";
+
+/** The modes, for checking. */
+export const COMPRESSION_MODES: readonly CompressionMode[] = ["disabled", "shared", "dedicated"];
+
+/** Numbers of {@linkcode CompressionOptions}. */
+export const COMPRESSION_NUMBERS: {
+  readonly [Name in
+    | "windowBits"
+    | "peerWindowBits"
+    | "thresholdBytes"
+    | "level"
+    | "memoryLevel"]: NumberOption;
+} = {
+  windowBits: number(15, 8, 15),
+  peerWindowBits: number(15, 8, 15),
+  thresholdBytes: number(KIB, 0, 2 * GIB - 1),
+  level: number(6, 1, 9),
+  memoryLevel: number(8, 1, 9),
+};
+
+/** Names of {@linkcode CompressionOptions}. */
+export const COMPRESSION_OPTION_NAMES: readonly string[] = [...Object.keys(COMPRESSION_NUMBERS), "mode"];
+
+/**
+ * How permessage-deflate is used (RFC 7692), the same on clients and servers. The other side has its say: what it does not
+ * support is left away, in the last resort compression itself; `ws.extensions` shows what came of it.
+ */
+export interface CompressionOptions {
+  /**
+   * `disabled`: not offered, not accepted. `shared`: each message is compressed by itself ("no context takeover" both ways), so
+   * that one state serves all sockets of a loop. `dedicated`: messages refer to earlier ones, which makes small, alike messages
+   * much smaller and costs each socket windows of its own, from its first compressed message on.
+   * @default "dedicated"
+   */
+  readonly mode?: CompressionMode;
+  /** Largest window to compress with: 2^windowBits bytes. 8 (256 bytes) to 15 (32 KiB). @default 15 */
+  readonly windowBits?: number;
+  /**
+   * Largest window that the peer may compress with. 8 to 15. A client that cannot be asked for a smaller one is asked to
+   * compress each message by itself instead. @default 15
+   */
+  readonly peerWindowBits?: number;
+  /** Messages of fewer bytes are sent as they are; 0 = none. 0 B to 2 GiB. @default 1 KiB */
+  readonly thresholdBytes?: number;
+  /** Effort: 1 (fast) to 9 (small). @default 6 */
+  readonly level?: number;
+  /** Memory to compress with: 1 (little) to 9 (fast). @default 8 */
+  readonly memoryLevel?: number;
+}
+
 /** How one WebSocket behaves, the same on clients and servers. */
 export interface WebSocketOptions {
+  /**
+   * Compression of messages (permessage-deflate, RFC 7692): a mode, or {@linkcode CompressionOptions}. It is off unless asked for,
+   * because it costs memory and time, and because who can see the size of compressed messages that mix secrets with an
+   * attacker's text can find out the secrets (as CRIME and BREACH did).
+   * @default "disabled"
+   */
+  readonly compression?: CompressionMode | CompressionOptions;
   /** What text messages become: a string, or the bytes as they came (checked to be UTF-8). @default "string" */
   readonly text?: "string" | "bytes";
   /** Give views into receive memory, valid until the handler returns, instead of copies. @default false */
@@ -154,6 +213,7 @@ export const WEBSOCKET_OPTION_NAMES: readonly string[] = [
   "zeroCopy",
   "whenFull",
   "mask",
+  "compression",
 ];
 
 /** Numbers of the client's own options. */

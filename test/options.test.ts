@@ -8,6 +8,7 @@ const TABLES = {
   WEBSOCKET_NUMBERS: options.WEBSOCKET_NUMBERS,
   CLIENT_NUMBERS: options.CLIENT_NUMBERS,
   SERVER_NUMBERS: options.SERVER_NUMBERS,
+  COMPRESSION_NUMBERS: options.COMPRESSION_NUMBERS,
 } as const;
 
 describe("options", () => {

@@ -137,6 +137,8 @@ export interface UpgradeResponse {
   readonly accept: string;
   /** The chosen subprotocol; "" for none. */
   readonly protocol: string;
+  /** The extensions agreed on; "" for none. */
+  readonly extensions: string;
   /** Further fields. */
   readonly headers: Iterable<readonly [string, string]>;
 }
@@ -147,7 +149,7 @@ export interface UpgradeResponse {
  * @throws TypeError when the subprotocol is no token, or a field would break the head or is ours to set.
  */
 export function writeUpgradeResponse(response: UpgradeResponse): string {
-  const { accept, protocol, headers } = response;
+  const { accept, protocol, extensions, headers } = response;
   const more: (readonly [string, string])[] = [];
   if (protocol !== "") {
     if (!isToken(protocol)) {
@@ -155,6 +157,7 @@ export function writeUpgradeResponse(response: UpgradeResponse): string {
     }
     more.push(["Sec-WebSocket-Protocol", protocol]);
   }
+  if (extensions !== "") more.push(["Sec-WebSocket-Extensions", extensions]);
   for (const field of headers) {
     if (OWN_FIELDS.has(field[0].toLowerCase())) {
       throw new TypeError(`Cannot set header ${JSON.stringify(field[0])}: the handshake sets it itself`);

@@ -3,6 +3,7 @@
 import { RingwireError } from "../errors.ts";
 import type { HeaderList } from "./header_list.ts";
 import { writeFields } from "./http_response.ts";
+import { checkAnswer, type DeflateAgreement, type DeflateTerms, writeOffer } from "./permessage_deflate.ts";
 import { isToken } from "./token.ts";
 
 /** What the request says. */
@@ -15,6 +16,8 @@ export interface UpgradeRequestFields {
   readonly key: string;
   /** Subprotocols to offer, in order of preference. */
   readonly protocols: readonly string[];
+  /** What permessage-deflate is offered with; undefined: it is not. */
+  readonly deflate: DeflateTerms | undefined;
   /** Further fields. */
   readonly headers: Iterable<readonly [string, string]>;
 }
@@ -33,6 +36,16 @@ export interface ExpectedUpgrade {
   readonly accept: string;
   /** The subprotocols that were offered. */
   readonly protocols: readonly string[];
+  /** What permessage-deflate was offered with; undefined: it was not. */
+  readonly deflate: DeflateTerms | undefined;
+}
+
+/** What the response agrees to. */
+export interface AgreedUpgrade {
+  /** The subprotocol the server has chosen; "" for none. */
+  readonly protocol: string;
+  /** How messages are compressed; undefined: not at all. */
+  readonly deflate: DeflateAgreement | undefined;
 }
 
 /** Fields that are ours to set, lower-cased. */
@@ -70,7 +83,7 @@ export function checkProtocols(protocols: readonly string[]): void {
  * @throws TypeError when target, host, a subprotocol or a field would break the head, or a field is ours to set.
  */
 export function writeUpgradeRequest(request: UpgradeRequestFields): string {
-  const { target, host, key, protocols, headers } = request;
+  const { target, host, key, protocols, deflate, headers } = request;
   if (!target.startsWith("/") || !isVisibleAscii(target)) {
     throw new TypeError(
       `Cannot request ${JSON.stringify(target)}: it is not an escaped path beginning with "/"`,
@@ -82,6 +95,7 @@ export function writeUpgradeRequest(request: UpgradeRequestFields): string {
   checkProtocols(protocols);
   const more: (readonly [string, string])[] = [];
   if (protocols.length > 0) more.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
+  if (deflate !== undefined) more.push(["Sec-WebSocket-Extensions", writeOffer(deflate)]);
   for (const field of headers) {
     if (OWN_FIELDS.has(field[0].toLowerCase())) {
       throw new TypeError(`Cannot set header ${JSON.stringify(field[0])}: the handshake sets it itself`);
@@ -109,11 +123,10 @@ function isVisibleAscii(text: string): boolean {
  * A server that chooses none of the offered subprotocols is within RFC 6455; the WHATWG API wants that refused,
  * which is up to the caller.
  *
- * @returns The subprotocol the server has chosen; "" for none.
  * @throws RingwireError `ERR_HANDSHAKE_REFUSED` with its status when the server did not switch protocols;
  *   `ERR_HANDSHAKE_FAILED` naming the rule when it did so wrongly.
  */
-export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgrade): string {
+export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgrade): AgreedUpgrade {
   const { headers, status } = head;
   if (status !== 101) {
     const said = head.reason === "" ? `${status}` : `${status} ${head.reason}`;
@@ -136,15 +149,12 @@ export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgra
   if (headers.get("sec-websocket-accept") !== expected.accept) {
     throw failed("Sec-WebSocket-Accept does not answer our key (RFC 6455 §4.1, 4.)");
   }
-  if (headers.tokens("sec-websocket-extensions").length > 0) {
-    throw failed("the server chose an extension that was not offered (RFC 6455 §4.1, 5.)");
-  }
+  const deflate = checkAnswer(headers.get("sec-websocket-extensions") ?? "", expected.deflate);
   const protocol = headers.get("sec-websocket-protocol");
-  if (protocol === undefined) return "";
-  if (!expected.protocols.includes(protocol)) {
+  if (protocol !== undefined && !expected.protocols.includes(protocol)) {
     throw failed(`the server chose subprotocol "${protocol}", which was not offered (RFC 6455 §4.1, 6.)`);
   }
-  return protocol;
+  return { protocol: protocol ?? "", deflate };
 }
 
 function failed(rule: string): RingwireError {

@@ -113,7 +113,14 @@ export async function connect<Data = undefined>(
     headers.push(["Authorization", target.authorization]);
   }
   const handshake = new ClientHandshake<Data>(engine, settings, {
-    request: writeUpgradeRequest({ target: target.target, host: target.hostHeader, key, protocols, headers }),
+    request: writeUpgradeRequest({
+      target: target.target,
+      host: target.hostHeader,
+      key,
+      protocols,
+      deflate: undefined,
+      headers,
+    }),
     key,
     protocols,
     url: typeof url === "string" ? url : url.href,

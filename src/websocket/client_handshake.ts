@@ -119,7 +119,11 @@ export class ClientHandshake<Data> {
     const plan = this.#plan;
     const engine = this.#engine;
     const accept = engine.runtime.sha1Base64(acceptInput(plan.key));
-    const protocol = checkUpgradeResponse(head, { accept, protocols: plan.protocols });
+    const { protocol } = checkUpgradeResponse(head, {
+      accept,
+      protocols: plan.protocols,
+      deflate: undefined,
+    });
     this.#finish();
     const session = new Session<Data>(
       engine,

@@ -209,6 +209,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     const answer = writeUpgradeResponse({
       accept: this.#engine.runtime.sha1Base64(acceptInput(upgrade.key)),
       protocol,
+      extensions: "",
       headers: entriesOf(options.headers ?? []),
     });
     const url = `ws://${head.headers.get("host") ?? ""}${head.target}`;

@@ -4,6 +4,11 @@
 
 import {
   CLIENT_MAX_MESSAGE_BYTES,
+  COMPRESSION_MODES,
+  COMPRESSION_NUMBERS,
+  COMPRESSION_OPTION_NAMES,
+  type CompressionMode,
+  type CompressionOptions,
   checkKnown,
   readChoice,
   readFlag,
@@ -12,10 +17,17 @@ import {
   WEBSOCKET_OPTION_NAMES,
   type WebSocketOptions,
 } from "../options.ts";
+import type { DeflateEffort } from "../protocol/codec.ts";
+import type { DeflateTerms } from "../protocol/permessage_deflate.ts";
 import { HANDLER_NAMES, type WebSocketHandlers } from "./handlers.ts";
 
 /** Where messages go. */
 export type Delivery = "message" | "batch" | "queue";
+
+/** How messages are compressed, if the peer takes part. */
+export interface Compression extends DeflateTerms, DeflateEffort {
+  readonly thresholdBytes: number;
+}
 
 /** What a session looks up while it works. */
 export interface Settings {
@@ -37,6 +49,8 @@ export interface Settings {
   readonly pongTimeoutMs: number;
   readonly messageTimeoutMs: number;
   readonly closeTimeoutMs: number;
+  /** Undefined: disabled. */
+  readonly compression: Compression | undefined;
 }
 
 /** Settings with the program's handlers. */
@@ -84,8 +98,24 @@ export function readSettings<Data>(
     zeroMask: readChoice("mask", given.mask, ["random", "zero"], "random") === "zero",
     textAsString: readChoice("text", given.text, ["string", "bytes"], "string") === "string",
     zeroCopy: readFlag("zeroCopy", given.zeroCopy, false),
+    compression: readCompression(where, given.compression),
     whenFull: readChoice("whenFull", given.whenFull, ["wait", "drop", "close"], "drop"),
     highWaterBytes: numbers.maxBufferedBytes * highWaterRatio,
     lowWaterBytes: numbers.maxBufferedBytes * lowWaterRatio,
   };
+}
+
+function readCompression(
+  where: string,
+  given: CompressionMode | CompressionOptions | undefined,
+): Compression | undefined {
+  const isMode = typeof given !== "object" || given === null;
+  const mode = isMode
+    ? readChoice("compression", given, COMPRESSION_MODES, "disabled")
+    : readChoice("compression.mode", given.mode, COMPRESSION_MODES, "dedicated");
+  const options = isMode ? {} : given;
+  const name = `compression of ${where}`;
+  checkKnown(name, options, COMPRESSION_OPTION_NAMES);
+  const numbers = readNumbers(name, options, COMPRESSION_NUMBERS);
+  return mode === "disabled" ? undefined : { takeover: mode === "dedicated", ...numbers };
 }

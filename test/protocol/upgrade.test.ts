@@ -143,6 +143,7 @@ describe("opening handshake, server", () => {
     const text = writeUpgradeResponse({
       accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
       protocol: "chat",
+      extensions: "permessage-deflate; server_max_window_bits=9",
       headers: [["X-A", "b"]],
     });
     const head = parseHead("response", text);
@@ -152,12 +153,13 @@ describe("opening handshake, server", () => {
       ["Connection", "Upgrade"],
       ["Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
       ["Sec-WebSocket-Protocol", "chat"],
+      ["Sec-WebSocket-Extensions", "permessage-deflate; server_max_window_bits=9"],
       ["X-A", "b"],
     ]);
   });
 
   it("refuses to write a broken answer (CVE-2026-1527)", () => {
-    const answer = { accept: "x", protocol: "", headers: [] as [string, string][] };
+    const answer = { accept: "x", protocol: "", extensions: "", headers: [] as [string, string][] };
     expect(() => writeUpgradeResponse({ ...answer, protocol: "a\r\nX: b" })).toThrow(TypeError);
     for (const field of [
       ["X", "a\r\nb"],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RingwireError } from "../../src/errors.ts";
+import type { DeflateTerms } from "../../src/protocol/permessage_deflate.ts";
 import { readUpgrade } from "../../src/protocol/upgrade.ts";
 import { checkUpgradeResponse, writeUpgradeRequest } from "../../src/protocol/upgrade_request.ts";
 import { parseHead } from "./heads.ts";
@@ -9,6 +10,7 @@ const REQUEST = {
   host: "feed.example:8080",
   key: "dGhlIHNhbXBsZSBub25jZQ==",
   protocols: [] as string[],
+  deflate: undefined as DeflateTerms | undefined,
   headers: [] as [string, string][],
 };
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -18,9 +20,10 @@ function check(
   lines: readonly string[],
   protocols: string[] = [],
   line = "HTTP/1.1 101 Switching Protocols",
-): string {
+  deflate?: DeflateTerms,
+): ReturnType<typeof checkUpgradeResponse> {
   const head = parseHead("response", [line, ...lines, "", ""].join("\r\n"));
-  return checkUpgradeResponse(head, { accept: ACCEPT, protocols });
+  return checkUpgradeResponse(head, { accept: ACCEPT, protocols, deflate });
 }
 
 function failure(...args: Parameters<typeof check>): RingwireError {
@@ -78,9 +81,27 @@ describe("opening handshake, client", () => {
   });
 
   it("accepts a right answer and returns the chosen subprotocol", () => {
-    expect(check(GOOD)).toBe("");
-    expect(check(GOOD, ["v2", "v1"])).toBe("");
-    expect(check([...GOOD, "Sec-WebSocket-Protocol: v1"], ["v2", "v1"])).toBe("v1");
+    expect(check(GOOD)).toEqual({ protocol: "", deflate: undefined });
+    expect(check(GOOD, ["v2", "v1"]).protocol).toBe("");
+    expect(check([...GOOD, "Sec-WebSocket-Protocol: v1"], ["v2", "v1"]).protocol).toBe("v1");
+  });
+
+  it("offers permessage-deflate, and takes an answer that names it", () => {
+    const deflate: DeflateTerms = { takeover: true, windowBits: 15, peerWindowBits: 10 };
+    const head = parseHead("request", writeUpgradeRequest({ ...REQUEST, deflate }));
+    const offer = "permessage-deflate; server_max_window_bits=10; client_max_window_bits";
+    expect(head.headers.getAll("sec-websocket-extensions")).toEqual([offer]);
+    const answer = "permessage-deflate; server_max_window_bits=9";
+    const line = "HTTP/1.1 101 Switching Protocols";
+    const lines = [...GOOD, `Sec-WebSocket-Extensions: ${answer}`];
+    expect(check(lines, [], line, deflate).deflate).toEqual({
+      sending: { windowBits: 15, takeover: true },
+      receiving: { windowBits: 9, takeover: true },
+      text: answer,
+    });
+    // Two fields are one list: the extension stands in it twice.
+    expect(failure([...lines, lines[3]], [], line, deflate).code).toBe("ERR_HANDSHAKE_FAILED");
+    expect(check(GOOD, [], line, deflate).deflate).toBe(undefined);
   });
 
   it("reports any other status as a refusal, with the status", () => {
