@@ -145,9 +145,11 @@ export class Attack {
     expect((value as { text(): string } | undefined)?.text()).toBe(text);
   }
 
-  /** Handlers that write the journal, then run the given ones; with the given options. */
+  /** Handlers that write the journal, then run the given ones; with the given options. Floods count their messages themselves. */
   #handlers(websocket: WebSocketOptions & Handlers): WebSocketOptions & Handlers {
-    return { ...optionsOf(websocket), ...this.journal.handlers(websocket) };
+    const { message } = websocket;
+    const journal = this.journal.handlers(websocket);
+    return { ...optionsOf(websocket), ...journal, ...(message === undefined ? {} : { message }) };
   }
 }
 
