@@ -17,7 +17,7 @@ import { type Refusal, statusText, writeResponseHead } from "../protocol/http_re
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { writeBody, writeHead } from "./connection_writer.ts";
-import { hasUserinfo } from "./request_target.ts";
+import { targetFault } from "./request_target.ts";
 
 /** Limits of the sessions of one server. */
 export interface HttpLimits extends HeadLimits {
@@ -61,8 +61,10 @@ export class HttpSession implements ConnectionHandler {
   #bodyBytes = 0;
   /** Bytes of the body as its head announces them. */
   #announcedBytes = 0;
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  /** Bytes behind the request that is being answered: `#held[#heldStart, #heldEnd)`. One buffer, however small the pieces came. */
+  #held: Uint8Array = EMPTY;
+  #heldStart = 0;
+  #heldEnd = 0;
   #isPaused = false;
   #keepAlive = true;
   /** A head of an answer has been written: another one would land in its body. */
@@ -247,12 +249,8 @@ export class HttpSession implements ConnectionHandler {
   /** The head is complete. Returns whether the request goes on. */
   #beginBody(): boolean {
     const { maxBodyBytes } = this.#host.limits;
-    // The Fetch standard forbids userinfo, but not every runtime's Request refuses it (RFC 9110 §4.2.4 wants it refused).
-    const refusal =
-      checkRequest(this.#parser) ??
-      (hasUserinfo(this.#parser.target)
-        ? badRequest("The target has userinfo (RFC 9110 §4.2.4)")
-        : undefined);
+    const fault = targetFault(this.#parser.method, this.#parser.target);
+    const refusal = checkRequest(this.#parser) ?? (fault === undefined ? undefined : badRequest(fault));
     const size = bodyBytes(this.#parser.headers);
     if (refusal !== undefined) this.refuse(refusal);
     else if (typeof size !== "number") this.refuse(size);
@@ -327,8 +325,7 @@ export class HttpSession implements ConnectionHandler {
     this.#isAnswering = false;
     this.#state = "head";
     this.#arm(this.#host.limits.requestTimeoutMs);
-    const held = this.#takeHeld();
-    if (held.length > 0) this.received(held, 0, held.length);
+    this.#takeHeldRequest();
     this.#resume();
     // While draining, the end of the peer's requests is only noted: those that came before it are answered.
     if (this.#peerEnded) this.#endRequests();
@@ -350,12 +347,46 @@ export class HttpSession implements ConnectionHandler {
     this.#arm(LINGER_MS);
   }
 
+  get #heldBytes(): number {
+    return this.#heldEnd - this.#heldStart;
+  }
+
   #hold(bytes: Uint8Array, start: number, end: number): void {
-    this.#held.push(bytes.slice(start, end));
-    this.#heldBytes += end - start;
+    if (bytes === this.#held) {
+      // What follows a request among the held bytes stays where it is: moving it for each request would be quadratic.
+      this.#heldStart = start;
+      this.#heldEnd = end;
+    } else {
+      this.#makeRoom(end - start);
+      this.#held.set(bytes.subarray(start, end), this.#heldEnd);
+      this.#heldEnd += end - start;
+    }
     if (this.#isPaused || this.#heldBytes <= MAX_HELD_BYTES) return;
     this.#isPaused = true;
     this.connection.pause();
+  }
+
+  /** Makes room for more held bytes behind those there are. */
+  #makeRoom(moreBytes: number): void {
+    const { length } = this.#held;
+    if (this.#heldEnd + moreBytes <= length) return;
+    const needed = this.#heldBytes + moreBytes;
+    const room = needed * 2 <= length ? this.#held : new Uint8Array(Math.max(needed * 2, 512));
+    room.set(this.#held.subarray(this.#heldStart, this.#heldEnd));
+    this.#held = room;
+    this.#heldEnd -= this.#heldStart;
+    this.#heldStart = 0;
+  }
+
+  /** Looks at the next of the held requests. */
+  #takeHeldRequest(): void {
+    const start = this.#heldStart;
+    const end = this.#heldEnd;
+    this.#heldStart = 0;
+    this.#heldEnd = 0;
+    if (start < end) this.received(this.#held, start, end);
+    // An idle connection keeps no buffer.
+    if (this.#heldBytes === 0) this.#held = EMPTY;
   }
 
   /** Goes on receiving when few bytes are held: not for each request that is taken from many, which would let more in. */
@@ -366,15 +397,11 @@ export class HttpSession implements ConnectionHandler {
   }
 
   #takeHeld(): Uint8Array {
-    const all = new Uint8Array(this.#heldBytes);
-    let at = 0;
-    for (const piece of this.#held) {
-      all.set(piece, at);
-      at += piece.length;
-    }
-    this.#held = [];
-    this.#heldBytes = 0;
-    return all;
+    const held = this.#held.subarray(this.#heldStart, this.#heldEnd);
+    this.#held = EMPTY;
+    this.#heldStart = 0;
+    this.#heldEnd = 0;
+    return held;
   }
 
   #arm(delayMs: number): void {

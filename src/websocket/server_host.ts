@@ -212,7 +212,10 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       extensions: "",
       headers: entriesOf(options.headers ?? []),
     });
-    const url = `ws://${head.headers.get("host") ?? ""}${head.target}`;
+    // A Host may be empty; a target in absolute form says itself which host is meant (RFC 9112 §3.2.2).
+    const url = head.target.startsWith("/")
+      ? `ws://${head.headers.get("host") || "localhost"}${head.target}`
+      : `ws${head.target.slice("http".length)}`;
     const session = new Session<Data>(
       this.#engine,
       http.connection,
