@@ -100,6 +100,29 @@ export function unmaskShort(
   return seen;
 }
 
+/**
+ * Copies `bytes[start, end)` to `bytes[at …)`, which must not overlap, and XORs the copy: a short message is forwarded in one
+ * pass. Key 0 copies only.
+ *
+ * @param view - A view of the same memory with the same indices; see `Kernels.viewOf`.
+ */
+export function copyMasked(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  at: number,
+  key: number,
+): void {
+  // `| 0` spares V8 an overflow check per word.
+  const shift = (at - start) | 0;
+  let index = start | 0;
+  for (const last = (end - 3) | 0; index < last; index = (index + 4) | 0) {
+    view.setInt32((index + shift) | 0, view.getInt32(index, true) ^ key, true);
+  }
+  for (let rest = key; index < end; index++, rest >>>= 8) bytes[index + shift] = bytes[index] ^ (rest & 0xff);
+}
+
 /** Whether bytes that `unmaskShort` has seen are all below 0x80. */
 export function isAscii(seen: number): boolean {
   return (seen & 0x8080_8080) === 0;

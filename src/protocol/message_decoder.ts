@@ -21,6 +21,7 @@ import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
 import type { Kernels } from "./kernels.ts";
 import { isAscii, readKey, rotateKey, unmaskShort } from "./mask.ts";
 import { MessageBuffer } from "./message_buffer.ts";
+import type { MessageList } from "./message_list.ts";
 import { OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT } from "./opcode.ts";
 import { readUtf8 } from "./text.ts";
 
@@ -233,6 +234,51 @@ export class MessageDecoder {
     }
     if (first === FINAL_BINARY) return DECODE_BINARY;
     return this.#deliverText(isAscii(seen));
+  }
+
+  /**
+   * Takes as many whole small messages as follow one another, without an event for each: most of what a busy connection
+   * brings. Binary ones are left masked, with their key, because who forwards one can unmask it while copying. Stops at
+   * anything else and when the list is full; `next()` goes on from there.
+   */
+  gather(list: MessageList): void {
+    if (this.#holds !== 0) return;
+    const bytes = this.#input;
+    const view = this.#view;
+    const inputEnd = this.#inputEnd;
+    const maskBit = this.#maskBit;
+    const headerBytes = this.#smallHeaderBytes;
+    const maxSmallBytes = this.#maxSmallBytes;
+    let at = this.#at;
+    while (inputEnd - at >= 2) {
+      const first = bytes[at];
+      const size = bytes[at + 1] - maskBit;
+      if ((first !== FINAL_BINARY && first !== FINAL_TEXT) || size < 0 || size > maxSmallBytes) break;
+      const start = at + headerBytes;
+      const end = start + size;
+      if (end > inputEnd || list.isFull) break;
+      at = end;
+      let key = maskBit === 0 ? 0 : view.getInt32(start - 4, true);
+      if (first === FINAL_TEXT) {
+        if (!this.#isGoodText(start, end, key)) return;
+        key = 0;
+      }
+      list.add(start, end, key, first & OPCODE_BITS);
+    }
+    this.#at = at;
+  }
+
+  /** Unmasks a small text of the fed range and checks its UTF-8; fails the decoder when it is none. */
+  #isGoodText(start: number, end: number, key: number): boolean {
+    const bytes = this.#input;
+    let seen = 0x80;
+    if (this.#maskBit !== 0) {
+      if (end - start <= this.#shortBytes) seen = unmaskShort(bytes, this.#view, start, end, key);
+      else this.#kernels.unmask(bytes, start, end, key >>> 0);
+    }
+    if (isAscii(seen) || this.#kernels.utf8(bytes, start, end) === 0) return true;
+    this.#failText();
+    return false;
   }
 
   /** A text message in one range: knows or checks that it is UTF-8, or leaves that to the caller. */

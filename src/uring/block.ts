@@ -19,7 +19,7 @@ export interface Block {
   readonly commands: Int32Array;
   readonly events: Int32Array;
   /** Bytes in C's queue, by slot; one word more than there are slots, which stays 0. */
-  readonly queued: Uint32Array;
+  readonly queued: Int32Array;
   readonly commandCapacity: number;
   readonly sendStart: number;
   readonly sendEnd: number;
@@ -88,7 +88,7 @@ export function allocateBlock(
     fields,
     commands: new Int32Array(buffer, commandOffset, COMMAND_COUNT * 4),
     events: new Int32Array(buffer, eventOffset, EVENT_COUNT * 4),
-    queued: new Uint32Array(buffer, queuedOffset, queuedCount),
+    queued: new Int32Array(buffer, queuedOffset, queuedCount),
     commandCapacity: COMMAND_COUNT,
     sendStart: sendOffset,
     sendEnd: sendOffset + sendArenaBytes,

@@ -46,7 +46,7 @@ export const FEATURE_PARKING: number = 1 << 6;
 export const HANDLE_SLOT_MASK: number = (1 << 20) - 1;
 
 /** In the table of queued bytes: the connection takes no more bytes, its CLOSED follows. */
-export const QUEUED_GONE = 0xffff_ffff;
+export const QUEUED_GONE = -1;
 
 /** Records are four 32-bit words. */
 export const RECORD_BYTES = 16;

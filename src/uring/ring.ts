@@ -31,8 +31,8 @@ export class Ring {
   /** Event records, four words each; `eventCount` of them hold. */
   readonly events: Int32Array;
   eventCount = 0;
-  /** Bytes in C's queue, by slot: true after every turn. Its last word belongs to no slot and is 0. */
-  readonly queued: Uint32Array;
+  /** Bytes in C's queue, by slot: true after every turn. Its last word belongs to no slot and is 0. Signed: numbers stay small. */
+  readonly queued: Int32Array;
   /** Rises with each turn: what was committed in an earlier turn has been handed to C. */
   turnNumber = 0;
   /** First free byte of the send arena. */
@@ -109,16 +109,19 @@ export class Ring {
     return sizeBytes <= this.sendEnd - this.sendNext && this.commandCount < this.#commandCapacity;
   }
 
-  /** Appends a SEND of the reserved range; extends the last command where that is the same connection's. */
+  /** Appends a SEND of the reserved range. */
   send(handle: number, start: number, bytes: number): void {
     this.sendNext = start + bytes;
-    if (this.#tailHandle === handle) {
-      // Reservations have no gaps, so the ranges touch.
-      this.#commands[this.commandCount * 4 - 1] += bytes;
-      return;
-    }
     this.#append(layout.COMMAND_SEND, handle, start, bytes);
     this.#tailHandle = handle;
+  }
+
+  /** Makes the last command longer, if it is a SEND of that connection: reservations have no gaps, so the ranges touch. */
+  extendSend(handle: number, bytes: number): boolean {
+    if (this.#tailHandle !== handle) return false;
+    this.sendNext += bytes;
+    this.#commands[this.commandCount * 4 - 1] += bytes;
+    return true;
   }
 
   /** Appends any other command. There must be room for one. */

@@ -37,7 +37,7 @@ export class UringConnection implements Connection {
   isUnsettled = false;
   /** Where the table of queued bytes tells of this connection. */
   #queuedIndex: number;
-  readonly #queued: Uint32Array;
+  readonly #queued: Int32Array;
   /** The most that `queuedBytes` can have shown since the last `drained`. */
   #shown = 0;
   /**
@@ -46,6 +46,8 @@ export class UringConnection implements Connection {
    */
   #fresh = 0;
   #freshTurn = -1;
+  /** What the table said when this turn's first bytes were committed, 0 for a connection that is gone. */
+  #base = 0;
   readonly out: Uint8Array;
   readonly maxReserveBytes: number;
   readonly #ring: Ring;
@@ -99,19 +101,16 @@ export class UringConnection implements Connection {
     ring.reservedAt = -1;
     if (end === start || this.handle === 0) return;
     const bytes = end - start;
-    const queued = this.#queued[this.#queuedIndex];
-    const isGone = queued === QUEUED_GONE;
-    if (isGone || this.#freshTurn === ring.turnNumber) this.#fresh += bytes;
-    else this.#fresh = bytes;
-    this.#freshTurn = ring.turnNumber;
-    if (!this.isUnsettled) {
-      this.isUnsettled = true;
-      this.#host.committed(this);
+    if (ring.extendSend(this.handle, bytes)) {
+      this.#fresh += bytes;
+    } else {
+      this.#beginSend();
+      this.#fresh += bytes;
+      ring.send(this.handle, start, bytes);
+      this.#host.touch();
     }
-    const shown = isGone ? this.#fresh : queued + this.#fresh;
+    const shown = this.#base + this.#fresh;
     if (shown > this.#shown) this.#shown = shown;
-    ring.send(this.handle, start, bytes);
-    this.#host.touch();
   }
 
   pause(): void {
@@ -171,6 +170,18 @@ export class UringConnection implements Connection {
     if (this.#target === undefined) return "Lost a connection";
     const where = addressText(this.#target);
     return this.isOpen ? `Lost the connection to ${where}` : `Cannot connect to ${where}`;
+  }
+
+  /** Before the first bytes of a turn, or the first after a command of another connection. */
+  #beginSend(): void {
+    const queued = this.#queued[this.#queuedIndex];
+    const isGone = queued === QUEUED_GONE;
+    if (!isGone && this.#freshTurn !== this.#ring.turnNumber) this.#fresh = 0;
+    this.#freshTurn = this.#ring.turnNumber;
+    this.#base = isGone ? 0 : queued;
+    if (this.isUnsettled) return;
+    this.isUnsettled = true;
+    this.#host.committed(this);
   }
 
   #control(op: number, argument: number): void {

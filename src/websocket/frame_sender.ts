@@ -3,9 +3,10 @@
  * the client, and splits what is too large for one frame or one reservation.
  */
 
-import { copyBytes, copyWithin } from "../protocol/copy_bytes.ts";
+import { copyBytes } from "../protocol/copy_bytes.ts";
 import { frameHeaderBytes, MAX_HEADER_BYTES, writeFrameHeader } from "../protocol/frame_encoder.ts";
 import type { Kernels } from "../protocol/kernels.ts";
+import { copyMasked } from "../protocol/mask.ts";
 import type { MaskKeys } from "../protocol/mask_keys.ts";
 import { OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_TEXT } from "../protocol/opcode.ts";
 import { utf8Bound, writeUtf8 } from "../protocol/text.ts";
@@ -14,6 +15,8 @@ import type { Connection } from "../transport.ts";
 const FIN = 0x80;
 /** Payloads that one reservation cannot hold go in pieces of this size: a multiple of 4 keeps the mask in phase. */
 const PIECE_BYTES = 65_536 - 16;
+/** Up to this many bytes a loop over words beats `copyWithin` followed by masking. */
+const LOOP_TO_BYTES = 256;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -44,12 +47,40 @@ export class FrameSender {
     this.#wholeBytes = Math.min(this.#fragmentBytes, connection.maxReserveBytes - MAX_HEADER_BYTES);
   }
 
-  /** Sends a message or control frame whose payload is `bytes[start, end)`. */
-  bytes(opcode: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+  /**
+   * Sends a message or control frame whose payload is `bytes[start, end)`.
+   *
+   * @param oldKey - What the bytes are still masked with; they stay as they are. 0: nothing.
+   */
+  bytes(opcode: number, bytes: Uint8Array, start = 0, end: number = bytes.length, oldKey = 0): void {
     const size = end - start;
     // Control frames are never fragmented (RFC 6455 §5.5), however small fragmentBytes is.
-    if (size <= this.#wholeBytes || opcode >= OPCODE_CLOSE) this.#frame(opcode | FIN, bytes, start, end);
-    else this.#large(opcode, bytes, start, end);
+    if (size > this.#wholeBytes && opcode < OPCODE_CLOSE) {
+      this.#large(opcode, bytes, start, end, oldKey);
+      return;
+    }
+    const connection = this.#connection;
+    const at = connection.reserve(size + MAX_HEADER_BYTES);
+    const out = connection.out;
+    const newKey = this.#nextKey();
+    let payload = at + 2;
+    if (size < 126 && !this.#masked) {
+      out[at] = opcode | FIN;
+      out[at + 1] = size;
+    } else {
+      payload = writeFrameHeader(out, at, opcode | FIN, size, this.#masked, newKey);
+    }
+    // Off with the old mask and on with the new one is one XOR.
+    const key = oldKey ^ newKey;
+    // What was received over io_uring and is forwarded lies in the same block.
+    if (bytes === out && size <= LOOP_TO_BYTES) {
+      copyMasked(out, this.#kernels.viewOf(out), start, end, payload, key);
+    } else {
+      if (bytes === out) out.copyWithin(payload, start, end);
+      else copyBytes(bytes, start, end, out, payload);
+      if (key !== 0) this.#kernels.unmask(out, payload, payload + size, key >>> 0);
+    }
+    connection.commit(payload + size);
   }
 
   /** Sends a text message. */
@@ -93,27 +124,13 @@ export class FrameSender {
     return this.#maskKeys === undefined ? 0 : this.#maskKeys.next();
   }
 
-  #frame(firstByte: number, bytes: Uint8Array, start: number, end: number): void {
-    const connection = this.#connection;
-    const size = end - start;
-    const at = connection.reserve(size + MAX_HEADER_BYTES);
-    const out = connection.out;
-    const key = this.#nextKey();
-    let payload = at + 2;
-    if (size < 126 && !this.#masked) {
-      out[at] = firstByte;
-      out[at + 1] = size;
-    } else {
-      payload = writeFrameHeader(out, at, firstByte, size, this.#masked, key);
+  #large(opcode: number, bytes: Uint8Array, start: number, end: number, oldKey: number): void {
+    if (oldKey !== 0) {
+      const plain = bytes.slice(start, end);
+      this.#kernels.unmask(plain, 0, plain.length, oldKey >>> 0);
+      this.#large(opcode, plain, 0, plain.length, 0);
+      return;
     }
-    // What was received over io_uring and is forwarded lies in the same block.
-    if (bytes === out) copyWithin(out, this.#kernels.viewOf(out), start, end, payload);
-    else copyBytes(bytes, start, end, out, payload);
-    if (key !== 0) this.#kernels.unmask(out, payload, payload + size, key);
-    connection.commit(payload + size);
-  }
-
-  #large(opcode: number, bytes: Uint8Array, start: number, end: number): void {
     let from = start;
     let first = opcode;
     do {

@@ -43,7 +43,9 @@ export class Inbox {
     this.#settings = settings;
     this.#recipient = recipient;
     this.#batch =
-      settings.delivery === "batch" ? new MessageBatch(settings.zeroCopy, () => this.#nowNs()) : undefined;
+      settings.delivery === "batch"
+        ? new MessageBatch(engine.transport.kernels, settings.zeroCopy, () => this.#nowNs())
+        : undefined;
   }
 
   /** Whether bytes of the peer are being read. */
@@ -54,6 +56,21 @@ export class Inbox {
   /** A read has brought bytes: messages that follow carry this time. */
   begin(): void {
     if (this.#settings.delivery === "queue") this.#receivedNs = this.#nowNs();
+  }
+
+  /**
+   * Takes what it can of the fed range at once, for the batch handler. Returns how many messages that were; the decoder has
+   * the rest.
+   */
+  gather(decoder: MessageDecoder, bytes: Uint8Array): number {
+    const batch = this.#batch;
+    if (batch === undefined || this.#isPaused || this.#queue.count > 0) return 0;
+    if (!batch.isFor(bytes)) return 0;
+    const before = batch.count;
+    decoder.gather(batch.list);
+    const count = batch.count - before;
+    if (batch.list.isFull) this.finish();
+    return count;
   }
 
   /** Takes the message that the decoder stands at. Returns false when it is text that is not UTF-8. */
@@ -67,6 +84,7 @@ export class Inbox {
     }
     if (this.#batch !== undefined && !this.#isPaused && this.#queue.count === 0) {
       this.#batch.add(isText, bytes, start, end);
+      if (this.#batch.list.isFull) this.finish();
       return true;
     }
     const value = this.#value(isText, decoder, false);

@@ -32,7 +32,13 @@ export class Outbox {
   // Copies of what every send looks at: one load instead of two.
   readonly #maxBufferedBytes: number;
   readonly #highWaterBytes: number;
+  readonly #maxCreditBytes: number;
   readonly #overflowed: () => void;
+  /**
+   * So much can be sent before the queue needs looking at: what was below the high mark at the last look, less what was sent
+   * since. The queue may have drained meanwhile, never grown by more; a control frame makes it void.
+   */
+  #creditBytes = 0;
   #wantsDrain = false;
   #pendingPong: Uint8Array | undefined = undefined;
   #waiters: DrainWaiter[] = [];
@@ -52,6 +58,8 @@ export class Outbox {
     this.#settings = settings;
     this.#maxBufferedBytes = settings.maxBufferedBytes;
     this.#highWaterBytes = settings.highWaterBytes;
+    // Fragments have more headers than a credit counts.
+    this.#maxCreditBytes = settings.fragmentBytes > 0 ? 0 : Math.floor(settings.highWaterBytes);
   }
 
   get queuedBytes(): number {
@@ -60,37 +68,48 @@ export class Outbox {
 
   /** @throws RingwireError as documented at `Socket.send`. */
   text(text: string): SendStatus {
+    const frameBytes = utf8Bound(text) + MAX_HEADER_BYTES;
+    if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
+      this.#creditBytes -= frameBytes;
+      this.#sender.text(text);
+      return "sent";
+    }
     if (!this.#hasRoom(utf8Bound(text)) && !this.#hasRoom(encoder.encode(text).length)) return this.#refuse();
     this.#sender.text(text);
     return this.#status();
   }
 
-  /** @throws RingwireError as documented at `Socket.send`. */
+  /**
+   * @param key - What the bytes are still masked with; 0: nothing.
+   * @throws RingwireError as documented at `Socket.send`.
+   */
   bytes(
     opcode: typeof OPCODE_BINARY | typeof OPCODE_TEXT,
     bytes: Uint8Array,
     start = 0,
     end: number = bytes.length,
+    key = 0,
   ): SendStatus {
-    // The usual case with one look at the queue: far from any mark before and after.
-    if (this.#connection.queuedBytes + (end - start) + MAX_HEADER_BYTES <= this.#highWaterBytes) {
-      this.#sender.bytes(opcode, bytes, start, end);
+    const frameBytes = end - start + MAX_HEADER_BYTES;
+    if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
+      this.#creditBytes -= frameBytes;
+      this.#sender.bytes(opcode, bytes, start, end, key);
       return "sent";
     }
     if (!this.#hasRoom(end - start)) return this.#refuse();
-    this.#sender.bytes(opcode, bytes, start, end);
+    this.#sender.bytes(opcode, bytes, start, end, key);
     return this.#status();
   }
 
   /** Pings a silent peer, unless the queue is full: then a ping would not reach it, and counts as unanswered. */
   keepalivePing(): void {
-    if (this.#hasRoom(0)) this.#sender.bytes(OPCODE_PING, EMPTY);
+    if (this.#hasRoom(0)) this.#control(OPCODE_PING, EMPTY);
   }
 
   /** @param payload - At most 125 bytes, see `toControlPayload`. */
   control(opcode: typeof OPCODE_PING | typeof OPCODE_PONG, payload: Uint8Array): SendStatus {
     if (!this.#hasRoom(payload.length)) return this.#refuse();
-    this.#sender.bytes(opcode, payload);
+    this.#control(opcode, payload);
     return this.#status();
   }
 
@@ -103,7 +122,7 @@ export class Outbox {
       this.#pendingPong = payload.slice();
     } else {
       this.#pendingPong = undefined;
-      this.#sender.bytes(OPCODE_PONG, payload);
+      this.#control(OPCODE_PONG, payload);
     }
   }
 
@@ -125,7 +144,7 @@ export class Outbox {
     const isAwaited = this.#wantsDrain || this.#pendingPong !== undefined || this.#waiters.length > 0;
     if (!isAwaited || this.#connection.queuedBytes > this.#settings.lowWaterBytes) return false;
     if (this.#pendingPong !== undefined) {
-      this.#sender.bytes(OPCODE_PONG, this.#pendingPong);
+      this.#control(OPCODE_PONG, this.#pendingPong);
       this.#pendingPong = undefined;
     }
     const waiters = this.#waiters;
@@ -142,6 +161,19 @@ export class Outbox {
     this.#waiters = [];
     const error = new RingwireError("ERR_NOT_OPEN", "Cannot wait for drain: the socket has closed");
     for (const waiter of waiters) waiter.reject(error);
+  }
+
+  #control(opcode: typeof OPCODE_PING | typeof OPCODE_PONG, payload: Uint8Array): void {
+    this.#creditBytes = 0;
+    this.#sender.bytes(opcode, payload);
+  }
+
+  /** Looks at the queue: whether a frame would leave it below the high mark. */
+  #hasCredit(frameBytes: number): boolean {
+    const creditBytes = this.#maxCreditBytes - this.#connection.queuedBytes;
+    const isEnough = frameBytes <= creditBytes;
+    this.#creditBytes = isEnough ? creditBytes : 0;
+    return isEnough;
   }
 
   /**

@@ -58,7 +58,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   readonly #decoder: MessageDecoder;
   readonly #keepalive: Keepalive;
   readonly #gone: (session: Session<Data>) => void;
-  readonly #onMessage: NonNullable<HandledSettings<Data>["handlers"]["message"]> | undefined;
+  readonly #onMessage: HandledSettings<Data>["handlers"]["message"];
+  readonly #onBatch: HandledSettings<Data>["handlers"]["batch"];
   /** Input is ignored: the peer's Close frame came, or the connection failed. */
   #isDeaf = false;
   /** The connection is gone; `closed` may still wait for messages that the program has not resumed to take. */
@@ -86,6 +87,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     this.settings = settings;
     this.#gone = gone;
     this.#onMessage = settings.handlers.message;
+    this.#onBatch = settings.handlers.batch;
     this.#decoder = new MessageDecoder({
       masked: !settings.isClient,
       maxMessageBytes: settings.maxMessageBytes,
@@ -127,7 +129,13 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     const decoder = this.#decoder;
     this.inbox.begin();
     decoder.feed(bytes, start, end);
-    for (;;) {
+    const gathers = this.settings.delivery === "batch";
+    while (!this.#isDeaf) {
+      if (gathers) {
+        this.messageCount += this.inbox.gather(decoder, bytes);
+        // A full batch is delivered at once, and its handler may close.
+        if (this.#isDeaf) break;
+      }
       const event = decoder.next();
       if (event === DECODE_BINARY || event === DECODE_TEXT) {
         this.messageCount++;
@@ -137,7 +145,6 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       } else {
         this.#takeOther(event);
       }
-      if (this.#isDeaf) break;
     }
     if (!this.#isGone) this.inbox.finish();
   }
@@ -194,7 +201,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   deliverBatch(batch: MessageBatch): void {
     try {
-      this.#settle(this.settings.handlers.batch?.(this.socket, batch));
+      const result = this.#onBatch?.(this.socket, batch);
+      if (typeof result === "object") this.#settle(result);
     } catch (error) {
       this.#handlerThrew(error);
     }

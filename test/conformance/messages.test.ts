@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { type MessageBatch, type Socket, WebSocket } from "../../src/mod.ts";
 import { concat, frame, KEY } from "../protocol/frames.ts";
+import { until } from "../transport/recorder.ts";
 import { Journal } from "./journal.ts";
 import { onEachTransport } from "./rig.ts";
 
@@ -284,6 +285,34 @@ onEachTransport("messages", (rig) => {
       expect(kept.every((bytes) => isSame(bytes, pattern(200_000)))).toBe(true);
     });
   }
+
+  test("a flood of tiny messages comes in batches of bounded size, and none after terminate", async () => {
+    const counts: number[] = [];
+    let isEnding = false;
+    const journal = new Journal();
+    const { message: _, ...handlers } = journal.handlers({});
+    const server = await rig.serve({
+      websocket: {
+        ...handlers,
+        batch(ws, messages) {
+          counts.push(messages.count);
+          if (isEnding) ws.terminate();
+          else ws.send(`${messages.count}`);
+        },
+      },
+    });
+    const flood = concat(...Array.from({ length: 20_000 }, () => frame(0x82, "", { key: KEY })));
+    const peer = await rig.raw(server);
+    await peer.upgrade();
+    peer.write(flood);
+    await until("all have come", () => counts.reduce((sum, count) => sum + count, 0) === 20_000);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(4_096);
+    counts.length = 0;
+    isEnding = true;
+    peer.write(flood);
+    await until("it is gone", () => server.connections === 0);
+    expect(counts.length).toBe(1);
+  });
 
   test("messages before a broken frame reach the batch handler, then the connection fails", async () => {
     const order: string[] = [];

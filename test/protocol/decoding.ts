@@ -1,5 +1,7 @@
 /** Runs a decoder over portions as a session would, and writes down what it says. */
 
+import { expect } from "vitest";
+import { unmask } from "../../src/protocol/mask.ts";
 import {
   DECODE_CLOSE,
   DECODE_FAILED,
@@ -7,6 +9,14 @@ import {
   MessageDecoder,
   type MessageDecoderOptions,
 } from "../../src/protocol/message_decoder.ts";
+import {
+  MessageList,
+  RECORD_END,
+  RECORD_KEY,
+  RECORD_OPCODE,
+  RECORD_START,
+  RECORD_WORDS,
+} from "../../src/protocol/message_list.ts";
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 
 /** One event, comparable. */
@@ -26,16 +36,21 @@ export function newDecoder(options: Partial<MessageDecoderOptions> = {}): Messag
   });
 }
 
-/** Feeds one portion and takes all events of it, up to the first failure. */
-export function pull(decoder: MessageDecoder, portion: Uint8Array): Seen[] {
+/**
+ * Feeds one portion and takes all events of it, up to the first failure.
+ *
+ * @param gathers - As sessions with a batch handler do: what can be gathered is gathered.
+ */
+export function pull(decoder: MessageDecoder, portion: Uint8Array, gathers: boolean = false): Seen[] {
   // At an odd place of a larger buffer, as in a receive arena, and spoilt afterwards: nothing may refer to it.
   const arena = new Uint8Array(portion.length + 8).fill(0xee);
   arena.set(portion, 3);
   decoder.feed(arena, 3, 3 + portion.length);
-  const seen: Seen[] = [];
+  const seen: Seen[] = gathers ? gather(decoder, arena) : [];
   for (let event = decoder.next(); event !== DECODE_MORE; event = decoder.next()) {
     seen.push(describe(decoder, event));
     if (event === DECODE_FAILED) break;
+    if (gathers) seen.push(...gather(decoder, arena));
   }
   arena.fill(0xee);
   return seen;
@@ -48,20 +63,47 @@ function describe(decoder: MessageDecoder, event: number): Seen {
   if (event === DECODE_CLOSE) {
     return { event, closeCode: decoder.closeCode, closeReason: decoder.closeReason };
   }
-  let payload = "";
-  for (let at = decoder.start; at < decoder.end; at++) payload += String.fromCharCode(decoder.bytes[at]);
-  return { event, payload };
+  return { event, payload: latin1(decoder.bytes, decoder.start, decoder.end) };
 }
 
-/** All events of all portions, up to the first failure. */
+function gather(decoder: MessageDecoder, arena: Uint8Array): Seen[] {
+  const list = new MessageList();
+  decoder.gather(list);
+  return Array.from({ length: list.count }, (_, index) => {
+    const at = index * RECORD_WORDS;
+    const start = list.records[at + RECORD_START];
+    const end = list.records[at + RECORD_END];
+    unmask(arena, start, end, list.records[at + RECORD_KEY] >>> 0);
+    return { event: list.records[at + RECORD_OPCODE], payload: latin1(arena, start, end) };
+  });
+}
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
+  return text;
+}
+
+/** All events of all portions, up to the first failure: the same whether messages are gathered or not. */
 export function decode(
   portions: readonly Uint8Array[],
   options: Partial<MessageDecoderOptions> = {},
 ): Seen[] {
+  const seen = decodeOneWay(portions, options, false);
+  // Gathering always checks text.
+  if (options.checkText !== false) expect(decodeOneWay(portions, options, true)).toEqual(seen);
+  return seen;
+}
+
+function decodeOneWay(
+  portions: readonly Uint8Array[],
+  options: Partial<MessageDecoderOptions>,
+  gathers: boolean,
+): Seen[] {
   const decoder = newDecoder(options);
   const seen: Seen[] = [];
   for (const portion of portions) {
-    seen.push(...pull(decoder, portion));
+    seen.push(...pull(decoder, portion, gathers));
     if (decoder.failure !== undefined) break;
   }
   return seen;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rotateKey, unmask } from "../../src/protocol/mask.ts";
+import { copyMasked, rotateKey, unmask } from "../../src/protocol/mask.ts";
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 
 const KEY_BYTES = [0x37, 0xfa, 0x21, 0xbd];
@@ -21,6 +21,19 @@ describe("masking", () => {
         const end = Math.min(1 + length, bytes.length);
         const wanted = expected(bytes, 1, end, 0);
         unmask(bytes, 1, end, KEY);
+        expect(bytes).toEqual(wanted);
+      }
+    }
+  });
+
+  it("masks a copy and leaves the original and its surroundings alone", () => {
+    for (const key of [KEY, KEY | 0, 0]) {
+      for (let length = 0; length < 70; length++) {
+        const bytes = Uint8Array.from({ length: 200 }, (_, index) => index * 7);
+        const copy = Uint8Array.from(bytes);
+        copy.copyWithin(101, 3, 3 + length);
+        const wanted = key === 0 ? copy : expected(copy, 101, 101 + length, 0);
+        copyMasked(bytes, new DataView(bytes.buffer), 3, 3 + length, 101, key);
         expect(bytes).toEqual(wanted);
       }
     }

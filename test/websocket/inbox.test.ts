@@ -21,6 +21,7 @@ class Fixture {
     const settings = readSettings<undefined>("client", options);
     const engine = {
       runtime: { nowMs: () => 5 },
+      transport: { kernels: scalarKernels },
       soon: (callback: () => void) => void this.soon.push(callback),
     } as unknown as Engine;
     this.inbox = new Inbox(engine, this.connection, settings, {
@@ -51,6 +52,7 @@ class Fixture {
     const bytes = concat(...texts.map((text) => frame(0x81, text)));
     this.inbox.begin();
     this.#decoder.feed(bytes, 0, bytes.length);
+    this.inbox.gather(this.#decoder, bytes);
     for (let event = this.#decoder.next(); event !== DECODE_MORE; event = this.#decoder.next()) {
       expect(this.inbox.take(event === DECODE_TEXT, this.#decoder)).toBe(true);
     }
@@ -72,7 +74,23 @@ describe("inbox", () => {
     const batch = new Fixture({ batch() {} });
     batch.read("a", "b");
     batch.read("c");
-    expect(batch.delivered).toEqual(["a", "b", "batch of 2", "c", "batch of 1"]);
+    batch.read("long".repeat(50), "short");
+    expect(batch.delivered).toEqual([
+      ...["a", "b", "batch of 2", "c", "batch of 1"],
+      ...["long".repeat(50), "short", "batch of 2"],
+    ]);
+  });
+
+  test("hands over a read of very many messages in parts, and holds the rest when the handler pauses", () => {
+    const fixture = new Fixture({ batch() {} });
+    const texts = Array.from({ length: 5_000 }, (_, index) => `${index}`);
+    fixture.onDeliver = () => fixture.inbox.pause();
+    fixture.read(...texts);
+    expect(fixture.delivered.length).toBe(4_097);
+    fixture.onDeliver = undefined;
+    fixture.inbox.resume();
+    fixture.turn();
+    expect(fixture.delivered.filter((each) => !String(each).startsWith("batch"))).toEqual(texts);
   });
 
   for (const delivery of ["message", "batch"] as const) {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 import { MessageBatch } from "../../src/websocket/message_batch.ts";
 
 const bytes = new TextEncoder().encode('one{"two":2}three');
 
 function filled(zeroCopy: boolean): MessageBatch {
-  const batch = new MessageBatch(zeroCopy, () => 7);
+  const batch = new MessageBatch(scalarKernels, zeroCopy, () => 7);
   batch.add(true, bytes, 0, 3);
   batch.add(true, bytes, 3, 12);
   batch.add(false, bytes, 12, 17);
@@ -48,6 +49,20 @@ describe("message batch", () => {
         expect(got.buffer === bytes.buffer).toBe(zeroCopy);
       }
     }
+  });
+
+  test("unmasks a message when it is looked at, once", () => {
+    const masked = new TextEncoder().encode("..plain");
+    for (let index = 2; index < masked.length; index++)
+      masked[index] ^= [0x37, 0xfa, 0x21, 0x3d][(index - 2) & 3];
+    const batch = new MessageBatch(scalarKernels, true, () => 7);
+    expect(batch.isFor(masked)).toBe(true);
+    batch.list.add(2, 7, 0x3d21fa37, 2);
+    const seen: string[] = [];
+    for (let round = 0; round < 2; round++) {
+      for (const message of batch) seen.push(message.text(), new TextDecoder().decode(message.bytes()));
+    }
+    expect(seen).toEqual(["plain", "plain", "plain", "plain"]);
   });
 
   test("is empty after clear and can be filled again", () => {

@@ -7,9 +7,9 @@ import { readSettings } from "../../src/websocket/settings.ts";
 import { FakeConnection } from "./fake_connection.ts";
 
 function newOutbox(options: object = {}): { outbox: Outbox; connection: FakeConnection } {
-  const connection = new FakeConnection();
-  const sender = new FrameSender(connection, scalarKernels, false, undefined, 0);
   const settings = readSettings("server", { maxBufferedBytes: 1_000, ...options });
+  const connection = new FakeConnection();
+  const sender = new FrameSender(connection, scalarKernels, false, undefined, settings.fragmentBytes);
   return {
     outbox: new Outbox(connection.transport, connection, sender, settings, () => connection.abort()),
     connection,
@@ -28,6 +28,18 @@ describe("outbox", () => {
     expect(outbox.text("x".repeat(101))).toBe("queued");
     expect(outbox.text("x")).toBe("dropped");
     expect(connection.commits.length).toBe(4);
+  });
+
+  test("headers of fragments and control frames in between do not slip by the high mark", () => {
+    const fragmented = newOutbox({ fragmentBytes: 1 });
+    expect(fragmented.outbox.bytes(OPCODE_BINARY, bytes(200))).toBe("sent");
+    expect(fragmented.connection.queuedBytes).toBe(600);
+    expect(fragmented.outbox.bytes(OPCODE_BINARY, bytes(100))).toBe("queued");
+    const { outbox, connection } = newOutbox();
+    expect(outbox.bytes(OPCODE_BINARY, bytes(1))).toBe("sent");
+    for (let count = 0; count < 6; count++) outbox.control(OPCODE_PING, bytes(125));
+    expect(connection.queuedBytes).toBe(765);
+    expect(outbox.bytes(OPCODE_BINARY, bytes(40))).toBe("queued");
   });
 
   test("hands over what the turn has gathered before it says no", () => {
