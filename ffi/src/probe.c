@@ -114,6 +114,23 @@ static bool read_operations(struct io_uring *uring, struct probe *probe)
 	return has_all;
 }
 
+/* Whether a request goes through. Some seccomp profiles allow io_uring_setup and forbid io_uring_enter: better seen
+ * now than by the first listen. Returns 0 or -errno. */
+static int32_t try_request(struct io_uring *uring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(uring);
+	struct io_uring_cqe *cqe;
+	int32_t result;
+
+	io_uring_prep_nop(sqe);
+	result = io_uring_submit_and_wait(uring, 1);
+	if (result >= 0)
+		result = io_uring_peek_cqe(uring, &cqe);
+	if (result == 0)
+		io_uring_cqe_seen(uring, cqe);
+	return result;
+}
+
 int32_t probe_open(struct io_uring *uring, uint32_t entries, uint32_t disabled, struct probe *probe, char *text,
 		   size_t text_bytes)
 {
@@ -135,6 +152,12 @@ int32_t probe_open(struct io_uring *uring, uint32_t entries, uint32_t disabled, 
 			 probe->kernel_major, probe->kernel_minor);
 		io_uring_queue_exit(uring);
 		return -ENOSYS;
+	}
+	result = try_request(uring);
+	if (result < 0) {
+		explain(probe, result, text, text_bytes);
+		io_uring_queue_exit(uring);
+		return result;
 	}
 	/* Saves a lookup of the ring's descriptor in each enter; no harm where it fails. */
 	io_uring_register_ring_fd(uring);
