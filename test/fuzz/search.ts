@@ -1,0 +1,95 @@
+/**
+ * Looks for inputs that break a target until time is up: mutates what reached something new before, and keeps what
+ * reaches something new now. A seed repeats a run, as far as the time it takes allows.
+ */
+
+import { seeded } from "../protocol/frames.ts";
+import type { CoverageMap } from "./coverage.ts";
+import { minimise } from "./minimise.ts";
+import { drawBytes, mutate } from "./mutator.ts";
+import { type Finding, type FuzzTarget, findingOf } from "./target.ts";
+
+/** An input that takes this long would hold up every other connection of its loop. */
+const SLOW_MS = 2_000;
+/** More kinds of findings than this are one defect in many dresses. */
+const MOST_FINDINGS = 10;
+/** So many inputs are mutated; random ones replace each other beyond it. */
+const MOST_INPUTS = 4_000;
+
+/** How long and from where. */
+export interface SearchPlan {
+  readonly seconds: number;
+  readonly seed: number;
+  /** Inputs of earlier runs. */
+  readonly corpus: readonly Uint8Array[];
+  /** Undefined: blind. */
+  readonly coverage: CoverageMap | undefined;
+}
+
+/** What came of it. */
+export interface SearchResult {
+  readonly runs: number;
+  readonly seconds: number;
+  /** 0 when blind. */
+  readonly features: number;
+  /** Minimised, one of each kind. */
+  readonly findings: readonly Finding[];
+  /** Inputs that reached something new. */
+  readonly news: readonly Uint8Array[];
+}
+
+/** Searches. */
+export async function search(target: FuzzTarget, plan: SearchPlan): Promise<SearchResult> {
+  const random = seeded(plan.seed);
+  const findings = new Map<string, Finding>();
+  const inputs: Uint8Array[] = [];
+  const news: Uint8Array[] = [];
+  const startMs = performance.now();
+  const endMs = startMs + plan.seconds * 1_000;
+  let runs = 0;
+
+  const attempt = async (input: Uint8Array): Promise<boolean> => {
+    const beginMs = performance.now();
+    const finding = await findingOf(target, input);
+    runs++;
+    const slow = performance.now() - beginMs > SLOW_MS;
+    const kind = finding?.error ?? (slow ? `slow: more than ${SLOW_MS} ms` : undefined);
+    if (kind !== undefined && !findings.has(kind) && findings.size < MOST_FINDINGS) {
+      findings.set(kind, finding ?? { error: kind, stack: kind, input });
+    }
+    return (plan.coverage?.news() ?? 0) > 0;
+  };
+
+  plan.coverage?.news();
+  for (const input of [...target.seeds, ...plan.corpus]) {
+    if ((await attempt(input)) || plan.coverage === undefined) inputs.push(input);
+  }
+  if (inputs.length === 0) inputs.push(Uint8Array.of(0));
+  const pickInput = (): Uint8Array => inputs[Math.floor(random() * inputs.length)];
+  while (performance.now() < endMs && findings.size < MOST_FINDINGS) {
+    const input =
+      random() < 0.1
+        ? drawBytes(random, target.maxBytes)
+        : mutate(pickInput(), pickInput(), random, target.maxBytes);
+    if (!(await attempt(input))) continue;
+    news.push(input);
+    if (inputs.length < MOST_INPUTS) inputs.push(input);
+    else inputs[Math.floor(random() * MOST_INPUTS)] = input;
+  }
+  const seconds = (performance.now() - startMs) / 1_000;
+  return {
+    runs,
+    seconds,
+    features: plan.coverage?.size ?? 0,
+    findings: await Promise.all([...findings.values()].map((finding) => minimised(target, finding))),
+    news,
+  };
+}
+
+async function minimised(target: FuzzTarget, finding: Finding): Promise<Finding> {
+  const input = await minimise(
+    finding.input,
+    async (candidate) => (await findingOf(target, candidate))?.error === finding.error,
+  );
+  return (await findingOf(target, input)) ?? finding;
+}
