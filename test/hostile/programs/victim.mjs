@@ -47,6 +47,8 @@ const SCENES = {
         },
       },
     });
+    // Deno opens a pipe for signals when it first needs one, and panics when there is no descriptor left for it.
+    process.on("SIGHUP", () => process.exit(0));
     console.log(`listening ${server.port}`);
   },
 };
