@@ -2,7 +2,8 @@
 
 import { connect, type Loop, serve, type WebSocketHandlers, type WebSocketOptions } from "../../src/mod.ts";
 import { RawPeer } from "../conformance/raw_peer.ts";
-import { ScriptedPeer } from "./scripted_peer.ts";
+import { meetClient, meetServer, type Opening } from "./meeting.ts";
+import type { ScriptedPeer } from "./scripted_peer.ts";
 
 /** `copies`: strings and copied bytes; `views`: bytes in receive memory, text too; `batches`: all that one read brought. */
 export type Delivery = "copies" | "views" | "batches";
@@ -17,20 +18,28 @@ const LIMITS: WebSocketOptions = {
   maxFragments: 1 << 17,
 };
 
+/** Every message is worth compressing here; each delivery has another way to do it. */
+const COMPRESSION: { readonly [delivery in Delivery]: WebSocketOptions } = {
+  copies: { compression: { mode: "dedicated", thresholdBytes: 0 } },
+  views: { compression: { mode: "shared", thresholdBytes: 0 } },
+  batches: { compression: { mode: "dedicated", thresholdBytes: 0, windowBits: 12, peerWindowBits: 12 } },
+};
+
 function echo(delivery: Delivery): WebSocketHandlers<undefined> & WebSocketOptions {
+  const options = { ...LIMITS, ...COMPRESSION[delivery] };
   switch (delivery) {
     case "copies":
-      return { ...LIMITS, message: (ws, data) => void ws.send(data) };
+      return { ...options, message: (ws, data) => void ws.send(data) };
     case "views":
       return {
-        ...LIMITS,
+        ...options,
         text: "bytes",
         zeroCopy: true,
         message: (ws, data, isText) => void (isText ? ws.sendText(data as Uint8Array) : ws.send(data)),
       };
     case "batches":
       return {
-        ...LIMITS,
+        ...options,
         batch: (ws, messages) => {
           for (const message of messages) ws.send(message);
         },
@@ -47,13 +56,17 @@ export interface Meeting {
 
 /** An echo that connections can be made with, one at a time. */
 export interface Echo {
-  meet(): Promise<Meeting>;
+  meet(opening: Opening): Promise<Meeting>;
   close(): Promise<unknown>;
 }
 
 /** Starts an echo of ours in the given role. */
 export function startEcho(loop: Loop, role: Role, delivery: Delivery): Promise<Echo> {
-  return role === "server" ? startServer(loop, delivery) : startClient(loop, delivery);
+  if (role === "server") return startServer(loop, delivery);
+  return dialed(async (port) => {
+    const socket = await connect(`ws://127.0.0.1:${port}/`, { loop, websocket: echo(delivery) });
+    return [socket.closed];
+  });
 }
 
 async function startServer(loop: Loop, delivery: Delivery): Promise<Echo> {
@@ -65,32 +78,33 @@ async function startServer(loop: Loop, delivery: Delivery): Promise<Echo> {
     websocket: { ...echo(delivery), close: () => leave() },
   });
   return {
-    async meet() {
+    async meet(opening) {
       const gone = new Promise<void>((resolve) => {
         leave = resolve;
       });
-      const raw = await RawPeer.connect(server.port);
-      const answer = await raw.upgrade();
-      if (!answer.startsWith("HTTP/1.1 101 ")) throw new Error(`The server answered ${answer}`);
-      return { peer: new ScriptedPeer(raw, true), gone };
+      return { peer: await meetServer(server.port, opening), gone };
     },
     close: () => server.stop({ graceMs: 0 }),
   };
 }
 
-/** The scripted peer is the server here. */
-async function startClient(loop: Loop, delivery: Delivery): Promise<Echo> {
+/**
+ * An echo that is a client: the scripted peer is the server here.
+ *
+ * @param dial - Opens a connection to a port. Resolves with a promise, in an array so that it is not awaited, of its end.
+ */
+export async function dialed(
+  dial: (port: number) => Promise<readonly [gone: Promise<unknown>]>,
+): Promise<Echo> {
   let accept: (raw: RawPeer) => void = () => undefined;
   const server = await RawPeer.listen((raw) => accept(raw));
   return {
-    async meet() {
+    async meet(opening) {
       const accepted = new Promise<ScriptedPeer>((resolve, reject) => {
-        accept = (raw) => {
-          raw.acceptUpgrade().then(() => resolve(new ScriptedPeer(raw, false)), reject);
-        };
+        accept = (raw) => meetClient(raw, opening).then(resolve, reject);
       });
-      const socket = await connect(`ws://127.0.0.1:${server.port}/`, { loop, websocket: echo(delivery) });
-      return { peer: await accepted, gone: socket.closed };
+      const [peer, [gone]] = await Promise.all([accepted, dial(server.port)]);
+      return { peer, gone };
     },
     close: () => server.close(),
   };

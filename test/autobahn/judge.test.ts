@@ -20,6 +20,8 @@ const CLOSED: Outcome = {
   wasKilled: false,
   wasServerLate: false,
   wasClean: true,
+  isUnimplemented: false,
+  ratio: undefined,
   closeCode: 1000,
 };
 const FAILED: Outcome = { ...CLOSED, closedByPeer: false, closeCode: 1002 };
@@ -33,6 +35,20 @@ const VERDICTS: readonly (readonly [string, Script, Outcome, string, string])[] 
   ["an unexpected pong", ECHO, { ...CLOSED, received: [echoOf("x"), pongOf("")] }, "FAILED", "OK"],
   ["no answer", ECHO, { ...CLOSED, received: [] }, "FAILED", "OK"],
   ["a broken frame", ECHO, { ...CLOSED, fault: "reserved bits are set" }, "FAILED", "OK"],
+  [
+    "declining what the case is about",
+    ECHO,
+    { ...CLOSED, received: [], isUnimplemented: true },
+    "UNIMPLEMENTED",
+    "OK",
+  ],
+  [
+    "other echoes than asked for",
+    { ...ECHO, expected: [{ kind: "echoed", count: 9 }] },
+    { ...CLOSED, received: [{ kind: "echoed", count: 8 }] },
+    "FAILED",
+    "OK",
+  ],
   ["closing without being asked", ECHO, { ...CLOSED, closedByPeer: false }, "OK", "FAILED"],
   [
     "no answer to Close",

@@ -7,7 +7,7 @@ import type { Script } from "./script.ts";
 import { type Outcome, sameEvents } from "./scripted_peer.ts";
 
 /** Autobahn's words. */
-export type Behaviour = "OK" | "NON-STRICT" | "INFORMATIONAL" | "FAILED";
+export type Behaviour = "OK" | "NON-STRICT" | "INFORMATIONAL" | "UNIMPLEMENTED" | "FAILED";
 export type CloseBehaviour =
   | "OK"
   | "INFORMATIONAL"
@@ -47,6 +47,7 @@ export function judge(script: Script, outcome: Outcome): Verdict {
 
 function judgeEvents(script: Script, outcome: Outcome): [Behaviour, string] {
   if (outcome.fault !== undefined) return ["FAILED", outcome.fault];
+  if (outcome.isUnimplemented) return ["UNIMPLEMENTED", "permessage-deflate was declined"];
   if (outcome.wasKilled && !script.close.byPeer) return ["FAILED", "the connection stayed open"];
   if (sameEvents(outcome.received, script.expected)) return ["OK", ""];
   const { tolerated } = script;
@@ -76,6 +77,7 @@ function describe(events: Outcome["received"]): string {
   if (events.length === 0) return "nothing";
   const words = events.slice(0, 5).map((event) => {
     if (event.kind === "waited") return `wait ${event.tag} passed`;
+    if (event.kind === "echoed") return `${event.count} echoes`;
     const what = event.kind === "message" ? (event.isText ? "text" : "binary") : event.kind;
     return `${what} of ${event.payload.length} B`;
   });

@@ -10,6 +10,8 @@ export interface Result extends Verdict {
   readonly durationMs: number;
   /** The code that the implementation closed with; null without one. */
   readonly closeCode: number | null;
+  /** Bytes on the wire per byte of compressed echoes, in groups 12 and 13; null elsewhere. */
+  readonly ratio: number | null;
 }
 
 /** One runtime, transport, role and delivery, with its results in Autobahn's order. */

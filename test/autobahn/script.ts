@@ -1,5 +1,7 @@
 /** What a case is made of: bytes to say, answers to expect, and the end the connection must come to. */
 
+import type { Wish } from "./deflate_parameters.ts";
+
 export const TEXT = 0x1;
 export const BINARY = 0x2;
 export const CONTINUATION = 0x0;
@@ -31,13 +33,26 @@ export type Step =
   /** Waits. With a tag, having waited in vain for the connection to fail is an event. */
   | { readonly kind: "wait"; readonly tag?: string }
   /** Sends a message and waits for an answer, so many times. */
-  | { readonly kind: "exchange"; readonly frame: FrameToSend; readonly count: number };
+  | { readonly kind: "exchange"; readonly frame: FrameToSend; readonly count: number }
+  /** Sends messages, compressed, one at a time, and takes each as it comes back; an event when all did. */
+  | {
+      readonly kind: "echoes";
+      readonly opcode: number;
+      readonly count: number;
+      /** Size of fragments, compressed; 0 for none. */
+      readonly fragmentBytes: number;
+      /** Whether the echoes must take fewer bytes than they stand for. Autobahn does not ask for it. */
+      readonly mustShrink: boolean;
+      readonly payload: (index: number) => Uint8Array;
+    };
 
 /** Something that the peer lives through. */
 export type Event =
   | { readonly kind: "message"; readonly isText: boolean; readonly payload: Uint8Array }
   | { readonly kind: "ping" | "pong"; readonly payload: Uint8Array }
-  | { readonly kind: "waited"; readonly tag: string };
+  | { readonly kind: "waited"; readonly tag: string }
+  /** So many messages came back as they were sent. */
+  | { readonly kind: "echoed"; readonly count: number };
 
 /** How the connection must end. */
 export interface ExpectedClose {
@@ -52,6 +67,8 @@ export interface ExpectedClose {
 
 /** See the top of this file. */
 export interface Script {
+  /** What to ask permessage-deflate for, the best first; without it there is no permessage-deflate. */
+  readonly wishes?: readonly Wish[];
   readonly steps: readonly Step[];
   readonly expected: readonly Event[];
   /** What is allowed, but not the best answer. */

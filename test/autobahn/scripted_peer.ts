@@ -2,6 +2,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { RawPeer } from "../conformance/raw_peer.ts";
+import type { PeerDeflate } from "./peer_deflate.ts";
 import {
   BINARY,
   CLOSE,
@@ -22,6 +23,10 @@ import { concatenate, FrameReader, type MaskKey, masked, type ReadFrame, writeHe
  */
 const PATIENCE_MS = 5_000;
 
+const RSV1 = 4;
+/** The payload of a Close that says that all is well. */
+const NORMAL: Uint8Array = Uint8Array.of(1000 >> 8, 1000 & 0xff);
+
 /** What happened, for the judge. */
 export interface Outcome {
   readonly received: readonly Event[];
@@ -37,6 +42,18 @@ export interface Outcome {
   readonly wasClean: boolean;
   /** The code in the implementation's Close; undefined without one. */
   readonly closeCode: number | undefined;
+  /** The script is about permessage-deflate, which was declined. Nothing was sent then. */
+  readonly isUnimplemented: boolean;
+  /** Bytes on the wire per byte of the echoes; undefined without echoes. */
+  readonly ratio: number | undefined;
+}
+
+/** A message whose last frame has not come yet. */
+interface OpenMessage {
+  readonly isText: boolean;
+  /** What inflates it, if it is compressed. */
+  readonly codec: PeerDeflate | undefined;
+  readonly parts: Uint8Array[];
 }
 
 /** See the top of this file. */
@@ -48,7 +65,11 @@ export class ScriptedPeer {
   readonly #received: Event[] = [];
   #unsent: Uint8Array[] = [];
   #waiters: (() => void)[] = [];
-  #open: { readonly isText: boolean; readonly parts: Uint8Array[] } | undefined = undefined;
+  #open: OpenMessage | undefined = undefined;
+  readonly #deflate: PeerDeflate | undefined;
+  #isInflating = false;
+  #payloadBytes = 0;
+  #wireBytes = 0;
   #body: { readonly key: MaskKey | undefined; offset: number } | undefined = undefined;
   #keys = 0x1f123bb5;
   #fault: string | undefined = undefined;
@@ -60,9 +81,19 @@ export class ScriptedPeer {
   #wasServerLate = false;
   #closeCode: number | undefined = undefined;
 
-  /** Takes over a connection whose opening handshake is done. */
-  constructor(raw: RawPeer, isClient: boolean, patienceMs: number = PATIENCE_MS) {
+  /**
+   * Takes over a connection whose opening handshake is done.
+   *
+   * @param deflate - Where permessage-deflate was negotiated. Closed with the connection.
+   */
+  constructor(
+    raw: RawPeer,
+    isClient: boolean,
+    patienceMs: number = PATIENCE_MS,
+    deflate: PeerDeflate | undefined = undefined,
+  ) {
     this.#socket = raw.socket;
+    this.#deflate = deflate;
     this.#patienceMs = patienceMs;
     this.#isClient = isClient;
     if (raw.text !== "") this.#fault = "bytes came before anything was sent";
@@ -76,7 +107,9 @@ export class ScriptedPeer {
   /** Plays a script to its end. @param waitMs - How long its waits take. */
   async play(script: Script, waitMs: number): Promise<Outcome> {
     const timeoutMs = script.timeoutMs ?? this.#patienceMs;
-    for (const step of script.steps) {
+    const isUnimplemented = script.wishes !== undefined && this.#deflate === undefined;
+    if (isUnimplemented) this.#beginClose(NORMAL);
+    for (const step of isUnimplemented ? [] : script.steps) {
       if (this.#isOver || this.#sawClose) break;
       await this.#perform(step, waitMs, timeoutMs);
     }
@@ -84,7 +117,7 @@ export class ScriptedPeer {
     const isAnswered = (): boolean => sameEvents(this.#received, script.expected);
     if (script.close.byPeer && !this.#sentClose) {
       await this.#until(() => isAnswered() || this.#hasDecided, timeoutMs);
-      if (isAnswered() && !this.#sawClose) this.#beginClose(Uint8Array.of(1000 >> 8, 1000 & 0xff));
+      if (isAnswered() && !this.#sawClose) this.#beginClose(NORMAL);
       this.#flush();
     }
     await this.#until(() => this.#hasDecided, this.#patienceMs);
@@ -95,6 +128,7 @@ export class ScriptedPeer {
     this.#wasServerLate = this.#isClient && !hasEnded && !this.#wasKilled;
     if (hasEnded) this.#socket.end();
     else this.#socket.destroy();
+    this.#deflate?.close();
     return {
       received: this.#received,
       fault: this.#fault,
@@ -103,6 +137,8 @@ export class ScriptedPeer {
       wasServerLate: this.#wasServerLate,
       wasClean: this.#sentClose && this.#sawClose && !this.#wasServerLate,
       closeCode: this.#closeCode,
+      isUnimplemented,
+      ratio: this.#payloadBytes > 0 ? this.#wireBytes / this.#payloadBytes : undefined,
     };
   }
 
@@ -148,7 +184,49 @@ export class ScriptedPeer {
           await this.#until(() => this.#received.length > before || this.#hasDecided, timeoutMs);
           if (this.#received.length === before) return;
         }
+        return;
+      case "echoes":
+        return await this.#exchangeAll(step, timeoutMs);
     }
+  }
+
+  /** Echoes are judged here, one by one, and forgotten: a thousand of them are too many to keep. */
+  async #exchangeAll(step: Step & { readonly kind: "echoes" }, timeoutMs: number): Promise<void> {
+    const endMs = performance.now() + timeoutMs;
+    const isText = step.opcode === TEXT;
+    for (let index = 0; index < step.count; index++) {
+      const payload = step.payload(index);
+      await this.#sayCompressed(step.opcode, payload, step.fragmentBytes);
+      await this.#until(() => this.#received.length > 0 || this.#hasDecided, endMs - performance.now());
+      const [echo] = this.#received;
+      // What is left in the list is what the judge reports.
+      if (echo === undefined) this.#fault ??= `echo ${index} did not come`;
+      else if (!sameEvent(echo, { kind: "message", isText, payload })) {
+        this.#fault ??= `echo ${index} is not what was sent`;
+      }
+      if (this.#fault !== undefined) return;
+      this.#received.shift();
+      this.#payloadBytes += payload.length;
+    }
+    if (step.mustShrink && this.#wireBytes >= this.#payloadBytes)
+      this.#fault = "echoes came that are not compressed";
+    this.#received.unshift({ kind: "echoed", count: step.count });
+  }
+
+  async #sayCompressed(opcode: number, payload: Uint8Array, fragmentBytes: number): Promise<void> {
+    const bytes = (await this.#deflate?.compress(payload)) ?? payload;
+    const sizeBytes = fragmentBytes > 0 ? fragmentBytes : Math.max(bytes.length, 1);
+    for (let at = 0; at === 0 || at < bytes.length; at += sizeBytes) {
+      const isFirst = at === 0;
+      await this.#say({
+        opcode: isFirst ? opcode : CONTINUATION,
+        payload: bytes.subarray(at, at + sizeBytes),
+        isFinal: at + sizeBytes >= bytes.length,
+        // RSV1 says on the first frame alone that the message is compressed (RFC 7692 §6.1).
+        reserved: isFirst && this.#deflate !== undefined ? RSV1 : 0,
+      });
+    }
+    this.#flush();
   }
 
   async #say(frame: FrameToSend): Promise<void> {
@@ -206,16 +284,23 @@ export class ScriptedPeer {
 
   #take(bytes: Uint8Array): void {
     this.#reader.push(bytes);
-    for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+    this.#walk();
+    this.#wake();
+  }
+
+  /** Inflating takes a while; the frames behind wait for it. */
+  #walk(): void {
+    while (!this.#isInflating) {
+      const frame = this.#reader.next();
+      if (frame === undefined) return;
       if (this.#sawClose) this.#fault ??= "a frame came behind the Close frame";
       else this.#takeFrame(frame);
     }
-    this.#wake();
   }
 
   #takeFrame(frame: ReadFrame): void {
     const { opcode, payload } = frame;
-    this.#fault ??= faultOf(frame, !this.#isClient);
+    this.#fault ??= faultOf(frame, !this.#isClient, this.#deflate !== undefined);
     if (opcode === PING || opcode === PONG) {
       this.#received.push({ kind: opcode === PING ? "ping" : "pong", payload });
     } else if (opcode === CLOSE) {
@@ -223,15 +308,43 @@ export class ScriptedPeer {
     } else {
       if ((opcode === CONTINUATION) !== (this.#open !== undefined))
         this.#fault ??= "fragments are out of order";
-      this.#open ??= { isText: opcode === TEXT, parts: [] };
-      const { isText, parts } = this.#open;
+      // Without an agreement RSV1 is a fault already, and the payload is what it is.
+      this.#open ??= {
+        isText: opcode === TEXT,
+        codec: frame.reserved === RSV1 ? this.#deflate : undefined,
+        parts: [],
+      };
+      const { isText, codec, parts } = this.#open;
       parts.push(payload);
       if (!frame.isFinal) return;
       this.#open = undefined;
       const whole = parts.length === 1 ? parts[0] : concatenate(parts);
-      if (isText && !isUtf8(whole)) this.#fault ??= "text came that is not UTF-8";
-      this.#received.push({ kind: "message", isText, payload: whole });
+      this.#wireBytes += whole.length;
+      if (codec !== undefined) this.#inflate(codec, isText, whole);
+      else this.#takeMessage(isText, whole);
     }
+  }
+
+  #takeMessage(isText: boolean, payload: Uint8Array): void {
+    if (isText && !isUtf8(payload)) this.#fault ??= "text came that is not UTF-8";
+    this.#received.push({ kind: "message", isText, payload });
+  }
+
+  #inflate(codec: PeerDeflate, isText: boolean, payload: Uint8Array): void {
+    this.#isInflating = true;
+    codec
+      .decompress(payload)
+      .then(
+        (message) => this.#takeMessage(isText, message),
+        (error: Error) => {
+          this.#fault ??= `a compressed message came that is none: ${error.message}`;
+        },
+      )
+      .then(() => {
+        this.#isInflating = false;
+        this.#walk();
+        this.#wake();
+      });
   }
 
   #takeClose(payload: Uint8Array): void {
@@ -271,11 +384,12 @@ export class ScriptedPeer {
   }
 }
 
-/** What an answer's frame breaks in RFC 6455 §5, or undefined. */
-function faultOf(frame: ReadFrame, isMasked: boolean): string | undefined {
+/** What an answer's frame breaks in RFC 6455 §5 or RFC 7692 §6, or undefined. */
+function faultOf(frame: ReadFrame, isMasked: boolean, hasDeflate: boolean): string | undefined {
   const isControl = frame.opcode >= CLOSE;
+  const mayBeCompressed = hasDeflate && (frame.opcode === TEXT || frame.opcode === BINARY);
   if (frame.isMasked !== isMasked) return isMasked ? "an unmasked frame came" : "a masked frame came";
-  if (frame.reserved !== 0) return "reserved bits are set";
+  if (frame.reserved !== 0 && !(mayBeCompressed && frame.reserved === RSV1)) return "reserved bits are set";
   if (!frame.isMinimal) return "a length takes more bytes than it needs";
   if (isControl && !frame.isFinal) return "a control frame came in fragments";
   if (isControl && frame.payload.length > 125) return "a control frame is too long";
@@ -301,6 +415,9 @@ export function sameEvents(some: readonly Event[], others: readonly Event[]): bo
 function sameEvent(one: Event, other: Event): boolean {
   if (one.kind === "waited" || other.kind === "waited") {
     return one.kind === "waited" && other.kind === "waited" && one.tag === other.tag;
+  }
+  if (one.kind === "echoed" || other.kind === "echoed") {
+    return one.kind === "echoed" && other.kind === "echoed" && one.count === other.count;
   }
   if (one.kind !== other.kind || one.payload.length !== other.payload.length) return false;
   if (one.kind === "message" && other.kind === "message" && one.isText !== other.isText) return false;

@@ -170,8 +170,11 @@ export class RawPeer {
     return await this.head();
   }
 
-  /** Answers an opening handshake by hand, as a server. Returns the request's head. */
-  async acceptUpgrade(behind: Uint8Array = new Uint8Array(0), more: readonly string[] = []): Promise<string> {
+  /** Answers an opening handshake by hand, as a server, with more lines that may depend on the request. Returns the request's head. */
+  async acceptUpgrade(
+    behind: Uint8Array = new Uint8Array(0),
+    more: readonly string[] | ((request: string) => readonly string[]) = [],
+  ): Promise<string> {
     const request = await this.head();
     const key = /sec-websocket-key: (.*)\r\n/i.exec(request)?.[1] ?? "";
     const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
@@ -181,7 +184,7 @@ export class RawPeer {
         "Upgrade: websocket",
         "Connection: Upgrade",
         `Sec-WebSocket-Accept: ${accept}`,
-        ...more,
+        ...(typeof more === "function" ? more(request) : more),
         "\r\n",
       ].join("\r\n"),
     );
