@@ -1,6 +1,6 @@
 /**
- * Ratios. Machines are shared and noisy: a ratio is taken within one round, where both programs ran
- * seconds apart, and the median of the rounds is quoted with its extremes.
+ * Ratios. Machines are shared and noisy, and some change their speed every few seconds: a ratio is taken between runs that
+ * followed one another, and the median of the rounds is quoted with its extremes.
  */
 import { targetOf } from "./workloads.mjs";
 
@@ -10,24 +10,35 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The run of `name` that was nearest in time to the run at `index`; undefined when it never ran. */
+function nearest(round, index, name) {
+  const distance = (run) => Math.abs(round.indexOf(run) - index);
+  return round.filter((run) => run.name === name).sort((a, b) => distance(a) - distance(b))[0];
+}
+
 /**
  * @param workload - From workloads.mjs.
  * @param participants - From participants.mjs.
- * @param rounds - One object per round: participant name → report of the load generator.
+ * @param rounds - Per round, in the order of time: { name, report } of each run.
  */
 export function compare(workload, participants, rounds) {
   const comparisons = [];
   for (const { name, peers } of participants) {
     for (const peer of peers) {
-      const both = rounds.filter((round) => round[name] && round[peer]);
-      if (both.length === 0) continue;
-      const ratios = both.map((round) => round[name][workload.figure] / round[peer][workload.figure]);
+      const ratios = [];
+      for (const round of rounds) {
+        const index = round.findIndex((run) => run.name === name);
+        const other = nearest(round, index, peer);
+        if (index < 0 || other === undefined) continue;
+        ratios.push(round[index].report[workload.figure] / other.report[workload.figure]);
+      }
+      if (ratios.length === 0) continue;
       const ratio = median(ratios);
       const target = targetOf(workload, name, peer);
       comparisons.push({
         ours: name,
         theirs: peer,
-        pairs: both.length,
+        pairs: ratios.length,
         ratio,
         min: Math.min(...ratios),
         max: Math.max(...ratios),

@@ -23,35 +23,37 @@ const OWN_PEERS = {
 };
 
 /**
- * The participants for a set of runtimes, neighbours in time being those that are compared.
+ * The participants for a set of runtimes in the order in which they run: neighbours are compared. The limit runs next to
+ * each runtime.
  *
  * @param options - `runtimes`, `hasShim`, and `drive` of our server.
- * @returns name → { name, command, environment, isOurs, peers }, `peers` being the names to compare with.
+ * @returns A list of { name, command, environment, peers }, `peers` being the names to compare with.
  */
 export function listParticipants({ runtimes, hasShim, drive = "auto" }) {
   const list = [];
   const hasLimit = hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
+  const spin = drive === "spin" ? ["--spin"] : [];
+  const limit = { name: LIMIT_NAME, command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] };
   for (const runtime of runtimes) {
-    const own = OWN_PEERS[runtime];
-    list.push({
-      name: own.name,
-      command: [...runtimeCommand(runtime), join(ROOT, own.source)],
+    const peer = OWN_PEERS[runtime];
+    const own = {
+      name: peer.name,
+      command: [...runtimeCommand(runtime), join(ROOT, peer.source)],
       environment: {},
       peers: [],
+    };
+    const ours = (transport, peers) => ({
+      name: `${runtime} ${transport}`,
+      command: [
+        ...programCommand(runtime, "bench/peers/ringwire.ts"),
+        ...["--transport", transport, "--drive", drive],
+      ],
+      environment: programEnvironment(runtime),
+      peers,
     });
-    for (const transport of hasShim ? ["uring", "native"] : ["native"]) {
-      const options = ["--transport", transport, "--drive", drive];
-      list.push({
-        name: `${runtime} ${transport}`,
-        command: [...programCommand(runtime, "bench/peers/ringwire.ts"), ...options],
-        environment: programEnvironment(runtime),
-        peers: hasLimit && transport === "uring" ? [own.name, LIMIT_NAME] : [own.name],
-      });
-    }
-  }
-  if (hasLimit) {
-    const spin = drive === "spin" ? ["--spin"] : [];
-    list.push({ name: LIMIT_NAME, command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] });
+    list.push(ours("native", [own.name]), own);
+    if (hasShim) list.push(ours("uring", hasLimit ? [own.name, LIMIT_NAME] : [own.name]));
+    if (hasLimit) list.push(limit);
   }
   return list;
 }

@@ -34,9 +34,9 @@ function table(head, rows) {
 /** The tables of one result. */
 export function resultText(result) {
   const workload = WORKLOADS[result.workload];
-  const of = (name, key) =>
-    median(result.rounds.filter((round) => round[name]).map((round) => round[name][key]));
-  const names = [...new Set(result.rounds.flatMap((round) => Object.keys(round)))];
+  const runs = result.rounds.flat();
+  const of = (name, key) => median(runs.filter((run) => run.name === name).map((run) => run.report[key]));
+  const names = [...new Set(runs.map((run) => run.name))];
   const isPolling = workload.load.mode === "pingpong";
   const figures = names.map((name) => {
     const cpu = {
@@ -88,8 +88,8 @@ const INTRODUCTION = `# What we measured
 
 Made by \`npm run bench\` from the files in bench/results; do not edit. Each section names the command that
 made it. Server and load generator run on a core each of one machine, over loopback. In a round
-every program runs once in a fresh process; ratios are taken within rounds, the order turns round
-each time, and the median is quoted. Absolute figures are context: they say more about the machine than about the
+every program runs in a fresh process, next to those it is compared with; ratios are taken between neighbours, the order
+turns round each time, and the median is quoted. Absolute figures are context: they say more about the machine than about the
 programs. The loop is closed (a message is sent when one has come back), so throughput latencies are those of a
 full pipeline, and nothing here is corrected for coordinated omission. Where the load generator is
 saturated, the figure is what it could ask for, not what the server could give; where neither is, something else

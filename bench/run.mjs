@@ -24,7 +24,7 @@ ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
   .map(([name, { title }]) => `  ${name.padEnd(18)}${title}`)
   .join("\n")}
 
-  --pairs N         rounds, in each of which every program runs once   (default: 5)
+  --pairs N         rounds, in each of which every program runs        (default: 5)
   --seconds S       how long each program is measured in a round       (default: 1.5)
   --runtime NAME    only node, bun or deno, and its own peer; not kept
   --smoke           everything tiny, to see that it runs; nothing is kept
@@ -70,11 +70,12 @@ async function runRounds(workload, participants) {
     ? { ...workload.load, connections: Math.min(10, workload.load.connections) }
     : workload.load;
   for (let index = 0; index < pairs; index++) {
-    const round = {};
+    const round = [];
     const order = index % 2 === 0 ? participants : [...participants].reverse();
     for (const participant of order) {
       try {
-        round[participant.name] = await measure(participant, load, { seconds, warmupSeconds });
+        const report = await measure(participant, load, { seconds, warmupSeconds });
+        round.push({ name: participant.name, report });
       } catch (error) {
         failures.add(error.message);
         console.error(error.message);
@@ -84,12 +85,7 @@ async function runRounds(workload, participants) {
     rounds.push(round);
   }
   process.stderr.write("\n");
-  // Rows in the order of the list, whichever way the last round went.
-  const names = participants.map((participant) => participant.name);
-  const sorted = rounds.map((round) =>
-    Object.fromEntries(names.filter((name) => round[name]).map((name) => [name, round[name]])),
-  );
-  return { rounds: sorted, failures: [...failures] };
+  return { rounds, failures: [...failures] };
 }
 
 async function runWorkload(name, hasShim) {

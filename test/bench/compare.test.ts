@@ -14,7 +14,7 @@ interface Comparison {
 }
 const script = new URL("../../bench/compare.mjs", import.meta.url).href;
 const { compare, median, saturation } = (await import(script)) as {
-  compare(workload: object, participants: object[], rounds: object[]): Comparison[];
+  compare(workload: object, participants: object[], rounds: object[][]): Comparison[];
   median(values: number[]): number;
   saturation(cpu: { loadCpuPercent: number; serverCpuPercent: number }, isPolling: boolean): string;
 };
@@ -25,8 +25,12 @@ const PARTICIPANTS = [
 ];
 const RATE = { figure: "messagesPerSecond", better: "more", targets: {} };
 
-function round(theirs: number, ours: number): object {
-  return { "Bun.serve": { messagesPerSecond: theirs }, "bun uring": { messagesPerSecond: ours } };
+function run(name: string, messagesPerSecond: number): object {
+  return { name, report: { messagesPerSecond } };
+}
+
+function round(theirs: number, ours: number): object[] {
+  return [run("Bun.serve", theirs), run("bun uring", ours)];
 }
 
 test("the median of odd and even counts is the middle, and sorts numbers as numbers", () => {
@@ -40,8 +44,19 @@ test("ratios are taken within rounds, so that a machine that slows down changes 
 });
 
 test("a round in which one of the two failed is left out", () => {
-  const rounds = [round(100, 200), { "Bun.serve": { messagesPerSecond: 1 } }];
+  const rounds = [round(100, 200), [run("Bun.serve", 1)], [run("bun uring", 1)]];
   expect(compare(RATE, PARTICIPANTS, rounds)[0]).toMatchObject({ pairs: 1, ratio: 2 });
+});
+
+test("a peer that ran more than once is compared where it was nearest", () => {
+  const runs = [
+    run("Bun.serve", 1),
+    run("x", 0),
+    run("bun uring", 30),
+    run("Bun.serve", 10),
+    run("Bun.serve", 5),
+  ];
+  expect(compare(RATE, PARTICIPANTS, [runs])[0]).toMatchObject({ pairs: 1, ratio: 3 });
 });
 
 test("a target is judged in the direction of its figure", () => {
