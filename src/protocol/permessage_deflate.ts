@@ -45,15 +45,21 @@ interface Parameters {
   clientWindowBits: number | undefined;
 }
 
-/** Writes the client's offer: the value of Sec-WebSocket-Extensions. */
-export function writeOffer(terms: DeflateTerms): string {
+/**
+ * Writes the client's offers: the value of Sec-WebSocket-Extensions. Many servers cannot choose their window (ws then answers
+ * 400): for them a smaller one is asked for in vain, and a second offer has them forget it after each message instead, which
+ * is as good for our memory.
+ */
+export function writeOffers(terms: DeflateTerms): string {
   const { takeover, windowBits, peerWindowBits } = terms;
-  const parts = [NAME];
-  if (!takeover) parts.push(SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER);
-  if (peerWindowBits < MAX_WINDOW_BITS) parts.push(`${SERVER_WINDOW}=${peerWindowBits}`);
   // Always: it allows the server to ask for a smaller window (§7.1.2.2).
-  parts.push(windowBits < MAX_WINDOW_BITS ? `${CLIENT_WINDOW}=${windowBits}` : CLIENT_WINDOW);
-  return parts.join("; ");
+  const ours = windowBits < MAX_WINDOW_BITS ? `${CLIENT_WINDOW}=${windowBits}` : CLIENT_WINDOW;
+  const shared = takeover ? [ours] : [CLIENT_NO_TAKEOVER, ours];
+  const forgetting = [NAME, SERVER_NO_TAKEOVER, ...shared].join("; ");
+  if (peerWindowBits === MAX_WINDOW_BITS) return takeover ? [NAME, ...shared].join("; ") : forgetting;
+  const theirs = `${SERVER_WINDOW}=${peerWindowBits}`;
+  const first = takeover ? [NAME, theirs, ...shared] : [NAME, SERVER_NO_TAKEOVER, theirs, ...shared];
+  return `${first.join("; ")}, ${forgetting}`;
 }
 
 /**
@@ -122,7 +128,12 @@ export function checkAnswer(text: string, terms: DeflateTerms | undefined): Defl
   const answer = readParameters(extensions[0], false);
   if (typeof answer === "string") throw failed(`${answer} (RFC 7692 §7.1)`);
   const serverBits = answer.serverWindowBits ?? MAX_WINDOW_BITS;
-  if (answer.serverWindowBits !== undefined && serverBits > terms.peerWindowBits) {
+  // Without takeover it may be the answer to the second offer, where any window is welcome.
+  if (
+    answer.serverWindowBits !== undefined &&
+    !answer.serverNoTakeover &&
+    serverBits > terms.peerWindowBits
+  ) {
     throw failed(
       `${SERVER_WINDOW}=${serverBits} is more than the ${terms.peerWindowBits} that were offered (RFC 7692 §7.1.2.1)`,
     );

@@ -3,7 +3,7 @@
 import { RingwireError } from "../errors.ts";
 import type { HeaderList } from "./header_list.ts";
 import { writeFields } from "./http_response.ts";
-import { checkAnswer, type DeflateAgreement, type DeflateTerms, writeOffer } from "./permessage_deflate.ts";
+import { checkAnswer, type DeflateAgreement, type DeflateTerms, writeOffers } from "./permessage_deflate.ts";
 import { isToken } from "./token.ts";
 
 /** What the request says. */
@@ -95,7 +95,7 @@ export function writeUpgradeRequest(request: UpgradeRequestFields): string {
   checkProtocols(protocols);
   const more: (readonly [string, string])[] = [];
   if (protocols.length > 0) more.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
-  if (deflate !== undefined) more.push(["Sec-WebSocket-Extensions", writeOffer(deflate)]);
+  if (deflate !== undefined) more.push(["Sec-WebSocket-Extensions", writeOffers(deflate)]);
   for (const field of headers) {
     if (OWN_FIELDS.has(field[0].toLowerCase())) {
       throw new TypeError(`Cannot set header ${JSON.stringify(field[0])}: the handshake sets it itself`);

@@ -5,7 +5,7 @@ import {
   checkAnswer,
   type DeflateAgreement,
   type DeflateTerms,
-  writeOffer,
+  writeOffers,
 } from "../../src/protocol/permessage_deflate.ts";
 
 const DEDICATED: DeflateTerms = { takeover: true, windowBits: 15, peerWindowBits: 15 };
@@ -123,13 +123,24 @@ describe("permessage-deflate, server", () => {
 
 describe("permessage-deflate, client", () => {
   it("offers what its options say", () => {
-    expect(writeOffer(DEDICATED)).toBe(`${PD}; client_max_window_bits`);
-    expect(writeOffer(SHARED)).toBe(
+    expect(writeOffers(DEDICATED)).toBe(`${PD}; client_max_window_bits`);
+    expect(writeOffers({ ...DEDICATED, windowBits: 8 })).toBe(`${PD}; client_max_window_bits=8`);
+    expect(writeOffers(SHARED)).toBe(
       `${PD}; server_no_context_takeover; client_no_context_takeover; client_max_window_bits`,
     );
-    expect(writeOffer({ ...DEDICATED, windowBits: 8, peerWindowBits: 14 })).toBe(
-      `${PD}; server_max_window_bits=14; client_max_window_bits=8`,
+  });
+
+  it("offers servers that cannot choose their window to forget it instead", () => {
+    expect(writeOffers({ ...DEDICATED, windowBits: 8, peerWindowBits: 14 })).toBe(
+      `${PD}; server_max_window_bits=14; client_max_window_bits=8, ` +
+        `${PD}; server_no_context_takeover; client_max_window_bits=8`,
     );
+    expect(writeOffers({ ...SHARED, peerWindowBits: 9 })).toBe(
+      `${PD}; server_no_context_takeover; server_max_window_bits=9; client_no_context_takeover; client_max_window_bits, ` +
+        `${PD}; server_no_context_takeover; client_no_context_takeover; client_max_window_bits`,
+    );
+    const answer = `${PD}; server_no_context_takeover; server_max_window_bits=15`;
+    expect(short(checkAnswer(answer, { ...DEDICATED, peerWindowBits: 9 }))).toBe(`${answer} | 15+ 15`);
   });
 
   it("keeps to the server's answer", () => {
@@ -206,7 +217,7 @@ describe("permessage-deflate, both", () => {
     let count = 0;
     for (const client of all) {
       for (const server of all) {
-        const theirs = answerOffers(writeOffer(client), server) as DeflateAgreement;
+        const theirs = answerOffers(writeOffers(client), server) as DeflateAgreement;
         const ours = checkAnswer(theirs.text, client) as DeflateAgreement;
         // Who receives must keep at least what the other may refer to.
         for (const [from, to] of [

@@ -89,7 +89,9 @@ describe("opening handshake, client", () => {
   it("offers permessage-deflate, and takes an answer that names it", () => {
     const deflate: DeflateTerms = { takeover: true, windowBits: 15, peerWindowBits: 10 };
     const head = parseHead("request", writeUpgradeRequest({ ...REQUEST, deflate }));
-    const offer = "permessage-deflate; server_max_window_bits=10; client_max_window_bits";
+    const offer =
+      "permessage-deflate; server_max_window_bits=10; client_max_window_bits, " +
+      "permessage-deflate; server_no_context_takeover; client_max_window_bits";
     expect(head.headers.getAll("sec-websocket-extensions")).toEqual([offer]);
     const answer = "permessage-deflate; server_max_window_bits=9";
     const line = "HTTP/1.1 101 Switching Protocols";
