@@ -27,7 +27,7 @@ const LAYERS = [
   { name: "detection", files: /^runtime\/detect\.ts$/, imports: ["errors", "seam", "bun", "deno", "node"] },
   // Standard input and output, signals, exit code: for programs, which the library is not.
   { name: "console", files: /^runtime\/console\.ts$/, imports: ["errors"] },
-  { name: "system", files: /^runtime\//, imports: ["errors", "seam"] },
+  { name: "system", files: /^runtime\//, imports: ["errors", "protocol", "seam"] },
   // Options name the Loop that they take.
   { name: "options", files: /^options\.ts$/, imports: ["errors", "loop"] },
   {

@@ -16,6 +16,7 @@
  */
 
 import type { RingwireError } from "./errors.ts";
+import type { Codec } from "./protocol/codec.ts";
 import type { Kernels } from "./protocol/kernels.ts";
 
 /** Where an endpoint is: a host and port, or a Unix socket. */
@@ -146,6 +147,8 @@ export interface Transport {
   /** Why this one, or what it found: `kernel 6.18, multishot, incremental buffers`. */
   readonly reason: string;
   readonly kernels: Kernels;
+  /** What compresses and restores messages: zlib in the shim where there is one, else the runtime's. Opened when first asked for. */
+  readonly codec: Codec;
   /** Whether it can be driven by `poll` (else the runtime's event loop drives it). */
   readonly canPoll: boolean;
   /** Starts listening. Rejects with RingwireError when the system refuses (address in use …). A promise because Node's `net` binds later. */

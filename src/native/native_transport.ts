@@ -4,6 +4,7 @@
  */
 
 import { RingwireError } from "../errors.ts";
+import type { Codec } from "../protocol/codec.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import { scalarKernels } from "../protocol/scalar_kernels.ts";
 import type { NativeListener, NativeSocket, NativeSocketHandler, Runtime } from "../runtime/runtime.ts";
@@ -44,6 +45,8 @@ export interface NativeTransportOptions extends DriveOptions {
   readonly reason: string;
   /** @default scalarKernels */
   readonly kernels?: Kernels;
+  /** Opens the codec when it is first needed. @default runtime.openCodec */
+  readonly openCodec?: () => Codec;
 }
 
 /** Opens a transport over `runtime.sockets`. Nothing is taken from the system until it listens or connects. */
@@ -62,6 +65,8 @@ class NativeTransport implements Transport {
   readonly #turns: Turns;
   readonly #connections: Set<NativeConnection> = new Set();
   readonly #listeners: Set<NativeListener> = new Set();
+  readonly #openCodec: () => Codec;
+  #codec: Codec | undefined = undefined;
   #isClosed = false;
 
   constructor(options: NativeTransportOptions) {
@@ -69,8 +74,14 @@ class NativeTransport implements Transport {
     this.#limits = options.limits;
     this.reason = options.reason;
     this.kernels = options.kernels ?? scalarKernels;
+    this.#openCodec = options.openCodec ?? (() => options.runtime.openCodec());
     this.#spinMs = options.drive === "spin" ? options.spinUs / 1_000 : 0;
     this.#turns = new Turns(options.runtime, options.limits, this.#spinMs, this.#connections);
+  }
+
+  get codec(): Codec {
+    this.#codec ??= this.#openCodec();
+    return this.#codec;
   }
 
   async listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener> {

@@ -4,6 +4,7 @@
  */
 
 import type { RingwireError } from "../errors.ts";
+import type { Codec } from "../protocol/codec.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint } from "../transport.ts";
 
 /** One C function: name and argument types. Every result is an i32. */
@@ -91,6 +92,8 @@ export interface Runtime {
   /** All addresses of a host name, in the system's order. @throws RingwireError `ERR_HOST_NOT_FOUND`. */
   resolve(host: string): Promise<{ host: string; family: "ipv4" | "ipv6" }[]>;
   readonly sockets: NativeSockets;
+  /** Makes a codec over the runtime's own zlib, for where there is no shim. Takes no memory until it is used. */
+  openCodec(): Codec;
   /**
    * Loads the shim. Never prompts for permission.
    *

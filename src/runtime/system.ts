@@ -5,41 +5,45 @@ import { lookup } from "node:dns/promises";
 import { fileURLToPath } from "node:url";
 import { RingwireError } from "../errors.ts";
 import type { Runtime } from "./runtime.ts";
+import { openZlibCodec } from "./zlib_codec.ts";
 
 /** The members of {@link Runtime} that need no runtime's own API. */
-export const system: Pick<Runtime, "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "resolve"> =
-  {
-    nowMs: () => performance.now(),
-    randomFill(bytes) {
-      randomFillSync(bytes);
-    },
-    sha1Base64: (text) => createHash("sha1").update(text, "latin1").digest("base64"),
-    defer(callback) {
-      setImmediate(callback);
-    },
-    setTimer(callback, delayMs) {
-      const timer = setTimeout(callback, delayMs);
-      unref(timer);
-      return () => clearTimeout(timer);
-    },
-    async resolve(host) {
-      try {
-        const found = await lookup(host, { all: true, verbatim: true });
-        return found.map(({ address, family }) => ({
-          host: address,
-          family: family === 6 ? "ipv6" : "ipv4",
-        }));
-      } catch (cause) {
-        throw new RingwireError(
-          "ERR_HOST_NOT_FOUND",
-          `Cannot resolve "${host}": no such host; check the name`,
-          {
-            cause,
-          },
-        );
-      }
-    },
-  };
+export const system: Pick<
+  Runtime,
+  "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "resolve" | "openCodec"
+> = {
+  nowMs: () => performance.now(),
+  randomFill(bytes) {
+    randomFillSync(bytes);
+  },
+  sha1Base64: (text) => createHash("sha1").update(text, "latin1").digest("base64"),
+  openCodec: openZlibCodec,
+  defer(callback) {
+    setImmediate(callback);
+  },
+  setTimer(callback, delayMs) {
+    const timer = setTimeout(callback, delayMs);
+    unref(timer);
+    return () => clearTimeout(timer);
+  },
+  async resolve(host) {
+    try {
+      const found = await lookup(host, { all: true, verbatim: true });
+      return found.map(({ address, family }) => ({
+        host: address,
+        family: family === 6 ? "ipv6" : "ipv4",
+      }));
+    } catch (cause) {
+      throw new RingwireError(
+        "ERR_HOST_NOT_FOUND",
+        `Cannot resolve "${host}": no such host; check the name`,
+        {
+          cause,
+        },
+      );
+    }
+  },
+};
 
 /** Deno's global timers are numbers, with a function of its own; Node's and Bun's are objects. */
 function unref(timer: unknown): void {

@@ -1,6 +1,7 @@
 /** {@link Transport} over io_uring: opens the pieces, and keeps them together. */
 
 import { RingwireError } from "../errors.ts";
+import type { Codec } from "../protocol/codec.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type {
@@ -68,10 +69,13 @@ class UringTransport implements Transport {
   readonly #dispatcher: Dispatcher;
   readonly #driver: Driver;
   readonly #found: string;
+  readonly #openCodec: () => Codec;
+  #codec: Codec | undefined = undefined;
 
   constructor(ring: Ring, shim: Shim, options: UringTransportOptions) {
     this.#ring = ring;
     this.#found = ring.text();
+    this.#openCodec = () => options.runtime.openCodec();
     this.kernels = new UringKernels(ring, shim, THRESHOLDS[options.runtime.name]);
     const dispatcher = new Dispatcher(
       ring,
@@ -88,6 +92,11 @@ class UringTransport implements Transport {
     return lost === undefined
       ? this.#found
       : `${this.#found}; cannot sleep, looks every millisecond: ${lost}`;
+  }
+
+  get codec(): Codec {
+    this.#codec ??= this.#openCodec();
+    return this.#codec;
   }
 
   async listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener> {
