@@ -166,3 +166,50 @@ export const KNOWN_HOLES: Readonly<Record<string, KnownHole>> = {
     what: "the message limit was applied before inflating, never after",
   },
 };
+
+/** Rows that the shim's own tests show at closer range: file under ffi/, then what stands in it. */
+export const IN_C: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  "shim.buffers": [
+    [
+      "test/life_test.c",
+      "TEST(a_failed_send_still_delivers_what_was_received)",
+      "TEST(closing_a_ring_with_everything_in_flight_closes_every_socket)",
+    ],
+  ],
+  "shim.enobufs": [
+    [
+      "test/transfer_test.c",
+      "TEST(receives_end_for_want_of_buffers_and_go_on)",
+      "TEST(a_short_send_goes_on_from_the_queue)",
+      "TEST(echo_works_in_the_smallest_block)",
+    ],
+  ],
+  "shim.stale": [["test/life_test.c", "TEST(a_stale_handle_reaches_nobody)"]],
+  "shim.full": [
+    ["test/life_test.c", "TEST(a_full_table_refuses_and_recovers)"],
+    [
+      "test/transfer_test.c",
+      "TEST(completions_beyond_the_queue_are_not_lost)",
+      "TEST(a_blocking_turn_without_room_for_events_still_sends)",
+    ],
+  ],
+  "shim.descriptors": [
+    ["test/life_test.c", "TEST(running_out_of_descriptors_neither_spins_nor_ends_accepting)"],
+    ["test/ring_test.c", "TEST(opening_without_descriptors_fails_cleanly)"],
+  ],
+  "shim.forbidden": [
+    [
+      "test/ring_test.c",
+      "TEST(a_forbidden_io_uring_is_refused_with_the_reason)",
+      "TEST(a_missing_io_uring_is_refused_with_the_reason)",
+    ],
+  ],
+  "shim.validation": [
+    ["test/life_test.c", "TEST(garbage_commands_are_skipped_and_the_rest_is_done)"],
+    ["test/ring_test.c", "TEST(a_wrong_control_page_is_refused)"],
+  ],
+  "shim.sanitizers": [
+    ["test/life_test.c", "TEST(random_command_streams_corrupt_nothing)"],
+    ["Makefile", "test-asan:", "test-valgrind:", "-fsanitize=address,undefined"],
+  ],
+};
