@@ -76,6 +76,21 @@ static bool is_range(uint64_t offset, uint64_t bytes, uint32_t block_bytes, uint
 	return offset % alignment == 0 && offset >= RW_CONTROL_BYTES && offset + bytes <= block_bytes;
 }
 
+struct part {
+	uint64_t offset, bytes;
+};
+
+/* Parts that overlap would let the kernel, or an event, rewrite a command that was checked already. */
+static bool are_apart(const struct part *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (parts[i].offset < parts[j].offset + parts[j].bytes &&
+			    parts[j].offset < parts[i].offset + parts[i].bytes)
+				return false;
+	return true;
+}
+
 static bool is_power_of_two(uint32_t value)
 {
 	return value != 0 && (value & (value - 1)) == 0;
@@ -124,6 +139,12 @@ static const char *read_control(struct ring *ring)
 	if (control[RW_FIELD_SUBMISSION_ENTRIES] < 8 || control[RW_FIELD_SUBMISSION_ENTRIES] > 32768 ||
 	    !is_power_of_two(control[RW_FIELD_SUBMISSION_ENTRIES]))
 		return "submission entries out of range";
+	if (!are_apart((struct part[]){ { command_offset, 16ull * ring->command_capacity },
+					{ event_offset, 16ull * ring->event_capacity },
+					{ queued_offset, 4ull * ring->connection_capacity },
+					{ ring->receive_offset, arena },
+					{ ring->send_offset, ring->send_arena_bytes } }, 5))
+		return "parts of the block overlap";
 
 	ring->commands = (struct rw_command *)(ring->block + command_offset);
 	ring->events = (struct rw_event *)(ring->block + event_offset);
@@ -291,6 +312,9 @@ static bool is_anything_in_flight(const struct ring *ring)
 
 static void drop_sockets(struct ring *ring)
 {
+	/* First of all: what the kernel still completes must not land in memory that is not ours any more. */
+	receive_close(ring);
+	ring_drop_accepted(ring);
 	for (uint32_t i = 0; i < ring->connection_high; i++) {
 		struct connection *connection = &ring->connections[i];
 
@@ -322,8 +346,10 @@ RW_API int32_t rw_ring_close(uint32_t id)
 	}
 	/* The receive arena is JavaScript's memory: nothing may write to it after this function. */
 	deadline = now_ns() + CLOSE_PATIENCE_NS;
+	ring->is_in_turn = true;
 	for (;;) {
 		ring->event_count = ring->event_turn_start = 0;
+		ring_release_held(ring);
 		ring_submit(ring, true);
 		ring_reap(ring);
 		connection_publish(ring);

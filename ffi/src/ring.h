@@ -129,6 +129,7 @@ struct ring {
 	struct rw_event *events;
 	uint32_t event_capacity, event_count;
 	uint32_t event_turn_start; /* first event of the current turn: older ones may be in JavaScript's hands */
+	bool is_in_turn;          /* only then is anything told */
 	struct held_completion *held;
 	uint32_t held_first, held_count, held_capacity;
 
@@ -168,6 +169,8 @@ struct io_uring_sqe *ring_prepare(struct ring *ring, enum operation operation, u
 void ring_cancel(struct ring *ring, enum operation operation, uint32_t handle);
 int32_t ring_submit(struct ring *ring, bool collect);
 void ring_reap(struct ring *ring);
+void ring_release_held(struct ring *ring);
+void ring_drop_accepted(struct ring *ring);
 void ring_settle_sends(struct ring *ring);
 bool ring_is_idle(struct ring *ring);
 static inline uint32_t event_room(const struct ring *ring)

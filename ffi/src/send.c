@@ -12,6 +12,9 @@
 #include <string.h>
 
 #define BLOCK_BYTES_MIN 16384u
+/* What one system call takes at most (MAX_RW_COUNT of the kernel). It cuts more down in silence and calls the rest
+ * of it a success. */
+#define SEND_BYTES_MAX 0x7ffff000u
 
 static void notify(struct ring *ring, struct connection *connection)
 {
@@ -64,17 +67,19 @@ void send_prepare(struct ring *ring, struct connection *connection)
 		return;
 	for (uint32_t index = connection->send_first; index != RW_NONE; index = ring->segment_next[index]) {
 		const struct rw_command *command = &ring->commands[index];
+		uint32_t part = command->b < SEND_BYTES_MAX - bytes ? command->b : SEND_BYTES_MAX - bytes;
 		uint8_t *data = ring->block + command->a;
 
-		if (bytes > INT32_MAX - command->b)
+		/* What stays behind follows through the queue. */
+		if (part == 0)
 			break;
 		if (count > 0 && (uint8_t *)first[count - 1].iov_base + first[count - 1].iov_len == data)
-			first[count - 1].iov_len += command->b;
+			first[count - 1].iov_len += part;
 		else if (count == IOV_MAX)
-			break; /* what stays behind follows through the queue */
+			break;
 		else
-			first[count++] = (struct iovec){ data, command->b };
-		bytes += command->b;
+			first[count++] = (struct iovec){ data, part };
+		bytes += part;
 	}
 	entry = ring_prepare(ring, OPERATION_SEND, connection_handle(ring, connection));
 	entry->fd = connection->fd;
@@ -121,10 +126,13 @@ static int32_t enqueue(struct ring *ring, struct connection *connection, const u
 		       uint32_t bytes_to_come)
 {
 	struct queue_block *last = connection->queue.last;
+	uint32_t allowed = ring->max_queued_bytes - connection->queued_bytes;
 
-	if (bytes > ring->max_queued_bytes - connection->queued_bytes ||
-	    bytes > ring->max_queued_total - ring->queued_total)
+	if (bytes > allowed || bytes > ring->max_queued_total - ring->queued_total)
 		return -ENOBUFS;
+	/* A caller may name the same bytes again and again: no block for gigabytes that will be refused. */
+	if (bytes_to_come > allowed)
+		bytes_to_come = allowed;
 	while (bytes > 0) {
 		uint32_t room = last ? last->capacity - last->end : 0;
 		uint32_t part = bytes < room ? bytes : room;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Records one completion may need at most: a receive that wraps the arena, and ENDED behind it. */
 #define EVENTS_PER_COMPLETION 4u
@@ -22,6 +23,13 @@ static uint64_t user_data(enum operation operation, uint32_t handle)
 	return (uint64_t)operation << 32 | handle;
 }
 
+/* A connection that nobody will be told of. */
+static void drop_accepted(uint64_t completed, int32_t res)
+{
+	if (completed >> 32 == OPERATION_ACCEPT && res >= 0)
+		close(res);
+}
+
 /* Keeps a completion for a turn whose event array has room. */
 static void hold(struct ring *ring, const struct held_completion *completion)
 {
@@ -29,6 +37,7 @@ static void hold(struct ring *ring, const struct held_completion *completion)
 		uint32_t capacity = ring->held_capacity ? ring->held_capacity * 2 : 256;
 		struct held_completion *grown = malloc(capacity * sizeof *grown);
 		if (!grown) {
+			drop_accepted(completion->user_data, completion->res);
 			ring->broken = -ENOMEM;
 			return;
 		}
@@ -73,8 +82,8 @@ static void complete(struct ring *ring, const struct held_completion *completion
 	}
 }
 
-/* Takes every posted completion. Those of arena sends are always dealt with; the others wait when the
- * event array is full, in order. */
+/* Takes every posted completion. Those of arena sends are always dealt with; the others wait, in order, when the
+ * event array is full, and between turns: what is told then, a recycling turn would forget. */
 void ring_reap(struct ring *ring)
 {
 	struct io_uring_cq *queue = &ring->uring.cq;
@@ -92,14 +101,14 @@ void ring_reap(struct ring *ring)
 		if (completion.user_data >> 32 == OPERATION_IGNORED)
 			continue;
 		if (completion.user_data >> 32 == OPERATION_SEND ||
-		    (ring->held_count == 0 && event_room(ring) >= EVENTS_PER_COMPLETION))
+		    (ring->held_count == 0 && ring->is_in_turn && event_room(ring) >= EVENTS_PER_COMPLETION))
 			complete(ring, &completion);
 		else
 			hold(ring, &completion);
 	}
 }
 
-static void release_held(struct ring *ring)
+void ring_release_held(struct ring *ring)
 {
 	while (ring->held_count > 0 && event_room(ring) >= EVENTS_PER_COMPLETION) {
 		struct held_completion completion = ring->held[ring->held_first];
@@ -112,6 +121,28 @@ static void release_held(struct ring *ring)
 static unsigned kernel_flags(const struct ring *ring)
 {
 	return __atomic_load_n(ring->uring.sq.kflags, __ATOMIC_RELAXED);
+}
+
+/* For a ring that goes without handling what was completed: accepted sockets are descriptors of ours already, held or
+ * still in the completion queue. Touches nothing of the block; the receive buffers are taken from the kernel before. */
+void ring_drop_accepted(struct ring *ring)
+{
+	struct io_uring_cq *queue = &ring->uring.cq;
+
+	for (; ring->held_count > 0; ring->held_count--) {
+		const struct held_completion *completion = &ring->held[ring->held_first];
+		ring->held_first = (ring->held_first + 1) % ring->held_capacity;
+		drop_accepted(completion->user_data, completion->res);
+	}
+	for (int pass = 0; pass < SUBMIT_TRIES; pass++) {
+		while (*queue->khead != io_uring_smp_load_acquire(queue->ktail)) {
+			const struct io_uring_cqe *entry = &queue->cqes[*queue->khead & queue->ring_mask];
+			drop_accepted(entry->user_data, entry->res);
+			io_uring_smp_store_release(queue->khead, *queue->khead + 1);
+		}
+		if (!(kernel_flags(ring) & IORING_SQ_CQ_OVERFLOW) || io_uring_get_events(&ring->uring) < 0)
+			break;
+	}
 }
 
 /* Whether the kernel has nothing for us and we have nothing for it. */
@@ -295,19 +326,11 @@ static void wait_for_events(struct ring *ring, int32_t wait_us)
 	}
 }
 
-RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int32_t wait_us)
+static int32_t take_turn(struct ring *ring, uint32_t command_count, uint32_t flags, int32_t wait_us)
 {
 	int32_t error;
-	struct ring *ring = ring_find(id, &error);
 	bool is_clean;
 
-	if (!ring)
-		return error;
-	if (command_count > ring->command_capacity ||
-	    (flags & ~(uint32_t)(RW_TURN_RECYCLE | RW_TURN_PARK)) || wait_us < -1)
-		return -EINVAL;
-	if (ring->broken)
-		return ring->broken;
 	ring->control[RW_FIELD_STAT_TURNS]++;
 	if (ring->is_signalling)
 		wake_awake(ring);
@@ -317,8 +340,7 @@ RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int3
 	}
 	ring->event_turn_start = ring->event_count;
 	is_clean = take_commands(ring, command_count);
-	if (flags & RW_TURN_RECYCLE)
-		release_held(ring);
+	ring_release_held(ring);
 	if (wait_us == 0 || !may_wait_at_once(ring))
 		exchange(ring);
 	if (wait_us != 0)
@@ -334,4 +356,22 @@ RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int3
 			return error;
 	}
 	return ring->broken ? ring->broken : (int32_t)ring->event_count;
+}
+
+RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int32_t wait_us)
+{
+	int32_t result;
+	struct ring *ring = ring_find(id, &result);
+
+	if (!ring)
+		return result;
+	if (command_count > ring->command_capacity ||
+	    (flags & ~(uint32_t)(RW_TURN_RECYCLE | RW_TURN_PARK)) || wait_us < -1)
+		return -EINVAL;
+	if (ring->broken)
+		return ring->broken;
+	ring->is_in_turn = true;
+	result = take_turn(ring, command_count, flags, wait_us);
+	ring->is_in_turn = false;
+	return result;
 }
