@@ -27,6 +27,8 @@ const EMPTY = new Uint8Array([0x00]);
 const NOTHING = new Uint8Array(0);
 /** Messages up to this size are inflated in one call, behind a copy of their bytes; larger ones in two. */
 const JOINED_BYTES = 16_384;
+/** A final block ends zlib's stream, which costs much more to begin anew than it costs to send one: two bytes. */
+const MAX_FINAL_BLOCKS = 16;
 /** The largest window: what one shared inflater needs to read any peer. */
 const ANY_WINDOW_BITS = 15;
 /** zlib deflates with no smaller window; what it then refers to lies within 250 bytes, so that a window of 256 reads it. */
@@ -142,8 +144,9 @@ class ZlibInflater implements Inflater {
     if (this.#isBroken) return INFLATE_CORRUPT;
     try {
       const message = bytes.subarray(start, end);
-      if (message.length <= JOINED_BYTES) this.#keep(this.#run(joined(message), maxBytes));
-      else this.#keepBoth(lasting(this.#run(message, maxBytes)), maxBytes);
+      const { length } = message;
+      if (length <= JOINED_BYTES) this.#keep(this.#run(joined(message), length, maxBytes));
+      else this.#keepBoth(lasting(this.#run(message, length, maxBytes)), maxBytes);
       if (!this.#takeover) this.#slot.engine.reset();
       return INFLATE_DONE;
     } catch (error) {
@@ -164,27 +167,34 @@ class ZlibInflater implements Inflater {
     this.start = this.end = 0;
   }
 
-  /** Runs bytes through; after a final block, the rest through the stream begun anew. */
-  #run(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  /**
+   * Runs bytes through; after a final block, the rest through the stream begun anew.
+   *
+   * @param ownBytes - As many of the bytes are the message's: behind a final block, the tail means nothing.
+   */
+  #run(bytes: Uint8Array, ownBytes: number, maxBytes: number): Uint8Array {
     const { engine } = this.#slot;
     const result = engine.run(bytes, maxBytes);
-    if (engine.takenBytes === bytes.length) return result;
-    let rest = bytes.subarray(engine.takenBytes);
+    let taken = engine.takenBytes;
+    if (taken === bytes.length) return result;
     const parts = [lasting(result)];
     let left = maxBytes - result.length;
-    while (rest.length > 0) {
+    while (taken < ownBytes) {
+      if (parts.length === MAX_FINAL_BLOCKS)
+        throw Object.assign(new Error("final blocks"), { code: "Z_DATA_ERROR" });
       engine.reset();
-      const part = lasting(engine.run(rest, left));
+      const part = lasting(engine.run(bytes.subarray(taken), left));
       parts.push(part);
       left -= part.length;
-      rest = rest.subarray(engine.takenBytes);
+      taken += engine.takenBytes;
     }
+    engine.reset();
     return concatenated(parts, maxBytes - left);
   }
 
   /** The message was inflated behind its tail's back: now the tail, which may bring the last of it. */
   #keepBoth(head: Uint8Array, maxBytes: number): void {
-    const rest = this.#run(TAIL, maxBytes - head.length);
+    const rest = this.#run(TAIL, 0, maxBytes - head.length);
     this.#give(rest.length === 0 ? head : concatenated([head, rest], head.length + rest.length));
   }
 
@@ -220,11 +230,9 @@ function joined(message: Uint8Array): Uint8Array {
   return JOINED.subarray(0, length + TAIL.length);
 }
 
-/** A result as a plain array of its own. Long ones are put together anew for each call and need no copy. */
+/** A result in memory of its own. Long ones are put together anew for each call and need no copy. */
 function lasting(result: Uint8Array): Uint8Array {
-  return result.length > CHUNK_BYTES
-    ? new Uint8Array(result.buffer, result.byteOffset, result.length)
-    : new Uint8Array(result);
+  return result.length > CHUNK_BYTES ? result : result.slice();
 }
 
 /** zlib reads it before `run` returns: one for all codecs. */

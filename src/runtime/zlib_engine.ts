@@ -69,7 +69,8 @@ export class ZlibEngine {
       const result = stream._processChunk(bytes, constants.Z_SYNC_FLUSH);
       // Each call adds one listener.
       stream.removeAllListeners("error");
-      return result;
+      // A plain array: Buffer has a slice of its own, which shares memory.
+      return new Uint8Array(result.buffer, result.byteOffset, result.length);
     } catch (error) {
       // The same error comes once more, as an event.
       stream.on("error", ignore);
