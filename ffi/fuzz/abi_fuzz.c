@@ -316,9 +316,6 @@ static void do_turn(struct session *session, struct model *model)
 static void turn(struct model *model)
 {
 	model_turn(model, RW_TURN_RECYCLE, 0);
-	/* The events of a turn with an error are told by the next that does not recycle. */
-	if (model->untold && !model->broken)
-		model_turn(model, 0, 0);
 }
 
 /* ── waking ── */
@@ -687,7 +684,7 @@ static void end_in_order(struct session *session, struct model *model)
 				model_command(model, RW_COMMAND_CLOSE, slot->handle, is_patient ? RW_CLOSE_FLUSH : RW_CLOSE_ABORT, 0);
 		}
 		turn(model);
-		model_turn(model, model->untold ? 0 : RW_TURN_RECYCLE, round > 3 ? 200 : 0);
+		model_turn(model, RW_TURN_RECYCLE, round > 3 ? 200 : 0);
 		/* The other ring may hold the other end. */
 		for (uint32_t i = 0; i < RINGS; i++)
 			if (session->is_open[i] && &session->models[i] != model)

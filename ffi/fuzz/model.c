@@ -254,14 +254,13 @@ static void require_kept(const struct model *model)
 	block_require_unchanged(&model->block, kept, count);
 }
 
-void model_turn(struct model *model, uint32_t flags, int32_t wait_us)
+/* One call of rw_turn. Returns true when its events are still to be told: by the next turn that does not recycle. */
+static bool take_turn(struct model *model, uint32_t flags, int32_t wait_us)
 {
 	uint32_t turns = block_control(&model->block)[RW_FIELD_STAT_TURNS];
-	bool is_garbage_there;
+	bool is_garbage_there, is_park_refused;
 	int32_t result;
 
-	if (model->untold)
-		flags &= ~(uint32_t)RW_TURN_RECYCLE;
 	block_remember(&model->block);
 	is_garbage_there = has_garbage(model);
 	faults_resume();
@@ -275,23 +274,18 @@ void model_turn(struct model *model, uint32_t flags, int32_t wait_us)
 		REQUIRE(result == model->broken, "a broken ring answers %d, then %d", model->broken, result);
 		model->command_count = model->send_used = 0;
 		block_require_untouched(&model->block);
-		return;
+		return false;
 	}
 	REQUIRE(block_control(&model->block)[RW_FIELD_STAT_TURNS] == turns + 1, "turns are not counted");
 	if (flags & RW_TURN_RECYCLE)
 		model->event_count = model->told_count = 0;
 	require_kept(model);
 	book_commands(model);
-	model->untold = result < 0;
 	if (result < 0) {
-		bool is_park_refused = (flags & RW_TURN_PARK) && (result == -ENOTCONN || result == -ENOTSUP);
-		if (result == -EBADMSG)
-			REQUIRE(is_garbage_there, "-EBADMSG for clean commands");
-		else if (!is_park_refused) {
-			REQUIRE(model->may_fail, "rw_turn: %d", result);
-			model->broken = rw_turn(model->id, 0, 0, 0) < 0 ? result : 0;
-		}
-		return;
+		is_park_refused = (flags & RW_TURN_PARK) && (result == -ENOTCONN || result == -ENOTSUP);
+		REQUIRE(result != -EBADMSG || is_garbage_there, "-EBADMSG for clean commands");
+		REQUIRE(result == -EBADMSG || is_park_refused || model->may_fail, "rw_turn: %d", result);
+		return true;
 	}
 	REQUIRE(!is_garbage_there, "garbage commands went through");
 	REQUIRE((uint32_t)result >= model->event_count && (uint32_t)result <= model->layout.events,
@@ -299,6 +293,14 @@ void model_turn(struct model *model, uint32_t flags, int32_t wait_us)
 	while (model->event_count < (uint32_t)result)
 		handle_event(model, model->event_count++);
 	check_queued(model);
+	return false;
+}
+
+void model_turn(struct model *model, uint32_t flags, int32_t wait_us)
+{
+	if (take_turn(model, flags, wait_us))
+		while (take_turn(model, 0, 0))
+			;
 }
 
 bool model_has_room(const struct model *model)

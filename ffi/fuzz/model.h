@@ -33,7 +33,6 @@ struct model {
 	bool is_wake_open;
 	uint32_t command_count, send_used;
 	uint32_t event_count;     /* told and looked at */
-	uint32_t untold;          /* a turn ended with an error: its events are told by the next turn that is not RECYCLE */
 	struct slot slots[SLOTS_MAX];
 	struct range told[EVENTS_MAX];  /* received bytes in the caller's hands */
 	uint32_t told_count;
@@ -46,7 +45,7 @@ void model_close(struct model *model);
 /* The ring is gone without rw_ring_close (its thread ended): only the block is left. */
 void model_abandon(struct model *model);
 
-/* A turn; handles the events it brings. */
+/* A turn; handles the events it brings, those of a turn with an error too. */
 void model_turn(struct model *model, uint32_t flags, int32_t wait_us);
 bool model_has_room(const struct model *model);
 void model_command(struct model *model, uint32_t op, uint32_t handle, uint32_t a, uint32_t b);
