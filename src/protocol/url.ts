@@ -31,8 +31,9 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
   let parsed: URL;
   try {
     parsed = new URL(text);
-  } catch (cause) {
-    throw new TypeError(`Cannot connect to "${withoutUser(text)}": it is not a URL`, { cause });
+  } catch {
+    // Without the runtime's own error as the cause: that one quotes the URL as it is, with its password.
+    throw new TypeError(`Cannot connect to "${withoutUser(text)}": it is not a URL`);
   }
   const secure = isSecure(parsed.protocol, text);
   const port = parsed.port === "" ? (secure ? 443 : 80) : Number(parsed.port);
@@ -49,12 +50,18 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
   };
 }
 
-/** The URL as an error may show it: errors end up in logs, passwords must not. */
-function withoutUser(text: string): string {
-  const from = text.indexOf("//") + 2;
-  const slash = text.indexOf("/", from);
-  const at = text.slice(0, slash < 0 ? undefined : slash).lastIndexOf("@");
-  return from < 2 || at < 0 ? text : text.slice(0, from) + text.slice(at + 1);
+/**
+ * A URL as an error may show it: errors end up in logs, passwords must not.
+ *
+ * Everything up to the last "@" goes, because the URL standard finds a password in more texts than RFC 3986 does: any
+ * number of slashes and backslashes, none included, may stand before it, and in what is no URL it may hold any of them.
+ */
+export function withoutUser(text: string): string {
+  const at = text.lastIndexOf("@");
+  if (at < 0) return text;
+  let from = text.indexOf(":") + 1;
+  while (from < at && (text[from] === "/" || text[from] === "\\")) from++;
+  return from > at ? text.slice(at + 1) : text.slice(0, from) + text.slice(at + 1);
 }
 
 function isSecure(scheme: string, text: string): boolean {

@@ -47,8 +47,8 @@ export function holds(condition: boolean, promise: string): asserts condition {
  * @throws Violation that shows where both begin to differ.
  */
 export function agree(promise: string, actual: unknown, expected: unknown): void {
-  const left = JSON.stringify(actual);
-  const right = JSON.stringify(expected);
+  const left = JSON.stringify(actual) ?? "undefined";
+  const right = JSON.stringify(expected) ?? "undefined";
   if (left === right) return;
   let at = 0;
   while (left[at] === right[at]) at++;
@@ -68,7 +68,9 @@ export async function findingOf(target: FuzzTarget, input: Uint8Array): Promise<
     return undefined;
   } catch (error) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const stack = error instanceof Error ? `${text}\n${error.stack}` : text;
+    const frames =
+      error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
+    const stack = [text, ...frames.slice(0, 5)].join("\n");
     return { error: text.split("\n")[0], stack, input };
   }
 }
