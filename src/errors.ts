@@ -28,6 +28,7 @@ export type ErrorCode =
   | "ERR_BAD_REQUEST"
   | "ERR_PROTOCOL"
   | "ERR_INVALID_UTF8"
+  | "ERR_INVALID_DEFLATE"
   | "ERR_MESSAGE_TOO_LARGE"
   | "ERR_TOO_MANY_FRAGMENTS"
   | "ERR_MESSAGE_TIMEOUT"
@@ -71,6 +72,7 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_BAD_REQUEST: { isRetryable: false, shouldReconnect: false },
   ERR_PROTOCOL: { isRetryable: false, shouldReconnect: true },
   ERR_INVALID_UTF8: { isRetryable: false, shouldReconnect: true },
+  ERR_INVALID_DEFLATE: { isRetryable: false, shouldReconnect: true },
   ERR_MESSAGE_TOO_LARGE: { isRetryable: false, shouldReconnect: true },
   ERR_TOO_MANY_FRAGMENTS: { isRetryable: false, shouldReconnect: true },
   ERR_MESSAGE_TIMEOUT: { isRetryable: true, shouldReconnect: true },

@@ -1,6 +1,7 @@
 /** `ringwire connect`: a WebSocket on the command line, for people at a terminal and for pipes. */
 
 import { Loop } from "../loop.ts";
+import { COMPRESSION_MODES, COMPRESSION_NUMBERS } from "../options.ts";
 import type { Console } from "../runtime/console.ts";
 import { connect } from "../websocket/client.ts";
 import type { CloseInfo } from "../websocket/handlers.ts";
@@ -22,6 +23,8 @@ const OPTIONS = {
   protocol: { kind: "texts" },
   transport: { kind: "choice", choices: ["auto", "uring", "native"] },
   wait: { kind: "number", min: 0, max: MAX_WAIT_MS },
+  compression: { kind: "choice", choices: COMPRESSION_MODES },
+  threshold: { kind: "number", min: 0, max: COMPRESSION_NUMBERS.thresholdBytes.max },
 } as const;
 
 const HELP = `Usage: ringwire connect URL [OPTIONS]
@@ -35,6 +38,10 @@ closed. URL: ws://HOST:PORT/PATH, or ws+unix:PATH:/TARGET.
   --transport T            auto, uring or native          (default: RINGWIRE_TRANSPORT, else auto)
   --wait MS                after the input has ended, close once nothing has arrived for this many
                            milliseconds                   (default: ${DEFAULT_WAIT_MS})
+  --compression C          offer permessage-deflate: disabled, shared (each message by itself) or
+                           dedicated (a window per connection); standard error tells what the server
+                           made of it                     (default: disabled)
+  --threshold BYTES        smaller messages are not compressed (default: ${COMPRESSION_NUMBERS.thresholdBytes.default})
 
 Exit code: 0 after an orderly close (1000, 1001, no code), 1 otherwise. The close code and reason go to
 standard error.
@@ -92,6 +99,10 @@ async function run(given: readonly string[], console: Console): Promise<number> 
       websocket: {
         // A line may have 16 MiB: one in the queue must not keep the next one out.
         maxBufferedBytes: 64 * MIB,
+        compression: {
+          mode: options.compression ?? "disabled",
+          ...(options.threshold === undefined ? {} : { thresholdBytes: options.threshold }),
+        },
         open(ws) {
           opened = ws;
         },
@@ -111,9 +122,12 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         },
       },
     });
-    const protocol = socket.protocol === "" ? "" : `, subprotocol ${socket.protocol}`;
-    if (console.inputIsTerminal) {
-      printer.notice(`connected over ${loop.transport}${protocol}; Ctrl-D or Ctrl-C closes`);
+    const wantsCompression = (options.compression ?? "disabled") !== "disabled";
+    if (console.inputIsTerminal || wantsCompression) {
+      const facts = [`connected over ${loop.transport}`];
+      if (socket.protocol !== "") facts.push(`subprotocol ${socket.protocol}`);
+      if (wantsCompression) facts.push(socket.extensions || "no compression: the server declines it");
+      printer.notice(facts.join(", ") + (console.inputIsTerminal ? "; Ctrl-D or Ctrl-C closes" : ""));
     }
     const closed = socket.closed;
     const sending = sendLines(socket, console, printer).then(async () => {

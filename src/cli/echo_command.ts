@@ -1,6 +1,7 @@
 /** `ringwire echo`: a server that sends every message back, for trying clients and measuring. */
 
 import { Loop } from "../loop.ts";
+import { COMPRESSION_MODES, COMPRESSION_NUMBERS } from "../options.ts";
 import type { Console } from "../runtime/console.ts";
 import { serve } from "../websocket/server.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
@@ -19,6 +20,8 @@ const OPTIONS = {
   transport: { kind: "choice", choices: ["auto", "uring", "native"] },
   drive: { kind: "choice", choices: ["auto", "spin"] },
   "max-message": { kind: "number", min: 1, max: MAX_BYTES },
+  compression: { kind: "choice", choices: COMPRESSION_MODES },
+  threshold: { kind: "number", min: 0, max: MAX_BYTES },
 } as const;
 
 const HELP = `Usage: ringwire echo [OPTIONS]
@@ -33,6 +36,10 @@ SIGINT or SIGTERM closes all connections (1001) and ends it with exit code 0.
   --transport T          auto, uring or native            (default: RINGWIRE_TRANSPORT, else auto)
   --drive D              auto: sleeps when idle; spin: polls for a while first (default: auto)
   --max-message BYTES    largest message taken; larger ones close with 1009 (default: 16777216)
+  --compression C        permessage-deflate with clients that offer it: disabled, shared (each message by
+                         itself) or dedicated (a window per connection); the ready line names it then
+                         as compression=shared           (default: disabled)
+  --threshold BYTES      smaller messages are not compressed (default: ${COMPRESSION_NUMBERS.thresholdBytes.default})
 `;
 
 async function run(given: readonly string[], console: Console): Promise<number> {
@@ -42,6 +49,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     throw new UsageError(`Give either "--unix" or "--port" and "--host", not both`);
   }
   const drive = options.drive ?? "auto";
+  const mode = options.compression ?? "disabled";
   const loop = new Loop({
     drive,
     ...(options.transport === undefined ? {} : { transport: options.transport }),
@@ -59,15 +67,18 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         : { unix: options.unix }),
       maxConnections: 65_535,
       websocket: {
-        text: "bytes",
-        zeroCopy: true,
+        compression: {
+          mode,
+          ...(options.threshold === undefined ? {} : { thresholdBytes: options.threshold }),
+        },
         maxMessageBytes,
         maxFragments: MAX_FRAGMENTS,
         maxBufferedBytes: Math.min(MAX_BYTES, 16 * MIB + 2 * maxMessageBytes),
-        message(ws, data, isText) {
-          const status = isText ? ws.sendText(data as Uint8Array) : ws.send(data);
-          // A client that sends without reading is slowed down instead of filling our memory.
-          if (status !== "sent") ws.pause();
+        batch(ws, messages) {
+          let isSlow = false;
+          for (const message of messages) isSlow = ws.send(message) !== "sent" || isSlow;
+          // A client that sends without reading is slowed down instead of filling our memory. The rest of a batch still fits.
+          if (isSlow) ws.pause();
         },
         drain(ws) {
           ws.resume();
@@ -75,7 +86,9 @@ async function run(given: readonly string[], console: Console): Promise<number> 
       },
     });
     const url = server.address.family === "unix" ? server.url : server.url.replace(/\/$/, "");
-    console.write(`listening ${url} transport=${loop.transport} drive=${drive} (${loop.reason})\n`);
+    const facts = [`transport=${loop.transport}`, `drive=${drive}`];
+    if (mode !== "disabled") facts.push(`compression=${mode}`);
+    console.write(`listening ${url} ${facts.join(" ")} (${loop.reason})\n`);
     await stopAsked;
     await server.stop({ graceMs: GRACE_MS });
     return 0;

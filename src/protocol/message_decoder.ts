@@ -16,6 +16,7 @@ import {
   CLOSE_TOO_LARGE,
   isReceivableCloseCode,
 } from "./close_code.ts";
+import { INFLATE_DONE, INFLATE_TOO_LARGE, type Inflater } from "./codec.ts";
 import { copyBytes } from "./copy_bytes.ts";
 import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
 import type { Kernels } from "./kernels.ts";
@@ -52,11 +53,18 @@ export interface MessageDecoderOptions {
   readonly kernels: Kernels;
   /** Whether to check the UTF-8 of text messages that lie in one fed range. Collected ones are always checked. */
   readonly checkText: boolean;
+  /**
+   * Restores messages once permessage-deflate was agreed on (RFC 7692): called when the first compressed one has come. Undefined:
+   * it was not, and RSV1 is a fault like the other reserved bits.
+   */
+  readonly openInflater?: (() => Inflater) | undefined;
 }
 
 const FIN_BIT = 0x80;
-/** RSV1–3: no extension is negotiated that gives them a meaning. */
+/** RSV1–3: bits that only an extension can give a meaning. */
 const RESERVED_BITS = 0x70;
+/** RSV1: the message is compressed (RFC 7692 §6). */
+const COMPRESSED_BIT = 0x40;
 const OPCODE_BITS = 0x0f;
 const MASK_BIT = 0x80;
 const LENGTH_BITS = 0x7f;
@@ -118,6 +126,10 @@ export class MessageDecoder {
   readonly #maxMessageBytes: number;
   readonly #maxFragments: number;
   readonly #checkText: boolean;
+  readonly #openInflater: (() => Inflater) | undefined;
+  #inflater: Inflater | undefined;
+  /** Most bytes of payload that a compressed message may come in. */
+  readonly #maxCompressedBytes: number;
 
   #input: Uint8Array;
   /** Of `#input`, where the peer masks. */
@@ -141,6 +153,8 @@ export class MessageDecoder {
 
   /** The message that is being collected, once there has been one. */
   #message: MessageBuffer | undefined;
+  /** The opcode of the message that is being collected, if it is compressed; else 0. */
+  #compressedOpcode: number;
 
   constructor(options: MessageDecoderOptions) {
     this.bytes = EMPTY;
@@ -159,6 +173,10 @@ export class MessageDecoder {
     this.#maxMessageBytes = options.maxMessageBytes;
     this.#maxFragments = options.maxFragments;
     this.#checkText = options.checkText;
+    this.#openInflater = options.openInflater;
+    this.#inflater = undefined;
+    this.#maxCompressedBytes = deflateBound(options.maxMessageBytes);
+    this.#compressedOpcode = 0;
     this.#input = EMPTY;
     this.#view = EMPTY_VIEW;
     this.#at = 0;
@@ -199,10 +217,27 @@ export class MessageDecoder {
     if (this.#at < this.#inputEnd && this.#holds < HAS_CLOSED) {
       throw new TypeError("Cannot feed a MessageDecoder before next() has answered DECODE_MORE");
     }
+    this.#inflater?.begin();
     this.#input = bytes;
     if (this.#maskBit !== 0) this.#view = this.#kernels.viewOf(bytes);
     this.#at = start;
     this.#inputEnd = end;
+  }
+
+  /** Takes back what was fed and is not decoded yet, as a copy: to be fed again later. */
+  takeRest(): Uint8Array {
+    const rest = this.#input.slice(this.#at, this.#inputEnd);
+    this.#releaseInput();
+    return rest;
+  }
+
+  /** Gives back what decompression holds. To be called once the connection is gone; nothing can be decoded then. */
+  close(): void {
+    this.#inflater?.close();
+    this.#inflater = undefined;
+    this.#message?.release();
+    if (this.#holds < HAS_CLOSED) this.#holds = HAS_CLOSED;
+    this.#releaseInput();
   }
 
   /** The next event: one of the `DECODE_` constants. */
@@ -385,7 +420,7 @@ export class MessageDecoder {
       length = high * 0x1_0000_0000 + readUint32(bytes, at + 6);
       if (length < 65_536) return this.#break("a length is not in its shortest form (RFC 6455 §5.2)");
     }
-    if (!(first & 0x08) && !this.#admits(length)) return BROKEN;
+    if (!(first & 0x08) && !this.#admits(length, this.#isCompressed(first))) return BROKEN;
     if (this.#maskBit !== 0) {
       if (available < size + 4) return 0;
       this.#key = readKey(bytes, at + size);
@@ -399,9 +434,15 @@ export class MessageDecoder {
 
   /** The rule that a frame's first byte breaks, or "". */
   #brokenFirst(first: number): string {
-    if ((first & RESERVED_BITS) !== 0)
-      return "a reserved bit is set and no extension was negotiated (RFC 6455 §5.2)";
     const opcode = first & OPCODE_BITS;
+    if ((first & RESERVED_BITS) !== 0) {
+      if (this.#openInflater === undefined || (first & RESERVED_BITS) !== COMPRESSED_BIT) {
+        return "a reserved bit is set and no extension was negotiated (RFC 6455 §5.2)";
+      }
+      if (opcode === OPCODE_CONTINUATION || opcode >= OPCODE_CLOSE) {
+        return "a frame other than the first of a message says that it is compressed (RFC 7692 §6.1)";
+      }
+    }
     if (opcode >= OPCODE_CLOSE) {
       if (opcode > OPCODE_PONG) return `opcode 0x${opcode.toString(16)} is reserved (RFC 6455 §5.2)`;
       return (first & FIN_BIT) === 0 ? "a control frame is fragmented (RFC 6455 §5.5)" : "";
@@ -414,15 +455,16 @@ export class MessageDecoder {
       : "a new message begins inside a fragmented one (RFC 6455 §5.4)";
   }
 
+  /** Whether a data frame with this first byte belongs to a compressed message. */
+  #isCompressed(first: number): boolean {
+    return (first & COMPRESSED_BIT) !== 0 || ((first & OPCODE_BITS) === 0 && this.#compressedOpcode !== 0);
+  }
+
   /** Whether one more data frame of `length` bytes is within the limits; else fails. */
-  #admits(length: number): boolean {
+  #admits(length: number, isCompressed: boolean): boolean {
     const total = this.messageBytes + length;
-    if (total > this.#maxMessageBytes) {
-      this.#fail(
-        "ERR_MESSAGE_TOO_LARGE",
-        CLOSE_TOO_LARGE,
-        `Cannot receive a message of more than ${this.#maxMessageBytes} bytes (maxMessageBytes): ${total} announced`,
-      );
+    if (total > (isCompressed ? this.#maxCompressedBytes : this.#maxMessageBytes)) {
+      this.#failSize(`${total} announced`);
       return false;
     }
     if ((this.#message?.fragments ?? 0) >= this.#maxFragments) {
@@ -447,16 +489,25 @@ export class MessageDecoder {
     } else if (isWhole && (first === FINAL_TEXT || first === FINAL_BINARY)) {
       this.#takeInPlace();
       return first === FINAL_BINARY ? DECODE_BINARY : this.#deliverText(false);
+    } else if (isWhole && (first & FIN_BIT) !== 0 && (first & COMPRESSED_BIT) !== 0) {
+      this.#takeInPlace();
+      return this.#inflate(first & OPCODE_BITS);
     } else {
-      this.#openFragment(first & OPCODE_BITS);
+      this.#openFragment(first);
     }
     this.#holds |= HOLDS_FRAME;
     return this.#takePayload();
   }
 
-  #openFragment(opcode: number): void {
+  #openFragment(first: number): void {
     if (this.#message === undefined) this.#message = new MessageBuffer(this.#kernels);
-    if (opcode !== OPCODE_CONTINUATION) this.#message.open(opcode);
+    const opcode = first & OPCODE_BITS;
+    if (opcode !== OPCODE_CONTINUATION) {
+      const isCompressed = (first & COMPRESSED_BIT) !== 0;
+      this.#compressedOpcode = isCompressed ? opcode : 0;
+      // A compressed text is collected as the bytes that it is; it is text once it is restored.
+      this.#message.open(isCompressed ? OPCODE_BINARY : opcode);
+    }
     this.#message.fragments++;
     this.#holds |= HOLDS_MESSAGE;
   }
@@ -514,7 +565,8 @@ export class MessageDecoder {
   #collect(start: number, end: number): boolean {
     const message = this.#message!;
     const isFinal = (this.#first & FIN_BIT) !== 0;
-    const limitBytes = isFinal ? message.sizeBytes + (end - start) + this.#left : this.#maxMessageBytes;
+    const mostBytes = this.#compressedOpcode === 0 ? this.#maxMessageBytes : this.#maxCompressedBytes;
+    const limitBytes = isFinal ? message.sizeBytes + (end - start) + this.#left : mostBytes;
     return message.append(this.#input, start, end, limitBytes);
   }
 
@@ -529,7 +581,32 @@ export class MessageDecoder {
     this.textChecked = opcode === OPCODE_TEXT;
     message.release();
     this.#holds &= ~HOLDS_MESSAGE;
-    return opcode;
+    if (this.#compressedOpcode === 0) return opcode;
+    const compressedOpcode = this.#compressedOpcode;
+    this.#compressedOpcode = 0;
+    return this.#inflate(compressedOpcode);
+  }
+
+  /** Restores the message that the fields stand at. */
+  #inflate(opcode: number): number {
+    // Only with an inflater is a compressed frame let in.
+    this.#inflater ??= this.#openInflater!();
+    const inflater = this.#inflater;
+    const result = inflater.inflate(this.bytes, this.start, this.end, this.#maxMessageBytes);
+    if (result !== INFLATE_DONE) {
+      return result === INFLATE_TOO_LARGE
+        ? this.#failSize("it is compressed")
+        : this.#fail(
+            "ERR_INVALID_DEFLATE",
+            CLOSE_INVALID_DATA,
+            "Cannot decode a compressed message: it is no DEFLATE stream (RFC 7692 §7.2.2)",
+          );
+    }
+    this.bytes = inflater.output;
+    this.start = inflater.start;
+    this.end = inflater.end;
+    this.owned = inflater.owned;
+    return opcode === OPCODE_BINARY ? DECODE_BINARY : this.#deliverText(false);
   }
 
   #deliverControl(): number {
@@ -567,6 +644,14 @@ export class MessageDecoder {
     return this.#fail("ERR_PROTOCOL", CLOSE_PROTOCOL_ERROR, `Cannot decode a frame: ${rule}`);
   }
 
+  #failSize(detail: string): number {
+    return this.#fail(
+      "ERR_MESSAGE_TOO_LARGE",
+      CLOSE_TOO_LARGE,
+      `Cannot receive a message of more than ${this.#maxMessageBytes} bytes (maxMessageBytes): ${detail}`,
+    );
+  }
+
   #failText(): number {
     return this.#fail(
       "ERR_INVALID_UTF8",
@@ -583,6 +668,14 @@ export class MessageDecoder {
     this.#releaseInput();
     return DECODE_FAILED;
   }
+}
+
+/**
+ * Most bytes that a sender needs for a message of so many, with the least memory and the worst of data: a message at the limit
+ * must not fail because it could not be made smaller.
+ */
+function deflateBound(bytes: number): number {
+  return bytes + (bytes >>> 3) + (bytes >>> 6) + 64;
 }
 
 /** Four bytes as an unsigned big-endian number (network order). */

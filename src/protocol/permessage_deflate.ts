@@ -46,20 +46,20 @@ interface Parameters {
 }
 
 /**
- * Writes the client's offers: the value of Sec-WebSocket-Extensions. Many servers cannot choose their window (ws then answers
- * 400): for them a smaller one is asked for in vain, and a second offer has them forget it after each message instead, which
- * is as good for our memory.
+ * Writes the client's offers: the value of Sec-WebSocket-Extensions. Many servers cannot choose windows, and ws answers 400 to an
+ * offer with smaller ones than its own. For them there is a second offer, which has the server forget its window after each
+ * message instead: as good for our memory.
  */
 export function writeOffers(terms: DeflateTerms): string {
   const { takeover, windowBits, peerWindowBits } = terms;
-  // Always: it allows the server to ask for a smaller window (§7.1.2.2).
+  const plain = takeover ? [NAME] : [NAME, SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER];
+  const theirs = peerWindowBits < MAX_WINDOW_BITS ? [`${SERVER_WINDOW}=${peerWindowBits}`] : [];
+  // Always there, because it allows the server to ask for a smaller window; a value tells it what to expect (§7.1.2.2).
   const ours = windowBits < MAX_WINDOW_BITS ? `${CLIENT_WINDOW}=${windowBits}` : CLIENT_WINDOW;
-  const shared = takeover ? [ours] : [CLIENT_NO_TAKEOVER, ours];
-  const forgetting = [NAME, SERVER_NO_TAKEOVER, ...shared].join("; ");
-  if (peerWindowBits === MAX_WINDOW_BITS) return takeover ? [NAME, ...shared].join("; ") : forgetting;
-  const theirs = `${SERVER_WINDOW}=${peerWindowBits}`;
-  const first = takeover ? [NAME, theirs, ...shared] : [NAME, SERVER_NO_TAKEOVER, theirs, ...shared];
-  return `${first.join("; ")}, ${forgetting}`;
+  const first = [...plain, ...theirs, ours].join("; ");
+  const forgetting = takeover && theirs.length > 0 ? [SERVER_NO_TAKEOVER] : [];
+  const second = [...plain, ...forgetting, CLIENT_WINDOW].join("; ");
+  return first === second ? first : `${first}, ${second}`;
 }
 
 /**

@@ -118,7 +118,7 @@ export async function connect<Data = undefined>(
       host: target.hostHeader,
       key,
       protocols,
-      deflate: undefined,
+      deflate: settings.compression,
       headers,
     }),
     key,

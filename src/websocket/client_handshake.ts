@@ -119,17 +119,18 @@ export class ClientHandshake<Data> {
     const plan = this.#plan;
     const engine = this.#engine;
     const accept = engine.runtime.sha1Base64(acceptInput(plan.key));
-    const { protocol } = checkUpgradeResponse(head, {
+    const { protocol, deflate } = checkUpgradeResponse(head, {
       accept,
       protocols: plan.protocols,
-      deflate: undefined,
+      deflate: this.#settings.compression,
     });
     this.#finish();
     const session = new Session<Data>(
       engine,
       connection,
       this.#settings,
-      { url: plan.url, protocol },
+      { url: plan.url, protocol, extensions: deflate?.text ?? "" },
+      deflate,
       plan.data,
       () => undefined,
     );

@@ -13,6 +13,8 @@ import { utf8Bound, writeUtf8 } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
 
 const FIN = 0x80;
+/** RSV1: the message is compressed (RFC 7692 §6). */
+const COMPRESSED = 0x40;
 /** Payloads that one reservation cannot hold go in pieces of this size: a multiple of 4 keeps the mask in phase. */
 const PIECE_BYTES = 65_536 - 16;
 /** Up to this many bytes a loop over words beats `copyWithin` followed by masking. */
@@ -81,6 +83,13 @@ export class FrameSender {
       if (key !== 0) this.#kernels.unmask(out, payload, payload + size, key >>> 0);
     }
     connection.commit(payload + size);
+  }
+
+  /** Sends a message whose payload is compressed. Only its first fragment says so (RFC 7692 §6.1). */
+  compressed(opcode: number, bytes: Uint8Array, start: number, end: number): void {
+    const first = opcode | COMPRESSED;
+    if (end - start <= this.#wholeBytes) this.bytes(first, bytes, start, end);
+    else this.#large(first, bytes, start, end, 0);
   }
 
   /** Sends a text message. */

@@ -12,12 +12,17 @@ import { MessageBatch } from "./message_batch.ts";
 import { MessageQueue } from "./message_queue.ts";
 import type { Settings } from "./settings.ts";
 
+/** A batch is handed over when its messages hold so much beside the read: compressed ones can be a thousand times larger than it. */
+const MAX_OWNED_BYTES = 1 << 20;
+
 /** Where the inbox delivers to: the session, which guards against handlers that throw. */
 export interface Recipient {
   deliver(value: string | Uint8Array, isText: boolean): void;
   deliverBatch(batch: MessageBatch): void;
   /** All that was held has been delivered. */
   emptied(): void;
+  /** Bytes of the peer are being read again, or were all the time. */
+  readable(): void;
 }
 
 /** Receives on one connection as its settings say. */
@@ -35,6 +40,8 @@ export class Inbox {
   /** The session is closing: everything is read, to find the peer's Close frame. */
   #isClosing = false;
   #isClosed = false;
+  /** Bytes of the batch that lie in memory of their own. */
+  #ownedBytes = 0;
   #receivedNs = 0;
 
   constructor(engine: Engine, connection: Connection, settings: Settings, recipient: Recipient) {
@@ -51,6 +58,13 @@ export class Inbox {
   /** Whether bytes of the peer are being read. */
   get isReceiving(): boolean {
     return this.#isClosing || !(this.#isPaused || this.#isFull);
+  }
+
+  /** Whether no more should be decoded before the program has taken what is held. */
+  get isOverfull(): boolean {
+    if (this.#isClosing) return false;
+    const { delivery, maxUnreadBytes } = this.#settings;
+    return delivery === "queue" ? this.#isFull : this.#queue.heldBytes >= maxUnreadBytes;
   }
 
   /** A read has brought bytes: messages that follow carry this time. */
@@ -84,7 +98,8 @@ export class Inbox {
     }
     if (this.#batch !== undefined && !this.#isPaused && this.#queue.count === 0) {
       this.#batch.add(isText, bytes, start, end);
-      if (this.#batch.list.isFull) this.finish();
+      if (decoder.owned) this.#ownedBytes += end - start;
+      if (this.#batch.list.isFull || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
       return true;
     }
     const value = this.#value(isText, decoder, false);
@@ -98,6 +113,7 @@ export class Inbox {
   finish(): void {
     const batch = this.#batch;
     if (batch === undefined || batch.count === 0) return;
+    this.#ownedBytes = 0;
     if (this.#isPaused) this.#holdBatch(batch);
     else this.#recipient.deliverBatch(batch);
     batch.clear();
@@ -224,7 +240,11 @@ export class Inbox {
   }
 
   #applyReceiving(): void {
-    if (this.isReceiving) this.#connection.resume();
-    else this.#connection.pause();
+    if (this.isReceiving) {
+      this.#connection.resume();
+      this.#recipient.readable();
+    } else {
+      this.#connection.pause();
+    }
   }
 }

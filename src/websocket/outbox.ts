@@ -5,9 +5,10 @@
 
 import { RingwireError } from "../errors.ts";
 import { MAX_HEADER_BYTES } from "../protocol/frame_encoder.ts";
-import { type OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, type OPCODE_TEXT } from "../protocol/opcode.ts";
-import { utf8Bound } from "../protocol/text.ts";
+import { type OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
+import { utf8Bound, writeUtf8 } from "../protocol/text.ts";
 import type { Connection, Transport } from "../transport.ts";
+import type { Compressor } from "./compressor.ts";
 import type { FrameSender } from "./frame_sender.ts";
 import type { SendStatus } from "./handlers.ts";
 import type { Settings } from "./settings.ts";
@@ -17,6 +18,18 @@ const MAX_CONTROL_BYTES = 125;
 const MAX_PONG_QUEUE_BYTES = 65_536;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
+/** Texts up to this size are encoded into memory that is used again for each. */
+const MAX_SCRATCH_BYTES = 65_536;
+/** One per thread, and none before it is needed. */
+let scratch = EMPTY;
+
+/** The scratch memory, with room for a text; or its UTF-8 itself when it is too long for that. */
+function scratchFor(text: string): Uint8Array {
+  const bound = utf8Bound(text);
+  if (bound > MAX_SCRATCH_BYTES) return encoder.encode(text);
+  if (scratch.length === 0) scratch = new Uint8Array(MAX_SCRATCH_BYTES);
+  return scratch;
+}
 
 interface DrainWaiter {
   readonly resolve: () => void;
@@ -34,6 +47,9 @@ export class Outbox {
   readonly #highWaterBytes: number;
   readonly #maxCreditBytes: number;
   readonly #overflowed: () => void;
+  readonly #compressor: Compressor | undefined;
+  /** Messages of at least so many bytes are compressed. Infinity: none. */
+  readonly #compressFromBytes: number;
   /**
    * So much can be sent before the queue needs looking at: what was below the high mark at the last look, less what was sent
    * since. The queue may have drained meanwhile, never grown by more; a control frame makes it void.
@@ -43,14 +59,20 @@ export class Outbox {
   #pendingPong: Uint8Array | undefined = undefined;
   #waiters: DrainWaiter[] = [];
 
-  /** @param overflowed - Breaks the connection, for `whenFull: "close"`. */
+  /**
+   * @param overflowed - Breaks the connection, for `whenFull: "close"`.
+   * @param compressor - Undefined: nothing is compressed.
+   */
   constructor(
     transport: Transport,
     connection: Connection,
     sender: FrameSender,
     settings: Settings,
     overflowed: () => void,
+    compressor?: Compressor,
   ) {
+    this.#compressor = compressor;
+    this.#compressFromBytes = compressor?.fromBytes ?? Infinity;
     this.#overflowed = overflowed;
     this.#transport = transport;
     this.#connection = connection;
@@ -68,6 +90,11 @@ export class Outbox {
 
   /** @throws RingwireError as documented at `Socket.send`. */
   text(text: string): SendStatus {
+    if (utf8Bound(text) >= this.#compressFromBytes) {
+      const bytes = scratchFor(text);
+      const end = bytes === scratch ? writeUtf8(text, bytes, 0) : bytes.length;
+      return this.bytes(OPCODE_TEXT, bytes, 0, end);
+    }
     const frameBytes = utf8Bound(text) + MAX_HEADER_BYTES;
     if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
       this.#creditBytes -= frameBytes;
@@ -90,6 +117,7 @@ export class Outbox {
     end: number = bytes.length,
     key = 0,
   ): SendStatus {
+    if (end - start >= this.#compressFromBytes) return this.#compressed(opcode, bytes, start, end, key);
     const frameBytes = end - start + MAX_HEADER_BYTES;
     if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
       this.#creditBytes -= frameBytes;
@@ -98,6 +126,30 @@ export class Outbox {
     }
     if (!this.#hasRoom(end - start)) return this.#refuse();
     this.#sender.bytes(opcode, bytes, start, end, key);
+    return this.#status();
+  }
+
+  /**
+   * Whether there is room is asked for the message as it is: once it is compressed it cannot be taken back, because those
+   * that follow may refer to it. What then counts as queued is what was really sent.
+   */
+  #compressed(
+    opcode: typeof OPCODE_BINARY | typeof OPCODE_TEXT,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    key: number,
+  ): SendStatus {
+    if (!this.#hasRoom(end - start)) return this.#refuse();
+    if (key !== 0) {
+      const plain = bytes.slice(start, end);
+      this.#transport.kernels.unmask(plain, 0, plain.length, key >>> 0);
+      return this.#compressed(opcode, plain, 0, plain.length, 0);
+    }
+    const compressor = this.#compressor as Compressor;
+    const size = compressor.compress(bytes, start, end);
+    if (size === 0) this.#sender.bytes(opcode, bytes, start, end);
+    else this.#sender.compressed(opcode, compressor.output, 0, size);
     return this.#status();
   }
 

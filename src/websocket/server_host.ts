@@ -7,6 +7,7 @@ import { type HttpHost, type HttpLimits, HttpSession } from "../http/http_sessio
 import type { Engine } from "../loop.ts";
 import { badRequest, type RequestHead } from "../protocol/http_request.ts";
 import type { Refusal } from "../protocol/http_response.ts";
+import { answerOffers } from "../protocol/permessage_deflate.ts";
 import { acceptInput, readUpgrade, type UpgradeRequest, writeUpgradeResponse } from "../protocol/upgrade.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type {
@@ -206,10 +207,13 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       http.refuse(badRequest(`This server speaks subprotocol ${protocol}, which the client does not offer`));
       return true;
     }
+    const { compression } = this.#settings;
+    const deflate = compression && answerOffers(upgrade.extensions, compression);
+    const extensions = deflate?.text ?? "";
     const answer = writeUpgradeResponse({
       accept: this.#engine.runtime.sha1Base64(acceptInput(upgrade.key)),
       protocol,
-      extensions: "",
+      extensions,
       headers: entriesOf(options.headers ?? []),
     });
     // A Host may be empty; a target in absolute form says itself which host is meant (RFC 9112 §3.2.2).
@@ -220,7 +224,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       this.#engine,
       http.connection,
       this.#settings,
-      { url, protocol },
+      { url, protocol, extensions },
+      deflate,
       options.data as Data,
       (gone) => {
         this.sockets.delete(gone);

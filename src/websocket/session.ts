@@ -5,6 +5,7 @@
 
 import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
+import type { Inflater } from "../protocol/codec.ts";
 import {
   DECODE_BINARY,
   DECODE_CLOSE,
@@ -14,7 +15,9 @@ import {
   DECODE_TEXT,
   MessageDecoder,
 } from "../protocol/message_decoder.ts";
+import type { DeflateAgreement } from "../protocol/permessage_deflate.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
+import { Compressor } from "./compressor.ts";
 import { FrameSender } from "./frame_sender.ts";
 import type { CloseInfo } from "./handlers.ts";
 import { Inbox, type Recipient } from "./inbox.ts";
@@ -56,6 +59,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   closeInfo: CloseInfo | undefined = undefined;
   readonly #engine: Engine;
   readonly #decoder: MessageDecoder;
+  readonly #compressor: Compressor | undefined;
   readonly #keepalive: Keepalive;
   readonly #gone: (session: Session<Data>) => void;
   readonly #onMessage: HandledSettings<Data>["handlers"]["message"];
@@ -68,14 +72,26 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   #isFailureTold = false;
   #sentClose = false;
   #peerClose: { readonly code: number; readonly reason: string } | undefined = undefined;
+  /**
+   * Bytes that wait undecoded until the program has taken what is held. Only with compression: what one read brings can become
+   * a thousand times larger then, and to stop reading would come too late.
+   */
+  #backlog: Uint8Array[] | undefined = undefined;
+  /** The peer's end came behind the backlog. */
+  #endsAfterBacklog = false;
+  readonly #inflates: boolean;
   #closeListeners: ((info: CloseInfo) => void)[] = [];
 
-  /** @param gone - Told once, before the `close` handler, when the connection is gone. */
+  /**
+   * @param deflate - How messages are compressed; undefined: not at all.
+   * @param gone - Told once, before the `close` handler, when the connection is gone.
+   */
   constructor(
     engine: Engine,
     connection: Connection,
     settings: HandledSettings<Data>,
     info: SocketInfo,
+    deflate: DeflateAgreement | undefined,
     data: Data,
     gone: (session: Session<Data>) => void,
   ) {
@@ -95,6 +111,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       kernels: transport.kernels,
       // Where a string is made of it anyway, making it is the check.
       checkText: !settings.textAsString || settings.delivery === "batch",
+      openInflater: deflate && ((): Inflater => transport.codec.openInflater(deflate.receiving)),
     });
     const sender = new FrameSender(
       connection,
@@ -103,7 +120,17 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       maskKeys,
       settings.fragmentBytes,
     );
-    this.outbox = new Outbox(transport, connection, sender, settings, () => this.#overflowed());
+    this.#inflates = deflate !== undefined;
+    this.#compressor =
+      deflate && settings.compression && new Compressor(transport.codec, settings.compression, deflate);
+    this.outbox = new Outbox(
+      transport,
+      connection,
+      sender,
+      settings,
+      () => this.#overflowed(),
+      this.#compressor,
+    );
     this.inbox = new Inbox(engine, connection, settings, this);
     this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
     this.socket = new Socket(this, info, data);
@@ -126,6 +153,11 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   received(bytes: Uint8Array, start: number, end: number): void {
     this.#keepalive.active = true;
     if (this.#isDeaf) return;
+    if (this.#backlog === undefined) this.#decode(bytes, start, end);
+    else this.#backlog.push(bytes.slice(start, end));
+  }
+
+  #decode(bytes: Uint8Array, start: number, end: number): void {
     const decoder = this.#decoder;
     this.inbox.begin();
     decoder.feed(bytes, start, end);
@@ -140,6 +172,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       if (event === DECODE_BINARY || event === DECODE_TEXT) {
         this.messageCount++;
         if (!this.inbox.take(event === DECODE_TEXT, decoder)) this.#failText();
+        if (this.#inflates && this.inbox.isOverfull && !this.#isDeaf) {
+          this.#backlog = [decoder.takeRest()];
+          break;
+        }
       } else if (event === DECODE_MORE) {
         break;
       } else {
@@ -150,6 +186,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   ended(): void {
+    if (this.#backlog !== undefined) {
+      this.#endsAfterBacklog = true;
+      return;
+    }
     if (this.#peerClose === undefined && this.failure === undefined) {
       this.failure = new RingwireError(
         "ERR_CONNECTION_CLOSED",
@@ -175,11 +215,18 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   closed(error: RingwireError | undefined): void {
     if (this.#isGone) return;
+    if (this.#backlog !== undefined) {
+      // As with bytes in the kernel's hands when a connection breaks: what finds room is kept.
+      this.inbox.closing();
+      this.#decodeBacklog();
+    }
     this.#isGone = true;
     this.#isDeaf = true;
     if (this.state === "open") this.state = "closing";
     if (!this.#wasClean && this.failure === undefined) this.failure = error;
     this.outbox.abandon();
+    this.#decoder.close();
+    this.#compressor?.close();
     const isAllDelivered = this.inbox.close();
     // After the inbox: a handler of a message that was still held may close, which starts a deadline.
     this.#keepalive.stop();
@@ -210,6 +257,12 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   emptied(): void {
     if (this.#isGone) this.#finish();
+    else this.#decodeBacklog();
+  }
+
+  readable(): void {
+    // Not now: no handler runs inside a call of the program.
+    if (this.#backlog !== undefined) this.#engine.soon(() => this.#decodeBacklog());
   }
 
   // ── from the keepalive ───────────────────────────────────────────────────────────────────────
@@ -283,6 +336,23 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   get #wasClean(): boolean {
     return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
+  }
+
+  #decodeBacklog(): void {
+    const backlog = this.#backlog;
+    if (backlog === undefined || this.inbox.isOverfull) return;
+    this.#backlog = undefined;
+    for (const [index, bytes] of backlog.entries()) {
+      if (this.#isDeaf) break;
+      this.#decode(bytes, 0, bytes.length);
+      if (this.#backlog !== undefined) {
+        (this.#backlog as Uint8Array[]).push(...backlog.slice(index + 1));
+        return;
+      }
+    }
+    if (!this.#endsAfterBacklog) return;
+    this.#endsAfterBacklog = false;
+    this.ended();
   }
 
   /** The last step: everything was delivered, now the program hears of the end. */
@@ -368,9 +438,17 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   #beDeaf(): void {
     this.#isDeaf = true;
+    this.#dropBacklog();
     if (this.state === "open") this.state = "closing";
     this.inbox.closing();
     this.#keepalive.closing();
+  }
+
+  #dropBacklog(): void {
+    this.#backlog = undefined;
+    if (!this.#endsAfterBacklog) return;
+    this.#endsAfterBacklog = false;
+    this.connection.close();
   }
 
   #failText(): void {

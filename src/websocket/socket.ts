@@ -21,6 +21,8 @@ export interface SocketInfo {
   readonly url: string;
   /** The subprotocol, or "". */
   readonly protocol: string;
+  /** The extensions, or "". */
+  readonly extensions: string;
 }
 
 /**
@@ -49,6 +51,8 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   readonly url: string;
   /** The subprotocol agreed on, or "". */
   readonly protocol: string;
+  /** The extensions agreed on, as Sec-WebSocket-Extensions names them (`permessage-deflate; …`), or "". */
+  readonly extensions: string;
   readonly #session: Session<Data>;
   #closed: Promise<CloseInfo> | undefined = undefined;
 
@@ -58,6 +62,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
     this.data = data;
     this.url = info.url;
     this.protocol = info.protocol;
+    this.extensions = info.extensions;
   }
 
   /** `open`, then `closing` once either side has begun to close, then `closed`. */

@@ -3,7 +3,7 @@
  */
 
 import type { Loop } from "../loop.ts";
-import { checkKnown } from "../options.ts";
+import { type CompressionMode, type CompressionOptions, checkKnown } from "../options.ts";
 import { connect } from "./client.ts";
 import { CloseEvent } from "./close_event.ts";
 import type { Socket } from "./socket.ts";
@@ -21,6 +21,8 @@ export interface WebSocketInit {
   readonly protocols?: string | readonly string[];
   /** Fields for the request. */
   readonly headers?: Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
+  /** Whether and how permessage-deflate is offered. Browsers always do; here it is off unless asked for. @default "disabled" */
+  readonly compression?: CompressionMode | CompressionOptions;
   /** The loop to live on. */
   readonly loop?: Loop;
 }
@@ -68,8 +70,6 @@ export class WebSocket extends EventTarget {
 
   /** The URL, normalised. */
   readonly url: string;
-  /** The extensions in use: none. */
-  readonly extensions: string = "";
   readonly #abort: AbortController = new AbortController();
   readonly #listeners: Map<string, { readonly given: unknown; readonly wrapped: (event: Event) => void }> =
     new Map();
@@ -96,7 +96,7 @@ export class WebSocket extends EventTarget {
       typeof protocols === "string" || Array.isArray(protocols)
         ? { protocols: protocols as string | readonly string[] }
         : (protocols as WebSocketInit);
-    checkKnown("WebSocket", init, ["protocols", "headers", "loop"]);
+    checkKnown("WebSocket", init, ["protocols", "headers", "compression", "loop"]);
     this.url = normalize(url);
     const offered = typeof init.protocols === "string" ? [init.protocols] : [...(init.protocols ?? [])];
     if (new Set(offered).size !== offered.length || !offered.every(isProtocol)) {
@@ -109,6 +109,7 @@ export class WebSocket extends EventTarget {
       signal: this.#abort.signal,
       websocket: {
         whenFull: "close",
+        ...(init.compression === undefined ? {} : { compression: init.compression }),
         open: (socket) => this.#opened(socket, offered),
         message: (_socket, data) => this.#received(data),
         close: (_socket, code, reason, wasClean) => this.#closed(code, reason, wasClean),
@@ -124,6 +125,11 @@ export class WebSocket extends EventTarget {
   /** The subprotocol the server chose, or "". */
   get protocol(): string {
     return this.#socket?.protocol ?? "";
+  }
+
+  /** The extensions agreed on, such as `permessage-deflate`, or "". */
+  get extensions(): string {
+    return this.#socket?.extensions ?? "";
   }
 
   /** Bytes given to `send` that have not left yet. */

@@ -80,6 +80,24 @@ test("headers and subprotocols reach the server", async () => {
   expect((await runCli(words)).stdout).toBe("1 2: 3 b\n");
 });
 
+test("--compression is offered, and standard error tells what came of it", async () => {
+  const answers = {
+    compression: { thresholdBytes: 0 },
+    message: (ws: Socket<string>, data: string | Uint8Array) => void ws.send(data),
+  };
+  const words = ["--compression", "shared", "--threshold", "0", "--wait", "100"];
+  const compressing = await runCli(["connect", await startServer(answers), ...words], "hello\nhello\n");
+  expect(compressing).toMatchObject({ code: 0, stdout: "hello\nhello\n" });
+  expect(compressing.stderr).toMatch(
+    /^connected over \w+, permessage-deflate; server_no_context_takeover; client_no_context_takeover\nclosed 1000\n$/,
+  );
+  const declining = await runCli(["connect", await startServer({}), ...words], "");
+  expect(declining.stderr).toMatch(
+    /^connected over \w+, no compression: the server declines it\nclosed 1000\n$/,
+  );
+  expect(await runCli(["connect", "ws://127.0.0.1:1", "--compression", "zip"])).toMatchObject({ code: 2 });
+});
+
 test("a close by the server ends it while the input is still open, with the code and reason", async () => {
   const url = await startServer({ message: (ws) => ws.close(4000, "enough") });
   const program = startCli(["connect", url]);

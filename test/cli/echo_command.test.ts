@@ -57,6 +57,31 @@ for (const transport of ["uring", "native"] as const) {
       await socket.close();
     });
 
+    for (const mode of ["shared", "dedicated"]) {
+      test(`--compression ${mode} speaks permessage-deflate with clients that offer it, and the ready line says so`, async () => {
+        const words = ["--port", "0", "--transport", transport, "--compression", mode, "--threshold", "0"];
+        const echo = startCli(["echo", ...words]);
+        const [line, url] = await echo.output(/^listening (ws:\S+) transport=.+\n$/);
+        expect(line).toContain(` drive=auto compression=${mode} (`);
+        const offering = await connect(url, {
+          websocket: { compression: { mode: "dedicated", thresholdBytes: 0 } },
+        });
+        expect(offering.extensions).toMatch(/^permessage-deflate/);
+        expect(offering.extensions.includes("no_context_takeover")).toBe(mode === "shared");
+        const plain = await connect(url);
+        expect(plain.extensions).toBe("");
+        for (const socket of [offering, plain]) {
+          for (const text of ["", "a", "wörld ".repeat(10_000)]) {
+            socket.send(text);
+            const message = (await socket[Symbol.asyncIterator]().next()).value;
+            expect(message?.text() === text).toBe(true);
+          }
+          socket.close();
+          await socket.closed;
+        }
+      });
+    }
+
     test("listens on a Unix socket", async () => {
       const folder = mkdtempSync(join(tmpdir(), "ringwire-echo-"));
       const path = join(folder, "echo.sock");

@@ -15,6 +15,7 @@ class Fixture {
   readonly inbox: Inbox;
   onDeliver: (() => void) | undefined = undefined;
   emptied = 0;
+  readable = 0;
   readonly #decoder: MessageDecoder;
 
   constructor(options: object) {
@@ -36,6 +37,9 @@ class Fixture {
       },
       emptied: () => {
         this.emptied++;
+      },
+      readable: () => {
+        this.readable++;
       },
     });
     this.#decoder = new MessageDecoder({
