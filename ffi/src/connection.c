@@ -297,46 +297,24 @@ static int32_t bind_local(int fd, const struct rw_endpoint *endpoint, const stru
 
 RW_API int32_t rw_connect(uint32_t id)
 {
-	int32_t result;
-	struct ring *ring = ring_find(id, &result);
-	struct rw_endpoint endpoint;
-	struct endpoint_address address;
+	struct opening opening;
 	struct connection *connection;
 	struct io_uring_sqe *entry;
+	int32_t result = opening_begin(id, &opening);
 
-	if (!ring)
-		return result;
-	if (ring->broken)
-		return ring->broken;
-	result = endpoint_read(ring, &endpoint, &address);
 	if (result < 0)
 		return result;
-	connection = connection_new(ring);
-	if (!connection)
-		return -ENOSPC;
-	connection->fd = endpoint_socket(&endpoint, address.family);
-	if (connection->fd < 0) {
-		result = connection->fd;
-		connection_free(ring, connection);
-		return result;
-	}
-	result = bind_local(connection->fd, &endpoint, &address);
-	if (result < 0) {
-		close(connection->fd);
-		connection_free(ring, connection);
-		return result;
-	}
+	connection = opening.connection;
+	result = bind_local(connection->fd, &opening.endpoint, &opening.address);
+	if (result < 0)
+		return opening_undo(&opening, result);
 	connection->state = STATE_CONNECTING;
-	connection->flags = FLAG_CONNECTING | (address.family == AF_UNIX ? FLAG_STREAM_UNIX : 0);
-	entry = ring_prepare(ring, OPERATION_CONNECT, connection_handle(ring, connection));
+	connection->flags |= FLAG_CONNECTING;
+	entry = ring_prepare(opening.ring, OPERATION_CONNECT, connection_handle(opening.ring, connection));
 	entry->opcode = IORING_OP_CONNECT;
 	entry->fd = connection->fd;
-	entry->addr = (uintptr_t)&address.storage;
-	entry->off = address.bytes;
-	/* Submitted at once: the kernel copies the address, and a parked loop need not be told. */
-	result = ring_submit(ring, false);
-	if (result < 0)
-		return result;
-	ring->control[RW_FIELD_HANDLE] = connection_handle(ring, connection);
-	return 0;
+	/* The kernel copies the address while it is submitted. */
+	entry->addr = (uintptr_t)&opening.address.storage;
+	entry->off = opening.address.bytes;
+	return opening_submit(&opening);
 }

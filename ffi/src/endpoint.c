@@ -108,7 +108,7 @@ static int32_t set_tcp_options(int fd, const struct rw_endpoint *endpoint)
 }
 
 /* A socket with the options that both ends share. Returns the descriptor, or -errno. */
-int32_t endpoint_socket(const struct rw_endpoint *endpoint, int family)
+static int32_t endpoint_socket(const struct rw_endpoint *endpoint, int family)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int32_t result = 0;
@@ -188,13 +188,59 @@ RW_API int32_t rw_address(uint32_t id, uint32_t handle, uint32_t which)
 }
 
 /* Copies the endpoint out of the block, where JavaScript may change it, checks it and reads its address. */
-int32_t endpoint_read(const struct ring *ring, struct rw_endpoint *endpoint, struct endpoint_address *address)
+static int32_t endpoint_read(struct opening *opening)
 {
+	struct rw_endpoint *endpoint = &opening->endpoint;
 	int32_t result;
 
-	memcpy(endpoint, ring->block + RW_ENDPOINT_OFFSET, sizeof *endpoint);
+	memcpy(endpoint, opening->ring->block + RW_ENDPOINT_OFFSET, sizeof *endpoint);
 	result = endpoint_check(endpoint);
 	if (result < 0)
 		return result;
-	return endpoint_parse(endpoint->family, endpoint->host, endpoint->host_bytes, endpoint->port, address);
+	return endpoint_parse(endpoint->family, endpoint->host, endpoint->host_bytes, endpoint->port, &opening->address);
+}
+
+/* What rw_connect and rw_listen begin with: the endpoint of the block, a slot, a socket. After -errno nothing is held. */
+int32_t opening_begin(uint32_t id, struct opening *opening)
+{
+	int32_t result;
+
+	opening->ring = ring_find(id, &result);
+	if (!opening->ring)
+		return result;
+	if (opening->ring->broken)
+		return opening->ring->broken;
+	result = endpoint_read(opening);
+	if (result < 0)
+		return result;
+	opening->connection = connection_new(opening->ring);
+	if (!opening->connection)
+		return -ENOSPC;
+	result = endpoint_socket(&opening->endpoint, opening->address.family);
+	if (result < 0) {
+		connection_free(opening->ring, opening->connection);
+		return result;
+	}
+	opening->connection->fd = result;
+	opening->connection->flags = opening->address.family == AF_UNIX ? FLAG_STREAM_UNIX : 0;
+	return 0;
+}
+
+/* Gives back what opening_begin took, before anything was prepared for it. Returns the error, so that callers can return it. */
+int32_t opening_undo(struct opening *opening, int32_t error)
+{
+	close(opening->connection->fd);
+	connection_free(opening->ring, opening->connection);
+	return error;
+}
+
+/* Submits at once (a parked loop need not be told) and leaves the handle in the control page. */
+int32_t opening_submit(struct opening *opening)
+{
+	int32_t result = ring_submit(opening->ring, false);
+
+	if (result < 0)
+		return result;
+	opening->ring->control[RW_FIELD_HANDLE] = connection_handle(opening->ring, opening->connection);
+	return 0;
 }

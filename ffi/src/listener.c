@@ -152,40 +152,22 @@ static void remember_path(struct connection *listener, const struct endpoint_add
 
 RW_API int32_t rw_listen(uint32_t id)
 {
-	int32_t result;
-	struct ring *ring = ring_find(id, &result);
-	struct rw_endpoint endpoint;
-	struct endpoint_address address;
+	struct opening opening;
 	struct connection *listener;
+	int32_t result = opening_begin(id, &opening);
 
-	if (!ring)
-		return result;
-	if (ring->broken)
-		return ring->broken;
-	result = endpoint_read(ring, &endpoint, &address);
 	if (result < 0)
 		return result;
-	listener = connection_new(ring);
-	if (!listener)
-		return -ENOSPC;
-	listener->fd = endpoint_socket(&endpoint, address.family);
-	result = listener->fd < 0 ? listener->fd : bind_and_listen(listener, &endpoint, &address);
-	if (result < 0) {
-		if (listener->fd >= 0)
-			close(listener->fd);
-		connection_free(ring, listener);
-		return result;
-	}
-	remember_path(listener, &address);
+	listener = opening.connection;
+	result = bind_and_listen(listener, &opening.endpoint, &opening.address);
+	if (result < 0)
+		return opening_undo(&opening, result);
+	remember_path(listener, &opening.address);
 	listener->state = STATE_LISTENING;
-	listener->flags = (address.family == AF_UNIX ? FLAG_STREAM_UNIX : 0) |
-			  (endpoint.flags & RW_ENDPOINT_QUICK_ACK ? FLAG_QUICK_ACK : 0);
-	accept_arm(ring, listener);
-	result = ring_submit(ring, false);
-	if (result < 0)
-		return result;
-	ring->control[RW_FIELD_HANDLE] = connection_handle(ring, listener);
-	return 0;
+	if (opening.endpoint.flags & RW_ENDPOINT_QUICK_ACK)
+		listener->flags |= FLAG_QUICK_ACK;
+	accept_arm(opening.ring, listener);
+	return opening_submit(&opening);
 }
 
 /* Removes the file of a Unix listener, unless another socket has taken its place. */

@@ -210,8 +210,16 @@ struct endpoint_address {
 };
 int32_t endpoint_parse(uint32_t family, const char *host, uint32_t host_bytes, uint32_t port,
 		       struct endpoint_address *out);
-int32_t endpoint_socket(const struct rw_endpoint *endpoint, int family);
-int32_t endpoint_read(const struct ring *ring, struct rw_endpoint *endpoint, struct endpoint_address *address);
+/* A connection or listener in the making. */
+struct opening {
+	struct ring *ring;
+	struct connection *connection;
+	struct rw_endpoint endpoint;
+	struct endpoint_address address;
+};
+int32_t opening_begin(uint32_t id, struct opening *opening);
+int32_t opening_undo(struct opening *opening, int32_t error);
+int32_t opening_submit(struct opening *opening);
 
 /* ── send.c ── */
 void send_append(struct ring *ring, struct connection *connection, uint32_t index);
