@@ -58,17 +58,33 @@ export class CoverageMap {
     return this.#known.size;
   }
 
-  /** How many features are new since the last call. */
-  news(): number {
+  /** Whether blocks were reached since the last question that never were before; they stay new. */
+  reachesNew(): boolean {
+    let isNew = false;
+    this.#eachBlock((block) => {
+      if (!this.#known.has(block)) isNew = true;
+    });
+    return isNew;
+  }
+
+  /** How many features are new since the last question; from now on they are known. */
+  learn(): number {
     const before = this.#known.size;
+    this.#eachBlock((block, count) => {
+      this.#known.add(block);
+      this.#known.add(`${block}:${bucket(count)}`);
+    });
+    return this.#known.size - before;
+  }
+
+  #eachBlock(visit: (block: string, count: number) => void): void {
     for (const { url, functions } of this.#take().result) {
       if (!this.#covers.some((part) => url.includes(part))) continue;
       for (const { ranges } of functions) {
         for (const { startOffset, endOffset, count } of ranges) {
-          if (count > 0) this.#known.add(`${url}:${startOffset}:${endOffset}:${bucket(count)}`);
+          if (count > 0) visit(`${url}:${startOffset}:${endOffset}`, count);
         }
       }
     }
-    return this.#known.size - before;
   }
 }

@@ -46,6 +46,11 @@ const NAMES: Readonly<Record<number, string>> = {
 export class DecoderWatch {
   readonly events: Heard[] = [];
   failure: number | undefined = undefined;
+  /** What the decoder says about it; "" when it did not fail. */
+  get failureMessage(): string {
+    return this.#decoder.failure?.message ?? "";
+  }
+
   readonly #decoder: MessageDecoder;
   readonly #setting: DecoderSetting;
   /** Where batches of whole small messages go; undefined: every message is an event. */

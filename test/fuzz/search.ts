@@ -13,6 +13,8 @@ import { type Finding, type FuzzTarget, findingOf } from "./target.ts";
 const SLOW_MS = 2_000;
 /** More kinds of findings than this are one defect in many dresses. */
 const MOST_FINDINGS = 10;
+/** Asking for coverage takes as long as some inputs: so many are run for one question whether a new block was reached at all. */
+const BATCH = 7;
 /** So many inputs are mutated; random ones replace each other beyond it. */
 const MOST_INPUTS = 4_000;
 
@@ -48,7 +50,7 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
   const endMs = startMs + plan.seconds * 1_000;
   let runs = 0;
 
-  const attempt = async (input: Uint8Array): Promise<boolean> => {
+  const attempt = async (input: Uint8Array): Promise<void> => {
     const beginMs = performance.now();
     const finding = await findingOf(target, input);
     runs++;
@@ -57,24 +59,32 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
     if (kind !== undefined && !findings.has(kind) && findings.size < MOST_FINDINGS) {
       findings.set(kind, finding ?? { error: kind, stack: kind, input });
     }
-    return (plan.coverage?.news() ?? 0) > 0;
   };
-
-  plan.coverage?.news();
-  for (const input of [...target.seeds, ...plan.corpus]) {
-    if ((await attempt(input)) || plan.coverage === undefined) inputs.push(input);
-  }
-  if (inputs.length === 0) inputs.push(Uint8Array.of(0));
-  const pickInput = (): Uint8Array => inputs[Math.floor(random() * inputs.length)];
-  while (performance.now() < endMs && findings.size < MOST_FINDINGS) {
-    const input =
-      random() < 0.1
-        ? drawBytes(random, target.maxBytes)
-        : mutate(pickInput(), pickInput(), random, target.maxBytes);
-    if (!(await attempt(input))) continue;
+  /** Tries one input and keeps it if it reaches something new, more often than before included. */
+  const examine = async (input: Uint8Array): Promise<void> => {
+    await attempt(input);
+    if ((plan.coverage?.learn() ?? 0) === 0) return;
     news.push(input);
     if (inputs.length < MOST_INPUTS) inputs.push(input);
     else inputs[Math.floor(random() * MOST_INPUTS)] = input;
+  };
+  const pickInput = (): Uint8Array => inputs[Math.floor(random() * inputs.length)];
+  const draw = (): Uint8Array =>
+    random() < 0.1
+      ? drawBytes(random, target.maxBytes)
+      : mutate(pickInput(), pickInput(), random, target.maxBytes);
+
+  plan.coverage?.learn();
+  for (const input of [...target.seeds, ...plan.corpus]) {
+    await attempt(input);
+    if (plan.coverage === undefined || plan.coverage.learn() > 0) inputs.push(input);
+  }
+  if (inputs.length === 0) inputs.push(Uint8Array.of(0));
+  while (performance.now() < endMs && findings.size < MOST_FINDINGS) {
+    await examine(draw());
+    const batch = Array.from({ length: BATCH }, draw);
+    for (const input of batch) await attempt(input);
+    if (plan.coverage?.reachesNew() === true) for (const input of batch) await examine(input);
   }
   const seconds = (performance.now() - startMs) / 1_000;
   return {
