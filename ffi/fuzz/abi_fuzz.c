@@ -36,6 +36,7 @@ struct session {
 	struct address listener_addresses[2];
 	struct rlimit files;
 	bool is_short_of_files;
+	uint32_t pauses;           /* once: it costs the time of a hundred inputs */
 	bool has_failed;           /* failures were injected: what is told may lack something */
 	enum end end;
 };
@@ -192,7 +193,9 @@ static void do_listen(struct session *session, struct model *model)
 		break;
 	}
 	family = endpoint->family;
+	limit_files(session);
 	result = model_listen(model, session->address_count);
+	free_files(session);
 	REQUIRE(result <= 0, "rw_listen: %d", result);
 	if (result == 0) {
 		handle = block_control(&model->block)[RW_FIELD_HANDLE];
@@ -238,7 +241,9 @@ static void do_connect(struct session *session, struct model *model)
 		endpoint->local_address_bytes = 9;
 		memcpy(endpoint->local_address, choice & 64 ? "127.0.0.2" : "127.0.0.x", 9);
 	}
+	limit_files(session);
 	result = model_connect(model);
+	free_files(session);
 	REQUIRE(result <= 0, "rw_connect: %d", result);
 }
 
@@ -304,7 +309,10 @@ static void do_turn(struct session *session, struct model *model)
 
 	if (choice & 2)
 		flags |= RW_TURN_PARK;
-	if (choice >> 5 == 7)
+	/* Past the pause after a failed accept. */
+	if (session->is_short_of_files && choice >> 5 == 7 && !session->pauses++)
+		wait_us = 110000;
+	else
 		limit_files(session);
 	if (wait_us < 0)
 		turn_with_signals(model, flags);
@@ -504,14 +512,14 @@ static void do_garbage(struct session *session, struct model *model)
 
 static void do_fault(struct session *session)
 {
-	static const int errors[] = { EINTR, EBUSY, EAGAIN, ENOMEM };
+	static const int errors[] = { EINTR, EBUSY, EAGAIN, ENOMEM, EINTR, EBUSY, EAGAIN, EBADF };
 	uint8_t choice = input_u8(&session->input), count = input_u8(&session->input);
 
 	session->has_failed = true;
 	if (choice & 1)
-		faults_of_submission(errors[choice >> 1 & 3], count & 128 ? 200u : count % 16u);
+		faults_of_submission(errors[choice >> 1 & 7], count & 128 ? 200u : count % 16u);
 	else if (choice & 2)
-		faults_of_memory(choice >> 2, count % 8u + 1);
+		faults_of_memory(choice >> 2 & 7, count % 8u + 1);
 	else
 		session->is_short_of_files = !session->is_short_of_files;
 }
