@@ -67,6 +67,33 @@ export function run(program, args, { limitMs = 0, environment = {}, onSignal = t
   });
 }
 
+/**
+ * Runs a program to its end, standard output and error gathered into one text. `status` is 124 when it ran longer than
+ * `limitMs` and was killed, 127 when it could not start.
+ */
+export function runCaptured(program, args, { limitMs, environment = {} }) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
+    const parts = [];
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, limitMs);
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => parts.push(part));
+    const finish = (status) => {
+      clearTimeout(timer);
+      resolve({ status, output: Buffer.concat(parts).toString("utf8") });
+    };
+    child.on("error", () => finish(127));
+    child.on("close", (code) => finish(isLate ? 124 : (code ?? 1)));
+  });
+}
+
 /** The last lines of a program's output, for an error message. */
 export function tail(text, lines = 12) {
   return text.trimEnd().split("\n").slice(-lines).join("\n");
