@@ -45,22 +45,28 @@ export class Attack {
     this.#echoes = good[Symbol.asyncIterator]();
   }
 
-  /** A victim that has shaken hands with its adversary. */
+  /**
+   * A victim that has shaken hands with its adversary.
+   *
+   * @param extensions - What the adversary offers, or as a server answers: a value of Sec-WebSocket-Extensions.
+   */
   static async begin(
     rig: Rig,
     victim: Victim,
     websocket: WebSocketOptions & Handlers = {},
     more: Omit<Partial<ServeOptions<undefined>>, "websocket"> = {},
+    extensions?: string,
   ): Promise<Attack> {
     const attack = await Attack.prepare(rig, victim, websocket, more);
+    const fields = extensions === undefined ? [] : [`Sec-WebSocket-Extensions: ${extensions}`];
     if (victim === "server") {
       attack.#peer = await rig.raw(attack.server);
-      expect(await attack.#peer.upgrade()).toContain(" 101 ");
+      expect(await attack.#peer.upgrade(fields)).toContain(" 101 ");
       return attack;
     }
     const shaken = new Promise<RawPeer>((resolve) => {
       void rig
-        .rawServer((peer) => void peer.acceptUpgrade().then(() => resolve(peer)))
+        .rawServer((peer) => void peer.acceptUpgrade(undefined, fields).then(() => resolve(peer)))
         .then((server) => rig.connect(server, { websocket: attack.#handlers(websocket) }));
     });
     attack.#peer = await shaken;

@@ -24,13 +24,17 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** The head of a handshake with one more field, as the server reads it. */
-function readField(field: string): unknown {
-  const parser = new HeadParser("request", { maxBytes: 1 << 26, maxHeaders: 100 });
-  const bytes = bytesOf(
+/** The head of a handshake with one more field. */
+function headWith(field: string): Uint8Array {
+  return new TextEncoder().encode(
     "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
       `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${field}\r\n\r\n`,
   );
+}
+
+/** Reads a head as the server does. */
+function readHead(bytes: Uint8Array): unknown {
+  const parser = new HeadParser("request", { maxBytes: 1 << 26, maxHeaders: 100 });
   parser.feed(bytes, 0, bytes.length);
   return readUpgrade(parser);
 }
@@ -43,6 +47,25 @@ async function answer(peer: RawPeer, more: readonly string[]): Promise<void> {
   const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
   peer.write(bytesOf([...lines, `Sec-WebSocket-Accept: ${accept}`, ...more, "\r\n"].join("\r\n")));
 }
+
+test("CVE-2021-32640, CVE-2020-7662, CVE-2023-26103: no field of a handshake takes more than linear time", () => {
+  for (const [what, field] of [
+    ["CVE-2021-32640", (size: number) => `Sec-WebSocket-Protocol: b${" ".repeat(size)}x`],
+    ["CVE-2020-7662", (size: number) => `Sec-WebSocket-Extensions: a;b="${"\\c".repeat(size / 2)}`],
+    [
+      "CVE-2020-7662",
+      (size: number) => `Sec-WebSocket-Extensions: permessage-deflate; a="${"\\\\".repeat(size / 2)}`,
+    ],
+    ["CVE-2023-26103", (size: number) => `Connection: Upgrade,${" ".repeat(size)}x`],
+    ["CVE-2023-26103", (size: number) => `Upgrade: websocket${"\t".repeat(size)},`],
+  ] as const) {
+    const ratio = growth(16 * 1_024, (size) => {
+      const bytes = headWith(field(size));
+      return () => readHead(bytes);
+    });
+    expect(ratio, what).toBeLessThan(LINEAR_LIMIT);
+  }
+});
 
 onEachTransport("known holes", (rig) => {
   test("CVE-2016-10518: ping(100) sends no memory of ours, nor do pong(100) and send(100)", async () => {
@@ -217,25 +240,6 @@ onEachTransport("known holes", (rig) => {
     await expect(rig.connect(server)).rejects.toMatchObject({ code: "ERR_HANDSHAKE_FAILED" });
   });
 
-  test("CVE-2021-32640, CVE-2020-7662, CVE-2023-26103: no field of a handshake takes more than linear time", () => {
-    for (const [what, field] of [
-      ["CVE-2021-32640", (size: number) => `Sec-WebSocket-Protocol: b${" ".repeat(size)}x`],
-      ["CVE-2020-7662", (size: number) => `Sec-WebSocket-Extensions: a;b="${"\\c".repeat(size / 2)}`],
-      [
-        "CVE-2020-7662",
-        (size: number) => `Sec-WebSocket-Extensions: permessage-deflate; a="${"\\\\".repeat(size / 2)}`,
-      ],
-      ["CVE-2023-26103", (size: number) => `Connection: Upgrade,${" ".repeat(size)}x`],
-      ["CVE-2023-26103", (size: number) => `Upgrade: websocket${"\t".repeat(size)},`],
-    ] as const) {
-      const ratio = growth(64 * 1_024, (size) => {
-        const text = field(size);
-        return () => readField(text);
-      });
-      expect(ratio, what).toBeLessThan(LINEAR_LIMIT);
-    }
-  });
-
   test("CVE-2024-37890: more headers than are kept is 431, and never a handshake without its Upgrade", async () => {
     const attack = await Attack.prepare(rig, "server", {}, { maxHeaders: 10 });
     for (const count of [4, 5, 6, 2_000]) {
@@ -325,7 +329,6 @@ onEachTransport("known holes", (rig) => {
     );
     const peer = await rig.raw(attack.server);
     peer.write("GET / HTTP/1.1\r\nHost: x\r\n");
-    const startMs = performance.now();
     // 1,000 reads into a head of 1 MB; 500 MB would be scanned if each read began anew.
     for (let sent = 0; sent < 1_000; sent++) {
       peer.write("x".repeat(1_000));
@@ -333,10 +336,8 @@ onEachTransport("known holes", (rig) => {
       if (sent % 4 === 0) await soon();
     }
     await attack.expectUnharmed();
-    const wholeMs = performance.now() - startMs;
     peer.write("\r\n\r\n");
     expect(await peer.head()).toContain("426 Upgrade Required");
-    expect(wholeMs).toBeLessThan(10_000);
     const ratio = growth(4_096, (size) => {
       const bytes = bytesOf(`GET / HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(size)}`);
       return () => {

@@ -287,7 +287,7 @@ onEachTransport("hostile frames", (rig) => {
 
   test("[frames.utf8-linear] a text in small portions is checked in time proportional to its size", () => {
     const { kernels } = engineOf(rig.loop).transport;
-    const ratio = growth(128 * 1_024, (size) => {
+    const ratio = growth(64 * 1_024, (size) => {
       const text = new TextEncoder().encode("λ☃a".repeat(size / 6)).subarray(0, Math.floor(size / 6) * 6);
       const wire = frame(0x81, text, { key: KEY });
       const portions = randomSplit(wire, seeded(7), 200);
