@@ -16,7 +16,7 @@ const HELP = `Usage: npm run conformance [-- OPTIONS]
 
 Runs the cases of Autobahn's list (test/autobahn/cases.json) with scripted bytes against Ringwire as server and as
 client, and writes build/conformance/report.txt and report.json. Ends with exit code 1 when a case fails. All of it
-takes more than an hour; without groups 12 and 13, which compress a thousand messages a case, ten minutes.
+takes more than an hour; without groups 12 and 13, which compress a thousand messages a case, eight minutes.
 
   --runtime NAME      node, bun or deno only
   --transport NAME    uring or native only

@@ -23,6 +23,9 @@ import { concatenate, FrameReader, type MaskKey, masked, type ReadFrame, writeHe
  */
 const PATIENCE_MS = 5_000;
 
+/** Waits come in parts, so that a machine that stops this process for a while does not use up a whole one. */
+const WAIT_SLICES = 5;
+
 const RSV1 = 4;
 /** The payload of a Close that says that all is well. */
 const NORMAL: Uint8Array = Uint8Array.of(1000 >> 8, 1000 & 0xff);
@@ -170,7 +173,9 @@ export class ScriptedPeer {
       }
       case "wait": {
         this.#flush();
-        await this.#until(() => this.#sawClose, waitMs);
+        for (let slice = 0; slice < WAIT_SLICES && !this.#sawClose; slice++) {
+          await this.#until(() => this.#sawClose, waitMs / WAIT_SLICES);
+        }
         if (step.tag !== undefined && !this.#isOver && !this.#sawClose) {
           this.#received.push({ kind: "waited", tag: step.tag });
         }
