@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { capture, findProgram, ROOT, tail } from "../scripts/setup/command.mjs";
 
 const START_LIMIT_MS = 15_000;
-const LOAD = join(ROOT, "bench/load/build/load");
+const PROGRAMS = join(ROOT, "bench/load/build");
 
 /** Whether server and load get a core each. Without that, figures show how two programs share one. */
 export const IS_PINNED = availableParallelism() >= 2 && findProgram("taskset") !== undefined;
@@ -16,7 +16,7 @@ function pinned(core, words) {
   return IS_PINNED ? ["taskset", "-c", String(core), ...words] : words;
 }
 
-/** Builds the load generator. Returns a reason why that cannot be, or undefined. */
+/** Builds the load generators. Returns a reason why that cannot be, or undefined. */
 export function buildLoad() {
   const make = capture("make", ["-s", "-C", "bench/load"]);
   return make.status === 0 ? undefined : tail(make.stderr || String(make.error ?? make.status));
@@ -68,9 +68,9 @@ function stopServer(child) {
   });
 }
 
-function runLoad(words, limitMs) {
+function runLoad(load, words, limitMs) {
   return new Promise((resolve, reject) => {
-    const [program, ...args] = pinned(1, [LOAD, ...words]);
+    const [program, ...args] = pinned(1, [join(PROGRAMS, load), ...words]);
     const child = spawn(program, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], timeout: limitMs });
     let output = "";
     let complaint = "";
@@ -91,17 +91,18 @@ function runLoad(words, limitMs) {
 /**
  * @param participant - From participants.mjs.
  * @param load - Options of the load generator.
+ * @param options - `seconds`, `warmupSeconds`, and the load generator: `program`.
  * @returns The load generator's report.
  * @throws Error naming the participant, with what it or the load generator said.
  */
-export async function measure(participant, load, { seconds, warmupSeconds }) {
+export async function measure(participant, load, { seconds, warmupSeconds, program = "load" }) {
   const { child, port } = await startServer(participant);
   try {
     const words = ["--port", port, "--seconds", String(seconds), "--warmup", String(warmupSeconds)];
     // taskset becomes the program it starts, so this is the server's own process id.
     words.push("--server-pid", String(child.pid));
     for (const [name, value] of Object.entries(load)) words.push(`--${name}`, String(value));
-    return await runLoad(words, (seconds + warmupSeconds + 20) * 1000);
+    return await runLoad(program, words, (seconds + warmupSeconds + 20) * 1000);
   } catch (error) {
     throw new Error(`${participant.name}: ${error.message}`);
   } finally {

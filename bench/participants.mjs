@@ -1,6 +1,6 @@
 /**
  * Who takes part: our server on each runtime and transport, each runtime's own server, ws, and the limit
- * in plain C. All of them echo, with compression off and limits up.
+ * in plain C. They echo with compression off and limits up, or send compressed feeds.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -22,37 +22,48 @@ const OWN_PEERS = {
   node: { name: "ws", source: "bench/peers/ws_node.mjs" },
 };
 
+/** The same for compressed feeds. Deno's server never compresses. */
+const OWN_FEEDS = {
+  bun: { name: "Bun.serve", source: "bench/peers/bun_feed.ts" },
+  deno: undefined,
+  node: { name: "ws", source: "bench/peers/ws_feed.mjs" },
+};
+
 /**
  * The participants for a set of runtimes in the order in which they run: neighbours are compared. The limit runs next to
  * each runtime.
  *
- * @param options - `runtimes`, `hasShim`, and `drive` of our server.
+ * @param options - `runtimes`, `hasShim`, `drive` of our server, and `feed`: the compression of a feed, undefined for an echo.
  * @returns A list of { name, command, environment, peers }, `peers` being the names to compare with.
  */
-export function listParticipants({ runtimes, hasShim, drive = "auto" }) {
+export function listParticipants({ runtimes, hasShim, drive = "auto", feed }) {
   const list = [];
-  const hasLimit = hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
+  const isFeed = feed !== undefined;
+  const hasLimit = !isFeed && hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
   const spin = drive === "spin" ? ["--spin"] : [];
   const limit = { name: LIMIT_NAME, command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] };
   for (const runtime of runtimes) {
-    const peer = OWN_PEERS[runtime];
-    const own = {
+    const peer = (isFeed ? OWN_FEEDS : OWN_PEERS)[runtime];
+    const mode = isFeed ? ["--compression", feed] : [];
+    const own = peer && {
       name: peer.name,
-      command: [...runtimeCommand(runtime), join(ROOT, peer.source)],
+      command: [...runtimeCommand(runtime), join(ROOT, peer.source), ...mode],
       environment: {},
       peers: [],
     };
     const ours = (transport, peers) => ({
       name: `${runtime} ${transport}`,
       command: [
-        ...programCommand(runtime, "bench/peers/ringwire.ts"),
+        ...programCommand(runtime, isFeed ? "bench/peers/ringwire_feed.ts" : "bench/peers/ringwire.ts"),
         ...["--transport", transport, "--drive", drive],
+        ...mode,
       ],
       environment: programEnvironment(runtime),
       peers,
     });
-    list.push(ours("native", [own.name]), own);
-    if (hasShim) list.push(ours("uring", hasLimit ? [own.name, LIMIT_NAME] : [own.name]));
+    const peers = own ? [own.name] : [];
+    list.push(ours("native", peers), ...(own ? [own] : []));
+    if (hasShim) list.push(ours("uring", hasLimit ? [...peers, LIMIT_NAME] : peers));
     if (hasLimit) list.push(limit);
   }
   return list;

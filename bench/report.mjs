@@ -31,6 +31,11 @@ function table(head, rows) {
   );
 }
 
+/** What is left of a message's bytes on the wire. */
+function shareText(of, name) {
+  return `${((of(name, "wireBytesPerMessage") / of(name, "textBytesPerMessage")) * 100).toFixed(1)} %`;
+}
+
 /** The tables of one result. */
 export function resultText(result) {
   const workload = WORKLOADS[result.workload];
@@ -38,6 +43,7 @@ export function resultText(result) {
   const of = (name, key) => median(runs.filter((run) => run.name === name).map((run) => run.report[key]));
   const names = [...new Set(runs.map((run) => run.name))];
   const isPolling = workload.load.mode === "pingpong";
+  const isFeed = workload.feed !== undefined;
   const figures = names.map((name) => {
     const cpu = {
       serverCpuPercent: of(name, "serverCpuPercent"),
@@ -50,6 +56,7 @@ export function resultText(result) {
       `${cpu.serverCpuPercent.toFixed(0)} %`,
       `${cpu.loadCpuPercent.toFixed(0)} %`,
       saturation(cpu, isPolling),
+      ...(isFeed ? [of(name, "wireBytesPerMessage").toFixed(1), shareText(of, name)] : []),
     ];
   });
   const ratios = result.comparisons.map((comparison) => [
@@ -69,6 +76,7 @@ export function resultText(result) {
     "its CPU",
     "load's CPU",
     "saturated",
+    ...(isFeed ? ["wire B/msg", "of plain"] : []),
   ];
   const parts = [];
   if (ratios.length > 0) {

@@ -74,7 +74,11 @@ async function runRounds(workload, participants) {
     const order = index % 2 === 0 ? participants : [...participants].reverse();
     for (const participant of order) {
       try {
-        const report = await measure(participant, load, { seconds, warmupSeconds });
+        const report = await measure(participant, load, {
+          seconds,
+          warmupSeconds,
+          program: workload.program,
+        });
         round.push({ name: participant.name, report });
       } catch (error) {
         failures.add(error.message);
@@ -90,7 +94,12 @@ async function runRounds(workload, participants) {
 
 async function runWorkload(name, hasShim) {
   const workload = WORKLOADS[name];
-  const participants = listParticipants({ runtimes, hasShim, drive: workload.drive });
+  const participants = listParticipants({
+    runtimes,
+    hasShim,
+    drive: workload.drive,
+    feed: workload.feed,
+  });
   const machine = describeMachine();
   if (!isSmoke && machine.loadAverage > 1) {
     console.error(`bench: this machine is busy (load average ${machine.loadAverage}): expect wide ranges`);

@@ -31,6 +31,19 @@ function pingPong(how, drive, targets, load = {}) {
   };
 }
 
+/** Market data of 300 bytes from the server, compressed. */
+function deflate(mode, how) {
+  return {
+    ...MORE_IS_BETTER,
+    title: `300 B of JSON from server to client, permessage-deflate ${how}, level 6, 10 connections, 4 requests of 32 messages each under way`,
+    program: "feed",
+    load: { connections: 10, "in-flight": 4, mode },
+    feed: mode,
+    targets: { "bun uring/Bun.serve": { final: 1.2 }, "node uring/ws": { final: 3 } },
+    smoke: true,
+  };
+}
+
 /** Between messages, where the server is to have gone to sleep for certain. */
 const PAUSE_US = 200;
 
@@ -76,6 +89,8 @@ export const WORKLOADS = {
     }),
     smoke: true,
   },
+  "deflate-dedicated": deflate("dedicated", "with context takeover"),
+  "deflate-shared": deflate("shared", "without context takeover"),
 };
 
 /** Micro benches: programs that print their own tables, on every runtime. */

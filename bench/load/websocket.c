@@ -13,19 +13,19 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static int upgrade(int fd, const char *host, uint16_t port, const char *path)
+static int upgrade(int fd, const char *host, uint16_t port, const char *path, const char *fields, char *text,
+		   size_t text_bytes)
 {
-	char text[2048];
 	size_t have = 0;
-	int length = snprintf(text, sizeof(text),
+	int length = snprintf(text, text_bytes,
 			      "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-			      path, host, port);
+			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+			      path, host, port, fields);
 
-	if (length < 0 || (size_t)length >= sizeof(text) || write(fd, text, (size_t)length) != length)
+	if (length < 0 || (size_t)length >= text_bytes || write(fd, text, (size_t)length) != length)
 		return -1;
 	for (;;) {
-		ssize_t got = read(fd, text + have, sizeof(text) - 1 - have);
+		ssize_t got = read(fd, text + have, text_bytes - 1 - have);
 		char *end;
 
 		if (got <= 0)
@@ -35,12 +35,20 @@ static int upgrade(int fd, const char *host, uint16_t port, const char *path)
 		end = strstr(text, "\r\n\r\n");
 		if (end)
 			return strncmp(text, "HTTP/1.1 101", 12) == 0 && end + 4 == text + have ? 0 : -1;
-		if (have == sizeof(text) - 1)
+		if (have == text_bytes - 1)
 			return -1;
 	}
 }
 
 int websocket_connect(const char *host, uint16_t port, const char *path)
+{
+	char head[2048];
+
+	return websocket_connect_with(host, port, path, "", head, sizeof(head));
+}
+
+int websocket_connect_with(const char *host, uint16_t port, const char *path, const char *fields, char *head,
+			   size_t head_bytes)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	/* A server that accepts but never answers must not hang the bench. */
@@ -58,7 +66,7 @@ int websocket_connect(const char *host, uint16_t port, const char *path)
 		fprintf(stderr, "load: cannot connect to %s:%u: %s\n", host, port, strerror(errno));
 		goto failed;
 	}
-	if (upgrade(fd, host, port, path) < 0) {
+	if (upgrade(fd, host, port, path, fields, head, head_bytes) < 0) {
 		fprintf(stderr, "load: %s:%u did not upgrade to WebSocket\n", host, port);
 		goto failed;
 	}

@@ -12,6 +12,11 @@
  * Bytes behind the response head are an error: an echo server has nothing to say yet. */
 int websocket_connect(const char *host, uint16_t port, const char *path);
 
+/* The same with further request fields ("Name: value\r\n" each, or ""); the answer's head, at most `head_bytes` with its final 0,
+ * is copied to `head`. */
+int websocket_connect_with(const char *host, uint16_t port, const char *path, const char *fields, char *head,
+			   size_t head_bytes);
+
 /* Builds `count` equal masked binary frames back to back in new memory, which the caller frees.
  * *frame_bytes becomes the length of one. */
 uint8_t *websocket_frames(uint32_t count, uint32_t payload_bytes, uint32_t *frame_bytes);
