@@ -205,7 +205,8 @@ static int32_t open_in(struct ring *ring, void *block, uint32_t block_bytes)
 	struct probe probe = { 0 };
 	int32_t result;
 
-	*ring = (struct ring){ 0 };
+	/* Not id and owner: other threads look at them at any time. Both are 0 in a free ring. */
+	memset((uint8_t *)ring + offsetof(struct ring, uring), 0, sizeof *ring - offsetof(struct ring, uring));
 	ring->block = block;
 	ring->block_bytes = block_bytes;
 	ring->control = block;

@@ -110,7 +110,7 @@ struct ring {
 	_Atomic uint32_t id;      /* 0: free */
 	_Atomic int32_t owner;    /* thread id */
 
-	struct io_uring uring;
+	struct io_uring uring;    /* what follows is cleared when a ring is opened */
 	bool is_uring_open;
 	int32_t broken;           /* -errno once the kernel takes no submissions any more */
 
