@@ -16,21 +16,29 @@ interface Coverage {
   }[];
 }
 
-/** Counts as the search sees them: once, twice, three times, some, many (as AFL does). */
-function bucket(count: number): number {
-  return count < 4 ? count : 34 - Math.clz32(count);
+/** Counts as the search sees them: never, once, twice, three times, some, many (as AFL does), each a bit of its own. */
+function bitOf(count: number): number {
+  return count < 4 ? 1 << count : 1 << Math.min(7, 33 - Math.clz32(count));
 }
 
-/** Follows what was reached so far. */
+const NEVER = bitOf(0);
+
+/**
+ * Follows what was reached so far: per function and character of its source, how often it ran, as a set of bits. Ranges as
+ * V8 gives them would not do: one that ran as often as what is around it is not named at all.
+ */
 export class CoverageMap {
   readonly #take: () => Coverage;
   readonly #covers: readonly string[];
-  readonly #known: Set<string>;
+  readonly #known: Map<string, Uint8Array>;
+  /** Of the function that is being looked at. */
+  #bits: Uint8Array;
 
   private constructor(take: () => Coverage, covers: readonly string[]) {
     this.#take = take;
     this.#covers = covers;
-    this.#known = new Set();
+    this.#known = new Map();
+    this.#bits = new Uint8Array(1 << 16);
   }
 
   /** Starts counting; undefined where the runtime cannot. Call it before the library is warm. */
@@ -53,38 +61,54 @@ export class CoverageMap {
     return new CoverageMap(() => ask("Profiler.takePreciseCoverage", {}) as Coverage, covers);
   }
 
-  /** Features seen so far: a block together with how often it ran, in classes. */
-  get size(): number {
-    return this.#known.size;
+  /** Characters of the sources that were reached so far. */
+  get reachedCharacters(): number {
+    let sum = 0;
+    for (const known of this.#known.values()) for (const bits of known) if (bits !== 0) sum++;
+    return sum;
   }
 
-  /** Whether blocks were reached since the last question that never were before; they stay new. */
+  /** Whether code was reached since the last question that never was before; it stays new. */
   reachesNew(): boolean {
     let isNew = false;
-    this.#eachBlock((block) => {
-      if (!this.#known.has(block)) isNew = true;
+    this.#eachCharacter((known, at) => {
+      if (known[at] === 0) isNew = true;
     });
     return isNew;
   }
 
-  /** How many features are new since the last question; from now on they are known. */
-  learn(): number {
-    const before = this.#known.size;
-    this.#eachBlock((block, count) => {
-      this.#known.add(block);
-      this.#known.add(`${block}:${bucket(count)}`);
+  /** Whether code was reached since the last question that never was before, or not as often; from now on it is known. */
+  learn(): boolean {
+    let isNew = false;
+    this.#eachCharacter((known, at, bit) => {
+      if ((known[at] & bit) !== 0) return;
+      known[at] |= bit;
+      isNew = true;
     });
-    return this.#known.size - before;
+    return isNew;
   }
 
-  #eachBlock(visit: (block: string, count: number) => void): void {
+  #eachCharacter(visit: (known: Uint8Array, at: number, bit: number) => void): void {
     for (const { url, functions } of this.#take().result) {
       if (!this.#covers.some((part) => url.includes(part))) continue;
       for (const { ranges } of functions) {
-        for (const { startOffset, endOffset, count } of ranges) {
-          if (count > 0) visit(`${url}:${startOffset}:${endOffset}`, count);
+        const { startOffset, endOffset } = ranges[0];
+        const size = endOffset - startOffset;
+        // The function that is the module itself runs once.
+        if (startOffset === 0 || size > this.#bits.length) continue;
+        // Parents come before what is nested in them.
+        for (const range of ranges) {
+          this.#bits.fill(bitOf(range.count), range.startOffset - startOffset, range.endOffset - startOffset);
         }
+        const known = this.#knownOf(`${url}:${startOffset}`, size);
+        for (let at = 0; at < size; at++) if (this.#bits[at] !== NEVER) visit(known, at, this.#bits[at]);
       }
     }
+  }
+
+  #knownOf(key: string, size: number): Uint8Array {
+    const known = this.#known.get(key) ?? new Uint8Array(size);
+    this.#known.set(key, known);
+    return known;
   }
 }

@@ -19,6 +19,8 @@ const OPTIONS = {
   hex: { type: "string" },
 } as const;
 
+const MOST_FINDINGS = 10;
+
 /** Reads the inputs of a folder; none when it does not exist. */
 export function readCorpus(folder: string): Uint8Array[] {
   if (!existsSync(folder)) return [];
@@ -45,17 +47,18 @@ export async function runProgram(target: FuzzTarget): Promise<void> {
   const folder = values.corpus;
   const coverage = await CoverageMap.open(target.covers);
   const corpus = folder === undefined ? [] : readCorpus(folder);
-  const result = await search(target, { seconds: Number(values.seconds), seed, corpus, coverage });
+  const seconds = Number(values.seconds);
+  const result = await search(target, { seconds, seed, mostFindings: MOST_FINDINGS, corpus, coverage });
   if (folder !== undefined && result.news.length > 0) keep(folder, result.news);
   for (const finding of result.findings) complain(target, finding, seed, folder);
-  const { runs, seconds, features, findings } = result;
+  const { runs, reached, findings } = result;
   const summary = {
     target: target.name,
     runs,
-    seconds: Math.round(seconds * 10) / 10,
+    seconds: Math.round(result.seconds * 10) / 10,
     findings: findings.length,
   };
-  console.log(JSON.stringify({ ...summary, features, corpus: corpus.length + result.news.length, seed }));
+  console.log(JSON.stringify({ ...summary, reached, corpus: corpus.length + result.news.length, seed }));
   process.exitCode = findings.length > 0 ? 1 : 0;
 }
 

@@ -11,8 +11,6 @@ import { type Finding, type FuzzTarget, findingOf } from "./target.ts";
 
 /** An input that takes this long would hold up every other connection of its loop. */
 const SLOW_MS = 2_000;
-/** More kinds of findings than this are one defect in many dresses. */
-const MOST_FINDINGS = 10;
 /** Asking for coverage takes as long as some inputs: so many are run for one question whether a new block was reached at all. */
 const BATCH = 7;
 /** So many inputs are mutated; random ones replace each other beyond it. */
@@ -22,6 +20,8 @@ const MOST_INPUTS = 4_000;
 export interface SearchPlan {
   readonly seconds: number;
   readonly seed: number;
+  /** Ends the search: many kinds of findings are one defect in many dresses. */
+  readonly mostFindings: number;
   /** Inputs of earlier runs. */
   readonly corpus: readonly Uint8Array[];
   /** Undefined: blind. */
@@ -32,8 +32,8 @@ export interface SearchPlan {
 export interface SearchResult {
   readonly runs: number;
   readonly seconds: number;
-  /** 0 when blind. */
-  readonly features: number;
+  /** Characters of sources that were reached; 0 when blind. */
+  readonly reached: number;
   /** Minimised, one of each kind. */
   readonly findings: readonly Finding[];
   /** Inputs that reached something new. */
@@ -56,14 +56,14 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
     runs++;
     const slow = performance.now() - beginMs > SLOW_MS;
     const kind = finding?.error ?? (slow ? `slow: more than ${SLOW_MS} ms` : undefined);
-    if (kind !== undefined && !findings.has(kind) && findings.size < MOST_FINDINGS) {
+    if (kind !== undefined && !findings.has(kind) && findings.size < plan.mostFindings) {
       findings.set(kind, finding ?? { error: kind, stack: kind, input });
     }
   };
   /** Tries one input and keeps it if it reaches something new, more often than before included. */
   const examine = async (input: Uint8Array): Promise<void> => {
     await attempt(input);
-    if ((plan.coverage?.learn() ?? 0) === 0) return;
+    if (plan.coverage?.learn() !== true) return;
     news.push(input);
     if (inputs.length < MOST_INPUTS) inputs.push(input);
     else inputs[Math.floor(random() * MOST_INPUTS)] = input;
@@ -77,10 +77,10 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
   plan.coverage?.learn();
   for (const input of [...target.seeds, ...plan.corpus]) {
     await attempt(input);
-    if (plan.coverage === undefined || plan.coverage.learn() > 0) inputs.push(input);
+    if (plan.coverage === undefined || plan.coverage.learn()) inputs.push(input);
   }
   if (inputs.length === 0) inputs.push(Uint8Array.of(0));
-  while (performance.now() < endMs && findings.size < MOST_FINDINGS) {
+  while (performance.now() < endMs && findings.size < plan.mostFindings) {
     await examine(draw());
     const batch = Array.from({ length: BATCH }, draw);
     for (const input of batch) await attempt(input);
@@ -90,7 +90,7 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
   return {
     runs,
     seconds,
-    features: plan.coverage?.size ?? 0,
+    reached: plan.coverage?.reachedCharacters ?? 0,
     findings: await Promise.all([...findings.values()].map((finding) => minimised(target, finding))),
     news,
   };
