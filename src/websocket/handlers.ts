@@ -38,7 +38,10 @@ export interface WebSocketHandlers<Data> {
    * first `await`.
    */
   readonly batch?: (ws: Socket<Data>, messages: MessageBatch) => unknown;
-  /** The queue of unsent bytes has fallen to the low mark after `send` had answered "queued" or "dropped". */
+  /**
+   * The queue of unsent bytes has fallen to the low mark after `send` had answered "queued" or "dropped". On a socket that closes it
+   * comes only to a program that has paused: at the latest when the connection is gone.
+   */
   readonly drain?: (ws: Socket<Data>) => unknown;
   /** The peer sent a Ping; it has been answered already. `payload` is valid until the handler returns. */
   readonly ping?: (ws: Socket<Data>, payload: Uint8Array) => unknown;

@@ -60,6 +60,11 @@ export class Inbox {
     return this.#isClosing || !(this.#isPaused || this.#isFull);
   }
 
+  /** Whether the program has paused. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   /** Whether no more should be decoded before the program has taken what is held. */
   get isOverfull(): boolean {
     if (this.#isClosing) return false;

@@ -207,12 +207,15 @@ export class Outbox {
     return isDue;
   }
 
-  /** The connection is gone: nobody will be drained any more. */
-  abandon(): void {
+  /** The connection is gone: nobody will be drained any more. Returns whether a `drain` handler was due one day. */
+  abandon(): boolean {
     const waiters = this.#waiters;
     this.#waiters = [];
+    const wasDue = this.#wantsDrain;
+    this.#wantsDrain = false;
     const error = new RingwireError("ERR_NOT_OPEN", "Cannot wait for drain: the socket has closed");
     for (const waiter of waiters) waiter.reject(error);
+    return wasDue;
   }
 
   #control(opcode: typeof OPCODE_PING | typeof OPCODE_PONG, payload: Uint8Array): void {

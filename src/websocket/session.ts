@@ -203,8 +203,13 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   drained(): void {
-    if (!this.outbox.shrank() || this.state !== "open") return;
+    if (this.outbox.shrank()) this.#tellDrained();
+  }
+
+  /** A program that sends on `drain` has no more to send once the socket closes. One that has paused until `drain` still must go on. */
+  #tellDrained(): void {
     const { drain } = this.settings.handlers;
+    if (this.state !== "open" && !this.inbox.isPaused) return;
     if (drain === undefined) return;
     try {
       this.#settle(drain(this.socket));
@@ -224,9 +229,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     this.#isDeaf = true;
     if (this.state === "open") this.state = "closing";
     if (!this.#wasClean && this.failure === undefined) this.failure = error;
-    this.outbox.abandon();
+    const isDrainDue = this.outbox.abandon();
     this.#decoder.close();
     this.#compressor?.close();
+    if (isDrainDue) this.#tellDrained();
     const isAllDelivered = this.inbox.close();
     // After the inbox: a handler of a message that was still held may close, which starts a deadline.
     this.#keepalive.stop();

@@ -244,6 +244,45 @@ onEachTransport("backpressure", (rig) => {
     expect(await journal.see("close")).toMatchObject({ code: 3001, wasClean: true });
   });
 
+  /** A server that pauses while its answers are not taken, as programs do; the peer has asked for 30 answers and reads none. */
+  async function waitingForDrain(ending: readonly number[]): Promise<{ peer: RawPeer; journal: Journal }> {
+    const journal = new Journal();
+    const handlers = journal.handlers({
+      message(ws) {
+        if (ws.send(new Uint8Array(MIB)) === "queued") ws.pause();
+      },
+      drain: (ws) => ws.resume(),
+    });
+    const limits = { maxBufferedBytes: 16 * MIB, highWaterRatio: 0.1, lowWaterRatio: 0.05 };
+    const server = await rig.serve({ websocket: { ...handlers, ...limits } });
+    const peer = await rig.raw(server);
+    await peer.upgrade();
+    peer.socket.pause();
+    const ask = [0x81, 0x80, 0, 0, 0, 0];
+    peer.write(Uint8Array.from([...Array.from({ length: 30 }, () => ask).flat(), ...ending]));
+    await journal.see("message", 1);
+    await tick();
+    return { peer, journal };
+  }
+
+  test("a program that pauses until drain hears of a connection that breaks meanwhile", async () => {
+    const { peer, journal } = await waitingForDrain([]);
+    expect(journal.of("drain").length).toBe(0);
+    peer.reset();
+    expect(await journal.see("close")).toMatchObject({ code: 1006 });
+    // What came before the end was delivered before it.
+    expect(journal.of("message").length).toBe(30);
+  });
+
+  test("a program that pauses until drain takes what came in front of a Close frame, and hears of the end", async () => {
+    const { peer, journal } = await waitingForDrain([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+    peer.socket.resume();
+    peer.end();
+    expect(await journal.see("close")).toMatchObject({ code: 1000, wasClean: true });
+    expect(journal.of("message").length).toBe(30);
+    expect(journal.of("drain").length).toBeGreaterThan(0);
+  });
+
   test("for await slows the peer down: no more than maxUnreadBytes wait, and nothing is lost", async () => {
     const { client, accepted } = await rig.pair({ maxBufferedBytes: 2 * MIB }, { maxUnreadBytes: 100_000 });
     let sent = 0;

@@ -86,8 +86,15 @@ describe("outbox", () => {
     const { outbox } = newOutbox();
     outbox.bytes(OPCODE_BINARY, bytes(700));
     const drained = outbox.drained();
-    outbox.abandon();
+    expect(outbox.abandon()).toBe(false);
     await expect(drained).rejects.toMatchObject({ code: "ERR_NOT_OPEN" });
+  });
+
+  test("abandoning tells once of a drain that was due", () => {
+    const { outbox } = newOutbox();
+    outbox.bytes(OPCODE_BINARY, bytes(900));
+    expect(outbox.abandon()).toBe(true);
+    expect(outbox.abandon()).toBe(false);
   });
 
   test("when full: wait throws, close aborts, drop only says so", () => {
