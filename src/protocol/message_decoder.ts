@@ -589,9 +589,13 @@ export class MessageDecoder {
 
   /** Restores the message that the fields stand at. */
   #inflate(opcode: number): number {
-    // Only with an inflater is a compressed frame let in.
-    this.#inflater ??= this.#openInflater!();
-    const inflater = this.#inflater;
+    let inflater = this.#inflater;
+    if (inflater === undefined) {
+      // Where there is none to open, no compressed frame is let in. The read that it begins in the middle of has begun before it.
+      inflater = this.#openInflater!();
+      inflater.begin();
+      this.#inflater = inflater;
+    }
     const result = inflater.inflate(this.bytes, this.start, this.end, this.#maxMessageBytes);
     if (result !== INFLATE_DONE) {
       return result === INFLATE_TOO_LARGE
