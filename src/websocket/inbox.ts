@@ -8,7 +8,7 @@ import type { MessageDecoder } from "../protocol/message_decoder.ts";
 import { readUtf8 } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
 import { Message } from "./message.ts";
-import { MessageBatch } from "./message_batch.ts";
+import { listOf, MessageBatch } from "./message_batch.ts";
 import { MessageQueue } from "./message_queue.ts";
 import type { Settings } from "./settings.ts";
 
@@ -86,9 +86,10 @@ export class Inbox {
     if (batch === undefined || this.#isPaused || this.#queue.count > 0) return 0;
     if (!batch.isFor(bytes)) return 0;
     const before = batch.count;
-    decoder.gather(batch.list);
+    const list = listOf(batch);
+    decoder.gather(list);
     const count = batch.count - before;
-    if (batch.list.isFull) this.finish();
+    if (list.isFull) this.finish();
     return count;
   }
 
@@ -104,7 +105,7 @@ export class Inbox {
     if (this.#batch !== undefined && !this.#isPaused && this.#queue.count === 0) {
       this.#batch.add(isText, bytes, start, end);
       if (decoder.owned) this.#ownedBytes += end - start;
-      if (this.#batch.list.isFull || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
+      if (listOf(this.#batch).isFull || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
       return true;
     }
     const value = this.#value(isText, decoder, false);

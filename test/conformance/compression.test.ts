@@ -50,6 +50,7 @@ function watchInflaters(rig: Rig, restored: () => void): void {
       };
       return inflater;
     },
+    close: () => codec.close(),
   };
   Object.defineProperty(transport, "codec", { value: watching, configurable: true });
   rig.after(() => Reflect.deleteProperty(transport, "codec"));

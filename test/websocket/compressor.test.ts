@@ -38,6 +38,8 @@ class CountingCodec implements Codec {
   openInflater(): RecordingInflater {
     return new RecordingInflater();
   }
+
+  close(): void {}
 }
 
 class Fixture {
