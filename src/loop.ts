@@ -6,11 +6,14 @@
 import { RingwireError } from "./errors.ts";
 import { openNativeTransport } from "./native/native_transport.ts";
 import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } from "./options.ts";
+import type { Codec } from "./protocol/codec.ts";
 import { MaskKeys } from "./protocol/mask_keys.ts";
 import { runtime } from "./runtime/detect.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import type { DriveOptions, Transport, TransportLimits, TransportStats } from "./transport.ts";
+import { openShim } from "./uring/shim.ts";
+import { ShimCodec } from "./uring/shim_codec.ts";
 import { openUringTransport } from "./uring/uring_transport.ts";
 
 /** What sessions use of a loop. */
@@ -214,17 +217,27 @@ function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
     "auto",
   );
   const driven: DriveOptions = { drive: drive === "run" ? "manual" : drive, spinUs: numbers.spinUs };
+  const library = options.library ?? runtime.environment("RINGWIRE_LIBRARY") ?? runtime.findLibrary();
   let reason = `native sockets of ${runtime.name} asked for`;
   if (wanted !== "native") {
     try {
-      const library = options.library ?? runtime.environment("RINGWIRE_LIBRARY") ?? runtime.findLibrary();
       return openUringTransport({ runtime, library, ...driven, limits });
     } catch (error) {
       if (wanted === "uring" || !(error instanceof RingwireError)) throw error;
       reason = error.message;
     }
   }
-  return openNativeTransport({ runtime, ...driven, limits, reason });
+  return openNativeTransport({ runtime, ...driven, limits, reason, openCodec: () => openCodec(library) });
+}
+
+/** zlib of the shim needs no io_uring: it serves native sockets too, and is loaded only when something is compressed. */
+function openCodec(library: string | undefined): Codec {
+  try {
+    return new ShimCodec(openShim(runtime, library));
+  } catch (error) {
+    if (error instanceof RingwireError) return runtime.openCodec();
+    throw error;
+  }
 }
 
 function environmentTransport(): string | undefined {

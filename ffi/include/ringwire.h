@@ -15,7 +15,7 @@
  * with RW_TURN_RECYCLE.
  *
  * Every function returns >= 0 or -errno, validates every handle, offset and length it is given, and
- * takes only 32-bit integers (pointers: rw_ring_open and the *_at kernels), so that every FFI can
+ * takes only 32-bit integers (pointers: rw_ring_open, the *_at kernels and the codecs), so that every FFI can
  * use its fast path. A ring belongs to the thread that opened it; when that thread ends without closing it,
  * its sockets are closed.
  */
@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define RW_ABI_VERSION 2u
+#define RW_ABI_VERSION 3u
 #define RW_API __attribute__((visibility("default")))
 
 /* ── control page: u32 fields, by index ─────────────────────────────────────────────────────── */
@@ -233,5 +233,47 @@ RW_API int32_t rw_utf8_at(const void *data, uint32_t bytes);
  * forces one (tests, benches); -ENOTSUP when the CPU lacks it. */
 RW_API int32_t rw_kernel_set(void);
 RW_API int32_t rw_kernel_select(uint32_t set);
+
+/* ── codecs ───────────────────────────────────────────────────────────────────────────────────
+ * DEFLATE (RFC 1951) of one message after the other, each flushed to a byte boundary, as permessage-deflate wants it; what a
+ * frame is, C does not learn. A codec needs no ring. It belongs to the thread that opened it and is freed when that thread ends. The
+ * handles are made like those of connections, but are another kind: slot in the low 20 bits, generation in the high 11; never 0.
+ *
+ * Both calls take bytes from `in + in_offset` and put them at `out + out_offset`. The caller answers for in_offset + in_bytes and
+ * out_offset + out_capacity lying inside of what it passes: C knows no more of foreign memory than its address. */
+#define RW_CODEC_LIMIT 1048575u /* open codecs, over all threads; beyond it: -EMFILE */
+
+enum {
+	/* No reference to earlier messages, none from later ones (no context takeover): one codec may serve any number of
+	 * connections. */
+	RW_CODEC_FRESH = 1 << 0,
+	/* rw_inflate: goes on with the message whose last call gave -ENOBUFS. Same `in`, same in_bytes. */
+	RW_CODEC_MORE = 1 << 1,
+	/* rw_deflate, together with FRESH: may send a final block (BFINAL, RFC 7692 §7.2.3.4), which is faster. */
+	RW_CODEC_FINAL = 1 << 2,
+};
+
+/* window_bits 8 to 15, level 1 to 9, memory_level 1 to 9. Returns a handle, -EINVAL, -EMFILE or -ENOMEM. What it takes is taken
+ * when it is first used. */
+RW_API int32_t rw_deflate_open(uint32_t window_bits, uint32_t level, uint32_t memory_level);
+RW_API int32_t rw_inflate_open(uint32_t window_bits);
+/* Frees it. -EINVAL: no such codec; -EXDEV: not the thread that opened it. */
+RW_API int32_t rw_codec_close(uint32_t codec);
+/* Memory a codec holds now, in bytes. */
+RW_API int32_t rw_codec_bytes(uint32_t codec);
+
+/* Room that any message needs when it is deflated. in_bytes of at most RW_CODEC_MAX_BYTES. */
+#define RW_CODEC_MAX_BYTES (1u << 30)
+#define RW_DEFLATE_BOUND(bytes) ((bytes) + ((bytes) >> 3) + ((bytes) >> 6) + 64u)
+
+/* Deflates one message (in_bytes > 0) and returns its size without the trailing 00 00 FF FF (RFC 7692 §7.2.1). -ENOBUFS, with nothing
+ * done, when out_capacity is below RW_DEFLATE_BOUND(in_bytes). */
+RW_API int32_t rw_deflate(uint32_t codec, const void *in, uint32_t in_offset, uint32_t in_bytes, void *out,
+			  uint32_t out_offset, uint32_t out_capacity, uint32_t flags);
+/* Inflates one message; the 00 00 FF FF is supplied here. Returns how many bytes it has put at out. -ENOBUFS: it has put
+ * out_capacity bytes there, and there is at least one more; MORE goes on, any other call of the same FRESH codec forgets the
+ * message. -EILSEQ: no DEFLATE stream, a reference to before the window, or cut off; a codec without FRESH is of no more use. */
+RW_API int32_t rw_inflate(uint32_t codec, const void *in, uint32_t in_offset, uint32_t in_bytes, void *out,
+			  uint32_t out_offset, uint32_t out_capacity, uint32_t flags);
 
 #endif

@@ -16,6 +16,8 @@ const NEEDS = [
   { package: "make", isThere: () => findProgram("make") !== undefined },
   { package: "libc6-dev", isThere: () => existsSync("/usr/include/stdio.h") },
   { package: "liburing-dev", isThere: () => existsSync("/usr/include/liburing.h") },
+  { package: "zlib1g-dev", isThere: () => existsSync("/usr/include/zlib.h") },
+  { package: "libdeflate-dev", isThere: () => existsSync("/usr/include/libdeflate.h") },
 ];
 
 function missingPackages() {

@@ -149,6 +149,7 @@ class NativeTransport implements Transport {
     this.#listeners.clear();
     for (const connection of this.#connections) connection.abort();
     this.#turns.close();
+    this.#codec?.close();
   }
 
   #accept(socket: NativeSocket, handler: ListenerHandler): NativeSocketHandler {

@@ -73,4 +73,6 @@ export interface Codec {
   readonly name: string;
   openDeflater(parameters: DeflateParameters, effort: DeflateEffort): Deflater;
   openInflater(parameters: DeflateParameters): Inflater;
+  /** Gives back what connections without takeover share. Those with takeover are closed one by one. Idempotent. */
+  close(): void;
 }

@@ -3,37 +3,27 @@
 /** Messages of more bytes get their own memory, which is then given away with them. */
 const LARGEST_BYTES = 16_384;
 const ARENA_BYTES = 65_536;
+/** With less room than this, a new arena is begun in the middle of a read; the old one lives as long as its messages are looked at. */
+const LEAST_ROOM_BYTES = 4_096;
 
 /** Memory of one codec, shared by all its inflaters. */
 export class OutputArena {
-  /** Made when first used: a loop that never inflates pays nothing. */
-  #bytes: Uint8Array = new Uint8Array(0);
-  /** Up to where it is taken by messages of this read. */
-  #used = 0;
-
-  /** The arena itself. */
-  get bytes(): Uint8Array {
-    return this.#bytes;
-  }
+  /** The arena itself. Made when first used: a loop that never inflates pays nothing. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Where the next bytes may lie. */
+  used = 0;
 
   /** What was put here is no longer looked at. */
   rewind(): void {
-    this.#used = 0;
+    this.used = 0;
   }
 
-  /** Where the next bytes may lie. Above `room`, there is none. */
-  get used(): number {
-    return this.#used;
-  }
-
-  /** How many bytes may lie at `used`. */
-  get room(): number {
-    if (this.#bytes.length === 0) this.#bytes = new Uint8Array(ARENA_BYTES);
-    return Math.min(LARGEST_BYTES, this.#bytes.length - this.#used);
-  }
-
-  /** Takes bytes at `used`. */
-  take(sizeBytes: number): void {
-    this.#used += sizeBytes;
+  /** Makes room at `used`, and says how much. */
+  room(): number {
+    if (this.bytes.length - this.used < LEAST_ROOM_BYTES) {
+      this.bytes = new Uint8Array(ARENA_BYTES);
+      this.used = 0;
+    }
+    return Math.min(LARGEST_BYTES, this.bytes.length - this.used);
   }
 }

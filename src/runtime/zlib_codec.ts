@@ -64,6 +64,12 @@ class ZlibCodec implements Codec {
     const slot = takeover ? new EngineSlot(() => ZlibEngine.inflate(windowBits)) : this.#inflater;
     return new ZlibInflater(slot, takeover, this.#arena);
   }
+
+  close(): void {
+    for (const slot of this.#deflaters.values()) slot.drop();
+    this.#deflaters.clear();
+    this.#inflater.drop();
+  }
 }
 
 /** A place for an engine that is made when it is first used, and made anew after it broke. */
@@ -202,7 +208,7 @@ class ZlibInflater implements Inflater {
   #keep(result: Uint8Array): void {
     const arena = this.#arena;
     const { length } = result;
-    if (length > arena.room) {
+    if (length > arena.room()) {
       this.#give(lasting(result));
       return;
     }
@@ -211,7 +217,7 @@ class ZlibInflater implements Inflater {
     this.start = arena.used;
     this.end = arena.used + length;
     this.owned = false;
-    arena.take(length);
+    arena.used += length;
   }
 
   #give(result: Uint8Array): void {

@@ -1,7 +1,7 @@
 /** The one symbol table: every function of ffi/include/ringwire.h with its arguments. All of them return an i32. */
 
 /** The ABI this code is written against (`RW_ABI_VERSION`). */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** Opened first and alone, so that a shim of another version is told by its number and not by a missing symbol. */
 export const ABI_SYMBOLS = {
@@ -25,4 +25,10 @@ export const SYMBOLS = {
   rw_utf8_at: ["buffer", "u32"],
   rw_kernel_set: [],
   rw_kernel_select: ["u32"],
+  rw_deflate_open: ["u32", "u32", "u32"],
+  rw_inflate_open: ["u32"],
+  rw_codec_close: ["u32"],
+  rw_codec_bytes: ["u32"],
+  rw_deflate: ["u32", "buffer", "u32", "u32", "buffer", "u32", "u32", "u32"],
+  rw_inflate: ["u32", "buffer", "u32", "u32", "buffer", "u32", "u32", "u32"],
 } as const;

@@ -23,6 +23,7 @@ import { socketError } from "./errno.ts";
 import * as layout from "./layout.ts";
 import { Ring } from "./ring.ts";
 import { openShim, type Shim } from "./shim.ts";
+import { ShimCodec } from "./shim_codec.ts";
 import { THRESHOLDS } from "./thresholds.ts";
 import { UringConnection } from "./uring_connection.ts";
 import { UringKernels } from "./uring_kernels.ts";
@@ -75,7 +76,7 @@ class UringTransport implements Transport {
   constructor(ring: Ring, shim: Shim, options: UringTransportOptions) {
     this.#ring = ring;
     this.#found = ring.text();
-    this.#openCodec = () => options.runtime.openCodec();
+    this.#openCodec = () => new ShimCodec(shim);
     this.kernels = new UringKernels(ring, shim, THRESHOLDS[options.runtime.name]);
     const dispatcher = new Dispatcher(
       ring,
@@ -185,6 +186,7 @@ class UringTransport implements Transport {
     this.#driver.close();
     this.#ring.close();
     this.#dispatcher.close(error);
+    this.#codec?.close();
   }
 
   #checkOpen(action: string): void {

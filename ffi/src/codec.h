@@ -1,0 +1,47 @@
+/*
+ * The private shape of codecs: the table that holds them, and what is behind a handle.
+ */
+#ifndef RINGWIRE_CODEC_H
+#define RINGWIRE_CODEC_H
+
+#include "ringwire.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <zlib.h>
+
+enum codec_kind { CODEC_DEFLATE = 1, CODEC_INFLATE = 2 };
+
+struct codec {
+	_Atomic uint32_t id;    /* 0: free */
+	_Atomic int32_t owner;  /* thread id */
+	uint32_t generation;    /* 1 to 2,047 */
+	uint32_t next;          /* free list: slot + 1 */
+	uint8_t kind, window_bits, level, memory_level;
+
+	/* State. `stream` is NULL until it is needed. */
+	z_stream *stream;
+	struct libdeflate_compressor *compressor; /* deflate, FINAL: the same */
+	uint32_t held_bytes;    /* allocated for both */
+	bool is_broken;         /* a stream with takeover that has met corrupt bytes */
+
+	/* A message that is being inflated, in one call or in several. */
+	bool is_pending;
+	bool is_complete;       /* all of it was seen; `spill` may be left */
+	bool has_spill;         /* `spill` is the next byte of it */
+	uint8_t spill;
+	uint8_t finals;         /* final blocks in it */
+	uint32_t taken;         /* bytes of it and of its tail that are done with */
+};
+
+/* ── codec.c ── */
+struct codec *codec_find(uint32_t id, enum codec_kind kind, int32_t *error);
+/* Allocation for zlib, counted in held_bytes; opaque is the codec. */
+void *codec_allocate(void *opaque, unsigned items, unsigned size);
+void codec_free(void *opaque, void *memory);
+
+/* ── deflate.c, inflate.c ── */
+void deflate_release(struct codec *codec);
+void inflate_release(struct codec *codec);
+
+#endif
