@@ -8,8 +8,8 @@ import type { MessageDecoder } from "../protocol/message_decoder.ts";
 import { readUtf8 } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
 import { Message } from "./message.ts";
-import { listOf, MessageBatch } from "./message_batch.ts";
 import { MessageQueue } from "./message_queue.ts";
+import { ReadBatch } from "./read_batch.ts";
 import type { Settings } from "./settings.ts";
 
 /** A batch is handed over when its messages hold so much beside the read: compressed ones can be a thousand times larger than it. */
@@ -18,7 +18,7 @@ const MAX_OWNED_BYTES = 1 << 20;
 /** Where the inbox delivers to: the session, which guards against handlers that throw. */
 export interface Recipient {
   deliver(value: string | Uint8Array, isText: boolean): void;
-  deliverBatch(batch: MessageBatch): void;
+  deliverBatch(batch: ReadBatch): void;
   /** All that was held has been delivered. */
   emptied(): void;
   /** Bytes of the peer are being read again, or were all the time. */
@@ -31,7 +31,7 @@ export class Inbox {
   readonly #settings: Settings;
   readonly #recipient: Recipient;
   readonly #engine: Engine;
-  readonly #batch: MessageBatch | undefined;
+  readonly #batch: ReadBatch | undefined;
   readonly #queue: MessageQueue = new MessageQueue();
   #readers: ((message: Message | undefined) => void)[] = [];
   #isPaused = false;
@@ -51,7 +51,7 @@ export class Inbox {
     this.#recipient = recipient;
     this.#batch =
       settings.delivery === "batch"
-        ? new MessageBatch(engine.transport.kernels, settings.zeroCopy, () => this.#nowNs())
+        ? new ReadBatch(engine.transport.kernels, settings.zeroCopy, () => this.#nowNs())
         : undefined;
   }
 
@@ -86,7 +86,7 @@ export class Inbox {
     if (batch === undefined || this.#isPaused || this.#queue.count > 0) return 0;
     if (!batch.isFor(bytes)) return 0;
     const before = batch.count;
-    const list = listOf(batch);
+    const { list } = batch;
     decoder.gather(list);
     const count = batch.count - before;
     if (list.isFull) this.finish();
@@ -105,7 +105,7 @@ export class Inbox {
     if (this.#batch !== undefined && !this.#isPaused && this.#queue.count === 0) {
       this.#batch.add(isText, bytes, start, end);
       if (decoder.owned) this.#ownedBytes += end - start;
-      if (listOf(this.#batch).isFull || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
+      if (this.#batch.list.isFull || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
       return true;
     }
     const value = this.#value(isText, decoder, false);
@@ -237,7 +237,7 @@ export class Inbox {
   }
 
   /** A handler paused in the middle of a read: what was gathered before waits like what comes after. */
-  #holdBatch(batch: MessageBatch): void {
+  #holdBatch(batch: ReadBatch): void {
     for (const each of batch) {
       this.#hold(
         new Message(each.isText ? each.text() : each.bytes().slice(), each.isText, batch.receivedNs),

@@ -7,8 +7,9 @@ import { OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protoco
 import type { Address } from "../transport.ts";
 import type { CloseInfo, SendStatus } from "./handlers.ts";
 import type { Message } from "./message.ts";
-import { type BatchMessage, MessageBatch, sendMessage } from "./message_batch.ts";
+import type { BatchMessage } from "./message_batch.ts";
 import { toBytes, toControlPayload } from "./outbox.ts";
+import { ReadBatch, sendMessage } from "./read_batch.ts";
 import type { Session } from "./session.ts";
 
 const MAX_REASON_BYTES = 123;
@@ -102,7 +103,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   send(data: string | ArrayBuffer | ArrayBufferView | BatchMessage): SendStatus {
     const session = this.#session;
     if (typeof data === "string") return session.state === "open" ? session.outbox.text(data) : "dropped";
-    if (data instanceof MessageBatch)
+    if (data instanceof ReadBatch)
       return session.state === "open" ? sendMessage(data, session.outbox) : "dropped";
     return this.#sendBytes(OPCODE_BINARY, data as ArrayBufferView);
   }

@@ -1,0 +1,176 @@
+/**
+ * All messages of one read, without an object per message: a list of numbers and one cursor, both reused.
+ */
+
+import type { Kernels } from "../protocol/kernels.ts";
+import {
+  MessageList,
+  RECORD_END,
+  RECORD_KEY,
+  RECORD_OPCODE,
+  RECORD_START,
+  RECORD_WORDS,
+} from "../protocol/message_list.ts";
+import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/opcode.ts";
+import { readUtf8 } from "../protocol/text.ts";
+import type { SendStatus } from "./handlers.ts";
+import type { BatchMessage, MessageBatch } from "./message_batch.ts";
+import type { Outbox } from "./outbox.ts";
+
+const EMPTY = new Uint8Array(0);
+
+let sendMessage: (batch: ReadBatch, outbox: Outbox) => SendStatus;
+
+/** {@link MessageBatch} over a list of numbers: filled by a socket's inbox, walked by its program. */
+export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMessage {
+  static {
+    sendMessage = (batch: ReadBatch, outbox: Outbox): SendStatus => {
+      const at = batch.#at();
+      const { records } = batch.list;
+      return outbox.bytes(
+        records[at + RECORD_OPCODE] === OPCODE_TEXT ? OPCODE_TEXT : OPCODE_BINARY,
+        batch.#bufferOf(at),
+        records[at + RECORD_START],
+        records[at + RECORD_END],
+        records[at + RECORD_KEY],
+      );
+    };
+  }
+
+  /** The messages, oldest first; for the socket that fills the batch. */
+  readonly list: MessageList = new MessageList();
+  readonly #kernels: Kernels;
+  readonly #zeroCopy: boolean;
+  readonly #nowNs: () => number;
+  /** Where the messages lie: nearly always in one read. */
+  #buffer: Uint8Array = EMPTY;
+  /** By record: messages that were put together elsewhere because they came in several reads. */
+  #others: Map<number, Uint8Array> | undefined = undefined;
+  #receivedNs = 0;
+  readonly #step: { done: boolean; value: BatchMessage };
+  /** The record that the iteration stands at: a multiple of `RECORD_WORDS`. */
+  #cursor = -RECORD_WORDS;
+
+  /**
+   * @param kernels - What unmasks: a binary message stays masked until somebody looks at it.
+   * @param zeroCopy - Whether `bytes()` gives views instead of copies.
+   * @param nowNs - The clock: monotonic nanoseconds.
+   */
+  constructor(kernels: Kernels, zeroCopy: boolean, nowNs: () => number) {
+    this.#kernels = kernels;
+    this.#zeroCopy = zeroCopy;
+    this.#nowNs = nowNs;
+    this.#step = { done: false, value: this };
+  }
+
+  get receivedNs(): number {
+    if (this.#receivedNs === 0) this.#receivedNs = this.#nowNs();
+    return this.#receivedNs;
+  }
+
+  get count(): number {
+    return this.list.count;
+  }
+
+  /** Whether the list can be filled with messages that lie in `bytes`. */
+  isFor(bytes: Uint8Array): boolean {
+    if (this.list.count === 0) this.#buffer = bytes;
+    return bytes === this.#buffer;
+  }
+
+  /** Appends a message that is unmasked. */
+  add(isText: boolean, bytes: Uint8Array, start: number, end: number): void {
+    if (this.list.count === 0) this.#buffer = bytes;
+    else if (bytes !== this.#buffer) this.#addBuffer(bytes);
+    this.list.add(start, end, 0, isText ? OPCODE_TEXT : OPCODE_BINARY);
+  }
+
+  /** Says when the messages came, where that was before now. */
+  stamp(receivedNs: number): void {
+    this.#receivedNs = receivedNs;
+  }
+
+  /** Empties the batch; for the socket that fills it. Lets go of the buffers. */
+  clear(): void {
+    this.#buffer = EMPTY;
+    this.#others = undefined;
+    this.#receivedNs = 0;
+    this.list.count = 0;
+    this.#cursor = -RECORD_WORDS;
+  }
+
+  /** Starts from the first message. One iteration at a time. */
+  [Symbol.iterator](): Iterator<BatchMessage> {
+    this.#cursor = -RECORD_WORDS;
+    this.#step.done = false;
+    return this;
+  }
+
+  /** Moves to the next message. */
+  next(): IteratorResult<BatchMessage> {
+    this.#cursor += RECORD_WORDS;
+    if (this.#cursor >= this.list.count * RECORD_WORDS) this.#step.done = true;
+    return this.#step as IteratorResult<BatchMessage>;
+  }
+
+  get isText(): boolean {
+    return this.list.records[this.#at() + RECORD_OPCODE] === OPCODE_TEXT;
+  }
+
+  get sizeBytes(): number {
+    const at = this.#at();
+    return this.list.records[at + RECORD_END] - this.list.records[at + RECORD_START];
+  }
+
+  bytes(): Uint8Array {
+    const at = this.#at();
+    const bytes = this.#unmasked(at);
+    const start = this.list.records[at + RECORD_START];
+    const end = this.list.records[at + RECORD_END];
+    return this.#zeroCopy ? bytes.subarray(start, end) : bytes.slice(start, end);
+  }
+
+  text(): string {
+    const at = this.#at();
+    const bytes = this.#unmasked(at);
+    const text = readUtf8(bytes, this.list.records[at + RECORD_START], this.list.records[at + RECORD_END]);
+    if (text === undefined) throw new TypeError("Cannot read a binary message as text: it is not UTF-8");
+    return text;
+  }
+
+  json<Value = unknown>(): Value {
+    return JSON.parse(this.text()) as Value;
+  }
+
+  /** The record that the iteration stands at: outside of one there is none, and memory is others'. */
+  #at(): number {
+    const at = this.#cursor;
+    if (at >= 0 && at < this.list.count * RECORD_WORDS) return at;
+    throw new TypeError(
+      "Cannot use a message of a batch outside of its iteration, or after the batch handler has returned: take bytes() or text() there",
+    );
+  }
+
+  #addBuffer(bytes: Uint8Array): void {
+    this.#others ??= new Map();
+    this.#others.set(this.list.count * RECORD_WORDS, bytes);
+  }
+
+  #bufferOf(at: number): Uint8Array {
+    return this.#others?.get(at) ?? this.#buffer;
+  }
+
+  /** The buffer of a message, which is plain from now on. */
+  #unmasked(at: number): Uint8Array {
+    const bytes = this.#bufferOf(at);
+    const { records } = this.list;
+    const key = records[at + RECORD_KEY];
+    if (key === 0) return bytes;
+    this.#kernels.unmask(bytes, records[at + RECORD_START], records[at + RECORD_END], key >>> 0);
+    records[at + RECORD_KEY] = 0;
+    return bytes;
+  }
+}
+
+/** Sends the message that a batch's iteration stands at. For `Socket.send`, not for programs. */
+export { sendMessage };
