@@ -34,7 +34,7 @@ export { type ConnectOptions, connect } from "./websocket/client.ts";
 export { CloseEvent, type CloseEventFields } from "./websocket/close_event.ts";
 export type { CloseInfo, SendStatus, WebSocketHandlers } from "./websocket/handlers.ts";
 export { Message } from "./websocket/message.ts";
-export { type BatchMessage, MessageBatch } from "./websocket/message_batch.ts";
+export type { BatchMessage, MessageBatch } from "./websocket/message_batch.ts";
 export {
   type ServeOptions,
   Server,
