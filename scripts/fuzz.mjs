@@ -11,7 +11,7 @@ import { build } from "./build.mjs";
 import { readGuided, readProgram, readReplay } from "./fuzz_report.mjs";
 import { programCommand, programEnvironment } from "./runtimes.mjs";
 import { capture, ROOT, runCaptured } from "./setup/command.mjs";
-import { missingForFuzzing } from "./setup/fuzzing.mjs";
+import { missingLibFuzzer } from "./setup/proof_tools.mjs";
 import { setUpOrExit } from "./setup.mjs";
 
 const HELP = `Usage: npm run fuzz -- [OPTIONS]
@@ -20,7 +20,7 @@ Runs every fuzz target and ends with exit code 1 when one of them found somethin
 build/fuzz/findings (C) or printed with its seed (TypeScript).
 
   --minutes N       per target, 1 unless given
-  --target NAME     this one only; --list says which there are
+  --target NAME     this one only (--list says which there are), or one side: c, ts
   --smoke           what CI does: C targets over their kept corpus and two seconds of mixtures, without clang; TypeScript
                     targets for a second
   --seed N          for a run that can be repeated (TypeScript, --smoke); otherwise the time
@@ -68,10 +68,10 @@ function workingCorpus(target) {
 }
 
 /** Builds what the targets need. Returns why that is not possible, by side. */
-function prepare(targets, isSmoke) {
+function prepare(targets, isSmoke, noShim) {
   const reasons = {};
   if (targets.some(({ side }) => side === "c")) {
-    const missing = missingForFuzzing(isSmoke);
+    const missing = noShim ?? (isSmoke ? undefined : missingLibFuzzer());
     const goal = isSmoke ? "fuzz-replay" : "fuzz";
     const make = missing === undefined ? capture("make", ["-C", "ffi", "-j2", goal]) : undefined;
     if (missing !== undefined) reasons.c = missing;
@@ -159,13 +159,16 @@ if (options.list) {
   for (const { name } of all) console.log(name);
   process.exit(0);
 }
-const chosen = all.filter(({ name }) => options.target === undefined || name === options.target);
+const chosen = all.filter(
+  ({ name }) =>
+    options.target === undefined || name === options.target || name.startsWith(`${options.target}-`),
+);
 if (chosen.length === 0) {
   console.error(`Unknown target "${options.target}": there are ${all.map(({ name }) => name).join(", ")}.`);
   process.exit(2);
 }
-await setUpOrExit();
-const reasons = prepare(chosen, options.smoke === true);
+const noShim = await setUpOrExit();
+const reasons = prepare(chosen, options.smoke === true, noShim);
 let hasFindings = false;
 let ran = 0;
 for (const target of chosen) {

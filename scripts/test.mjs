@@ -9,13 +9,14 @@ import { build } from "./build.mjs";
 import { RUNTIMES, runtimeCommand } from "./runtimes.mjs";
 import { capture, ROOT, run } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
+import { missingValgrind } from "./setup/proof_tools.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { countVitest } from "./vitest_report.mjs";
 
 const HELP = `Usage: npm test [-- OPTIONS] [PATTERN ...]
 
-Type check, lint, layer check, documentation check, C tests, build, the vitest suite on Node, Bun and
-Deno, and a tiny run of every bench. With a PATTERN: only the test files whose path contains it.
+Type check, lint, layer check, documentation check, C tests (also under sanitizers and valgrind), the
+kept fuzz corpus, build, the vitest suite on Node, Bun and Deno, and a tiny run of every bench. With a PATTERN: only the test files whose path contains it.
 
   --runtime NAME    run the suite on node, bun or deno only
   --help            this text`;
@@ -52,9 +53,10 @@ async function check(program, args) {
   return { failed: 1, remark };
 }
 
-function testC(shimReason) {
-  if (shimReason !== undefined) return { skipped: 1, remark: `SKIPPED: no shim: ${shimReason}` };
-  const make = capture("make", ["-C", "ffi", "--no-print-directory", "test"], { timeout: STEP_LIMIT_MS });
+/** The C tests, as they are ("test") or under a tool ("test-asan" …). */
+function testC(goal, missing) {
+  if (missing !== undefined) return { skipped: 1, remark: `SKIPPED: ${missing}` };
+  const make = capture("make", ["-C", "ffi", "--no-print-directory", goal], { timeout: STEP_LIMIT_MS });
   process.stdout.write(make.stdout);
   process.stderr.write(make.stderr);
   const sums = [...make.stdout.matchAll(/(\d+) passed, (\d+) failed(?:, (\d+) skipped)?/g)].at(-1);
@@ -65,7 +67,7 @@ function testC(shimReason) {
     passed,
     failed: isBroken ? 1 : failed,
     skipped,
-    remark: isBroken ? `"make -C ffi test" ended with ${make.status ?? "a time-out"}` : "",
+    remark: isBroken ? `"make -C ffi ${goal}" ended with ${make.status ?? "a time-out"}` : "",
   };
 }
 
@@ -95,7 +97,16 @@ if (!isFiltered) {
   );
   await step("layers", () => check(node, ["scripts/check_layers.mjs"]));
   await step("documentation", () => check(node, ["scripts/check_docs.mjs"]));
-  await step("C tests", () => testC(shimReason));
+  const noShim = shimReason === undefined ? undefined : `no shim: ${shimReason}`;
+  await step("C tests", () => testC("test", noShim));
+  await step("C, ASan and UBSan", () => testC("test-asan", noShim));
+  await step("C, threads, TSan", () => testC("test-tsan", noShim));
+  await step("C, valgrind", () => testC("test-valgrind", noShim ?? missingValgrind()));
+  await step("C, fuzz corpus", () =>
+    noShim === undefined
+      ? check(node, ["scripts/fuzz.mjs", "--smoke", "--target", "c"])
+      : { skipped: 1, remark: `SKIPPED: ${noShim}` },
+  );
 }
 await step("build", () => {
   const complaint = build("dist") ?? build("node");

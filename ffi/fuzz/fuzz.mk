@@ -11,7 +11,7 @@ FUZZ_PARTS = $(SOURCES:src/%.c=%) $(FUZZ_SHARED:fuzz/%.c=%)
 # Failures on demand; see fuzz/faults.h.
 FUZZ_WRAPPED = malloc calloc io_uring_submit io_uring_submit_and_get_events io_uring_submit_and_wait_timeout
 FUZZ_FLAGS = $(filter-out -O3,$(CFLAGS)) -O1 -Ifuzz
-FUZZ_LINK = $(FUZZ_WRAPPED:%=-Wl,--wrap=%) $(LIBURING) $(LIBRARIES) -pthread
+FUZZ_LINK = $(FUZZ_WRAPPED:%=-Wl,--wrap=%) $(LIBRARIES) -pthread
 FUZZ_COVERAGE = -fprofile-instr-generate -fcoverage-mapping
 
 .PHONY: fuzz fuzz-replay fuzz-coverage
