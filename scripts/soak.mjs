@@ -2,6 +2,8 @@
 /**
  * `npm run soak`: random clients against a server on each runtime, for as long as asked. Every byte that arrives is compared with what
  * it must be; every minute or so everything rests, and what is held then is counted. Leaves build/soak/report.txt and report.json.
+ *
+ * May be stopped for a while with its whole process group (SIGSTOP, SIGCONT): nothing here or in the programs takes that for silence.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
@@ -160,6 +162,7 @@ class Soak {
   /** Lets it live for a while, and holds it to its share of a core. */
   async #live(seconds) {
     let before = this.members.map((member) => member.look()?.cpuSeconds ?? 0);
+    // Seconds are counted one by one: when the whole soak is stopped for a while, they are not over at once.
     for (let left = seconds * 1_000; left > 0 && this.#isRunning; left -= SAMPLE_MS) {
       const beginMs = performance.now();
       await pause(Math.min(SAMPLE_MS, left));
@@ -234,10 +237,8 @@ class Soak {
     try {
       await this.#start();
       const residents = Object.values(RESIDENTS).reduce((sum, count) => sum + count, 0);
-      const beginMs = performance.now();
       for (let rest = 0; rest < rests && this.#isRunning; rest++) {
-        const dueMs = (((rest + 1) * minutes) / rests) * 60_000;
-        await this.#live((dueMs - (performance.now() - beginMs)) / 1_000);
+        await this.#live((minutes * 60) / rests);
         await this.#rest(residents);
         for (const member of this.#clients) member.order("go");
         this.#tell(rest + 1);
