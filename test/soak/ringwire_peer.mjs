@@ -38,7 +38,7 @@ export function ringwireOpener(ringwire, loops, isCompressed) {
         highWaterRatio: 0.125,
         lowWaterRatio: 0.05,
         whenFull: random.of(["wait", "drop"]),
-        ...(isCompressed ? { compression: random.of(["disabled", "shared", "dedicated"]) } : {}),
+        ...(isCompressed ? { compression: compressionOf(random) } : {}),
         ...(delivery === "message"
           ? { message: (_ws, data, isText) => on.message(bytesOf(data), isText) }
           : {}),
@@ -53,6 +53,20 @@ export function ringwireOpener(ringwire, loops, isCompressed) {
     });
     if (delivery === "queue") iterate(socket, on);
     return new RingwirePeer(socket, random);
+  };
+}
+
+/** A mode, or all the numbers there are. */
+function compressionOf(random) {
+  const mode = random.of(["disabled", "shared", "dedicated", "dedicated"]);
+  if (random.chance(0.5)) return mode;
+  return {
+    mode,
+    windowBits: random.between(8, 15),
+    peerWindowBits: random.between(8, 15),
+    thresholdBytes: random.of([0, 100, 1_024, 100_000]),
+    level: random.between(1, 9),
+    memoryLevel: random.between(1, 9),
   };
 }
 

@@ -29,7 +29,12 @@ const MODES = {
   queue: { ...PATIENT, ...PATIENT_CLOSE, text: "bytes", fragmentBytes: 3_000, pingIntervalMs: 7_000 },
   strict: { pingIntervalMs: 1_500, pongTimeoutMs: 1_500, closeTimeoutMs: 1_500, messageTimeoutMs: 1_500 },
 };
-const COMPRESSION = { message: "shared", batch: "disabled", queue: "dedicated", strict: "disabled" };
+const COMPRESSION = {
+  message: "dedicated",
+  batch: { mode: "dedicated", windowBits: 10, thresholdBytes: 0, level: 9, memoryLevel: 2 },
+  queue: "shared",
+  strict: "disabled",
+};
 
 /** What one message does on an echoing connection, whichever way it came. Returns what `send` said. */
 function echo(ws, data, isText, bytes) {
