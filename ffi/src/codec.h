@@ -32,6 +32,7 @@ struct codec {
 	uint8_t spill;
 	uint8_t finals;         /* final blocks in it */
 	uint32_t taken;         /* bytes of it and of its tail that are done with */
+	uint32_t pending_bytes; /* how many it has without its tail */
 };
 
 /* ── codec.c ── */

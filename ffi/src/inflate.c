@@ -197,6 +197,7 @@ static int32_t inflate_stream(struct codec *codec, const uint8_t *in, uint32_t i
 		codec->has_spill = false;
 		before = 1;
 	} else if (codec->has_spill) {
+		codec->is_pending = true;
 		return -ENOBUFS;
 	}
 	stream = codec->stream;
@@ -229,7 +230,11 @@ RW_API int32_t rw_inflate(uint32_t id, const void *in, uint32_t in_offset, uint3
 	/* With takeover, a message that was begun must be seen to its end. */
 	if (codec->is_pending ? !flags : (flags & RW_CODEC_MORE) != 0)
 		return -EINVAL;
+	/* `taken` counts in the bytes of before. */
+	if ((flags & RW_CODEC_MORE) && in_bytes != codec->pending_bytes)
+		return -EINVAL;
 	codec->is_pending = false;
+	codec->pending_bytes = in_bytes;
 	from = (const uint8_t *)in + in_offset;
 	to = (uint8_t *)out + out_offset;
 	if (flags == RW_CODEC_FRESH) {

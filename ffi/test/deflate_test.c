@@ -169,6 +169,25 @@ TEST(inflating_stops_at_the_last_byte_of_room_and_goes_on_from_there)
 	CHECK_EQUAL(rw_codec_close(deflate), 0);
 }
 
+/* Found by fuzzing: the count of bytes that are done with was trusted, and a room of nothing lost the message. */
+TEST(a_message_goes_on_with_the_same_bytes_only_and_waits_for_room)
+{
+	uint8_t message[1000], packed[RW_DEFLATE_BOUND(sizeof message)], out[sizeof message];
+	uint32_t deflate = open_deflate(15), inflate = open_inflate(15), size;
+
+	fill_random(message, sizeof message, 7);
+	size = deflate_into(deflate, message, sizeof message, packed, 0);
+	CHECK_EQUAL(rw_inflate(inflate, packed, 0, size, out, 0, 900, 0), -ENOBUFS);
+	CHECK_EQUAL(rw_inflate(inflate, packed, 0, 10, out, 900, 100, RW_CODEC_MORE), -EINVAL);
+	CHECK_EQUAL(rw_inflate(inflate, packed, 0, size + 1, out, 900, 100, RW_CODEC_MORE), -EINVAL);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQUAL(rw_inflate(inflate, packed, 0, size, out, 900, 0, RW_CODEC_MORE), -ENOBUFS);
+	CHECK_EQUAL(rw_inflate(inflate, packed, 0, size, out, 900, 100, RW_CODEC_MORE), 100);
+	CHECK(memcmp(out, message, sizeof message) == 0);
+	CHECK_EQUAL(rw_codec_close(inflate), 0);
+	CHECK_EQUAL(rw_codec_close(deflate), 0);
+}
+
 TEST(a_bomb_takes_no_more_than_its_room)
 {
 	uint32_t deflate = open_deflate(15), inflate = open_inflate(15), size;

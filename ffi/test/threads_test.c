@@ -84,6 +84,36 @@ static const char *use_kernels(uint32_t round)
 	return NULL;
 }
 
+static _Atomic uint32_t known_codecs[THREADS];
+
+/* A message there and back, through codecs of both kinds, and a look at those of others. */
+static const char *use_codecs(uint32_t index, bool is_left)
+{
+	uint8_t message[400], packed[RW_DEFLATE_BOUND(sizeof message)], back[sizeof message];
+	int32_t deflate = rw_deflate_open(12, 6, 5), inflate = rw_inflate_open(12), size;
+
+	if (deflate <= 0 || inflate <= 0)
+		return "opening codecs";
+	atomic_store(&known_codecs[index], (uint32_t)deflate);
+	memset(message, 'm', sizeof message);
+	for (uint32_t flags = 0; flags <= RW_CODEC_FRESH; flags++) {
+		size = rw_deflate((uint32_t)deflate, message, 0, sizeof message, packed, 0, sizeof packed, flags);
+		if (size <= 0)
+			return "rw_deflate";
+		size = rw_inflate((uint32_t)inflate, packed, 0, (uint32_t)size, back, 0, sizeof back, flags);
+		if (size != sizeof message || memcmp(message, back, sizeof back) != 0)
+			return "rw_inflate";
+	}
+	for (uint32_t i = 0; i < THREADS; i++) {
+		uint32_t foreign = atomic_load(&known_codecs[i]);
+		if (foreign != (uint32_t)deflate && foreign != (uint32_t)inflate && rw_codec_close(foreign) == 0)
+			return "a foreign codec was closed";
+	}
+	if (is_left)
+		return NULL;
+	return rw_codec_close((uint32_t)deflate) == 0 && rw_codec_close((uint32_t)inflate) == 0 ? NULL : "rw_codec_close";
+}
+
 static void *run(void *pointer)
 {
 	struct member *member = pointer;
@@ -99,6 +129,8 @@ static void *run(void *pointer)
 		member->problem = try_foreign_ids(rig.id);
 		if (!member->problem)
 			member->problem = use_kernels(round + member->index);
+		if (!member->problem)
+			member->problem = use_codecs(member->index, is_last);
 		/* The last ring is left to the end of the thread. */
 		if (!is_last && rw_ring_close(rig.id) != 0)
 			member->problem = "rw_ring_close";
@@ -107,7 +139,7 @@ static void *run(void *pointer)
 	return NULL;
 }
 
-TEST(threads_open_use_and_leave_rings_at_once)
+TEST(threads_open_use_and_leave_rings_and_codecs_at_once)
 {
 	int before = count_descriptors();
 	struct member members[THREADS];
