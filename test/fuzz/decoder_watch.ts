@@ -1,5 +1,6 @@
 /** Feeds a message decoder portion by portion, as a session does, and checks what it promises on the way. */
 
+import type { Inflater } from "../../src/protocol/codec.ts";
 import {
   DECODE_BINARY,
   DECODE_CLOSE,
@@ -28,6 +29,8 @@ import { holds } from "./target.ts";
 export interface DecoderSetting extends FrameLimits {
   readonly checkText: boolean;
   readonly shortBytes: number;
+  /** Restores compressed messages; undefined: there are none. */
+  readonly openInflater?: (() => Inflater) | undefined;
 }
 
 /** Bytes before and behind a portion in its arena, which nobody may touch. */
@@ -58,12 +61,15 @@ export class DecoderWatch {
   /** Payloads that were given away: they must not change any more. */
   readonly #kept: { bytes: Uint8Array; key: string }[] = [];
 
+  /** Payloads of this read: a batch looks at them at its end. */
+  readonly #current: { bytes: Uint8Array; key: string }[] = [];
+
   constructor(setting: DecoderSetting, gathers: boolean) {
     this.#setting = setting;
     this.#list = gathers ? new MessageList() : undefined;
-    const { checkText, masked, maxMessageBytes, maxFragments, shortBytes } = setting;
+    const { shortBytes, ...options } = setting;
     const kernels = { ...scalarKernels, shortBytes };
-    this.#decoder = new MessageDecoder({ checkText, masked, maxMessageBytes, maxFragments, kernels });
+    this.#decoder = new MessageDecoder({ ...options, kernels });
   }
 
   feed(portion: Uint8Array): void {
@@ -94,6 +100,10 @@ export class DecoderWatch {
     for (let index = end; index < arena.length; index++) {
       holds(arena[index] === UNTOUCHED, "bytes behind the fed range stay as they are");
     }
+    for (const { bytes, key } of this.#current) {
+      holds(bytesKey(bytes) === key, "messages of a read stay as they are until its end");
+    }
+    this.#current.length = 0;
     arena.fill(UNTOUCHED);
     this.#checkMemory();
   }
@@ -130,6 +140,9 @@ export class DecoderWatch {
       holds(start >= ODD && end <= inputEnd, "a payload in place lies inside the fed range");
     }
     const key = bytesKey(bytes, start, end);
+    // A control frame is answered at once, and its memory used again.
+    const isMessage = event === DECODE_TEXT || event === DECODE_BINARY;
+    if (isMessage) this.#current.push({ bytes: bytes.subarray(start, end), key });
     if (owned) {
       holds(start === 0, "an owned payload begins its buffer");
       this.#kept.push({ bytes: bytes.subarray(start, end), key });
@@ -149,7 +162,10 @@ export class DecoderWatch {
 
   #checkMemory(): void {
     const decoder = this.#decoder;
-    holds(decoder.messageBytes <= this.#setting.maxMessageBytes, "a message never exceeds its limit");
+    const { maxMessageBytes, openInflater } = this.#setting;
+    // What is compressed may be larger before it is restored than after.
+    const most = openInflater === undefined ? maxMessageBytes : maxMessageBytes * 1.2 + 64;
+    holds(decoder.messageBytes <= most, "a message never exceeds its limit");
     holds(
       decoder.retainedBytes <= Math.max(512, 2 * decoder.messageBytes),
       "no more than twice of what came is retained",
@@ -165,6 +181,11 @@ export class DecoderWatch {
       this.feed(portion);
       if (this.failure !== undefined) break;
     }
+  }
+
+  /** Gives back what the decoder holds. */
+  close(): void {
+    this.#decoder.close();
   }
 
   /** Checks what can be asked when all was fed. */

@@ -4,6 +4,7 @@
  */
 
 import { bytesKey } from "./byte_text.ts";
+import type { Restored } from "./reference_inflate.ts";
 
 /** One event. Payloads and reasons are `bytesKey`s. */
 export type Heard =
@@ -19,6 +20,8 @@ export interface Hearing {
   readonly isOpen: boolean;
   /** Bytes so far of the message that is cut off. */
   readonly messageBytes: number;
+  /** Whether a compressed message came at the end of `events` that receivers read differently. */
+  readonly isUnsure: boolean;
 }
 
 /** As `MessageDecoderOptions` has them. */
@@ -26,6 +29,8 @@ export interface FrameLimits {
   readonly masked: boolean;
   readonly maxMessageBytes: number;
   readonly maxFragments: number;
+  /** Restores compressed messages; undefined: there must be none. */
+  readonly restore?: ((payload: Uint8Array, maxBytes: number) => Restored) | undefined;
 }
 
 /** RFC 3629 §4, the table of byte sequences. */
@@ -103,6 +108,9 @@ export function isUtf8(bytes: Uint8Array): boolean {
 /** Thrown when the bytes are used up. */
 class EndOfStream extends Error {}
 
+/** Thrown when receivers differ. */
+class Unsure extends Error {}
+
 /** Thrown when a rule is broken. */
 class BrokenRule extends Error {
   readonly closeCode: number;
@@ -123,7 +131,9 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
   let at = 0;
   let frameStart = 0;
   /** The message that is being collected. */
-  let message: { isText: boolean; bytes: number[]; frames: number; walk: Utf8Walk } | undefined;
+  let message:
+    | { isText: boolean; isCompressed: boolean; bytes: number[]; frames: number; walk: Utf8Walk }
+    | undefined;
   const next = (): number => {
     if (at === wire.length) throw new EndOfStream();
     return wire[at++];
@@ -133,8 +143,9 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
     for (let index = 0; index < count; index++) value = value * 256n + BigInt(next());
     return value;
   };
-  const done = (failure: number | undefined, isOpen: boolean): Hearing => ({
+  const done = (failure: number | undefined, isOpen: boolean, isUnsure = false): Hearing => ({
     events,
+    isUnsure,
     failure,
     isOpen,
     messageBytes: message?.bytes.length ?? 0,
@@ -146,7 +157,10 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
       const first = next();
       const isFinal = first >= 0x80;
       const opcode = first % 16;
-      must(((first >> 4) & 7) === 0, 1002);
+      const reserved = (first >> 4) & 7;
+      // RSV1 is for the first frame of a data message, once compression was agreed on (RFC 7692 §6.1).
+      const isCompressed = reserved === 4 && limits.restore !== undefined && (opcode === 1 || opcode === 2);
+      must(reserved === 0 || isCompressed, 1002);
       must([0, 1, 2, 8, 9, 10].includes(opcode), 1002);
       const isControl = opcode >= 8;
       if (isControl) must(isFinal, 1002);
@@ -166,14 +180,19 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
         must(size >= 65_536n, 1002);
       }
       if (!isControl) {
-        must(BigInt(message?.bytes.length ?? 0) + size <= BigInt(limits.maxMessageBytes), 1009);
+        const { maxMessageBytes } = limits;
+        // What a message within the limit can become when it is compressed badly.
+        const bound =
+          maxMessageBytes + Math.floor(maxMessageBytes / 8) + Math.floor(maxMessageBytes / 64) + 64;
+        const most = (message?.isCompressed ?? isCompressed) ? bound : maxMessageBytes;
+        must(BigInt(message?.bytes.length ?? 0) + size <= BigInt(most), 1009);
         must((message?.frames ?? 0) < limits.maxFragments, 1009);
       }
       const mask = limits.masked ? [next(), next(), next(), next()] : [0, 0, 0, 0];
 
       const control: number[] = [];
       if (!isControl) {
-        message ??= { isText: opcode === 1, bytes: [], frames: 0, walk: new Utf8Walk() };
+        message ??= { isText: opcode === 1, isCompressed, bytes: [], frames: 0, walk: new Utf8Walk() };
         message.frames++;
       }
       for (let index = 0; index < Number(size); index++) {
@@ -183,7 +202,7 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
           continue;
         }
         // As soon as it is certain (RFC 6455 §8.1 allows it, hostile.md wants it).
-        if (message!.isText) must(message!.walk.push(byte), 1007);
+        if (message!.isText && !message!.isCompressed) must(message!.walk.push(byte), 1007);
         message!.bytes.push(byte);
       }
 
@@ -203,6 +222,15 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
       }
       if (isControl) {
         events.push([opcode === 9 ? "ping" : "pong", bytesKey(Uint8Array.from(control))]);
+      } else if (isFinal && message!.isCompressed) {
+        const restored = limits.restore!(Uint8Array.from(message!.bytes), limits.maxMessageBytes);
+        if (restored.status === "unsure") throw new Unsure();
+        must(restored.status !== "large", 1009);
+        must(restored.status === "done", 1007);
+        const bytes = restored.status === "done" ? restored.bytes : new Uint8Array(0);
+        must(!message!.isText || isUtf8(bytes), 1007);
+        events.push([message!.isText ? "text" : "binary", bytesKey(bytes)]);
+        message = undefined;
       } else if (isFinal) {
         must(!message!.isText || message!.walk.isBetween, 1007);
         events.push([message!.isText ? "text" : "binary", bytesKey(Uint8Array.from(message!.bytes))]);
@@ -214,6 +242,7 @@ export function hear(wire: Uint8Array, limits: FrameLimits): Hearing {
       message = undefined;
       return done(reason.closeCode, false);
     }
+    if (reason instanceof Unsure) return done(undefined, false, true);
     if (!(reason instanceof EndOfStream)) throw reason;
     return done(undefined, message !== undefined || at > frameStart);
   }

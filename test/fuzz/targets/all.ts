@@ -2,9 +2,12 @@
 
 import type { FuzzTarget } from "../target.ts";
 import { decoderTarget } from "./decoder.ts";
+import { deflateTarget } from "./deflate.ts";
+import { deflateTermsTarget } from "./deflate_terms.ts";
 import { headTarget } from "./head.ts";
 import { senderTarget } from "./sender.ts";
 import { writtenHeadTarget } from "./written_head.ts";
+import { wsDeflateTarget } from "./ws_deflate.ts";
 import { wsReceiverTarget } from "./ws_receiver.ts";
 
 /** See the top of this file. */
@@ -14,4 +17,7 @@ export const allTargets: readonly FuzzTarget[] = [
   headTarget,
   writtenHeadTarget,
   wsReceiverTarget,
+  deflateTermsTarget,
+  deflateTarget,
+  wsDeflateTarget,
 ];
