@@ -16,7 +16,7 @@ import { agree, type FuzzTarget, holds } from "../target.ts";
 import { hearWithWs, wsUnavailable } from "../ws_side.ts";
 
 const codec: Codec = runtime.openCodec();
-const LIMITS = { maxMessageBytes: 1 << 22, maxFragments: 1 << 16 };
+const LIMITS = { maxMessageBytes: 1 << 22, maxFragments: 1 << 20 };
 
 /** Events without the ones that may stand between the fragments of a message. */
 function messagesOf(events: readonly Heard[]): readonly Heard[] {
