@@ -16,11 +16,26 @@ struct bits {
 	bool has_run_out;
 };
 
-/* RFC 1951 §3.2.2: codes of one length are consecutive numbers, shorter codes come first. */
+/* RFC 1951 §3.2.2: codes of one length are consecutive numbers, in the order of their symbols; shorter ones come first. */
 struct code {
 	uint16_t lengths[288];
 	uint32_t count;
+	uint32_t of_length[CODE_BITS_MAX + 1]; /* filled in by arrange */
+	uint16_t sorted[288];                  /* by length, then by symbol */
 };
+
+static void arrange(struct code *code)
+{
+	uint32_t at = 0;
+
+	for (uint32_t length = 1; length <= CODE_BITS_MAX; length++) {
+		uint32_t before = at;
+		for (uint32_t symbol = 0; symbol < code->count; symbol++)
+			if (code->lengths[symbol] == length)
+				code->sorted[at++] = (uint16_t)symbol;
+		code->of_length[length] = at - before;
+	}
+}
 
 static size_t bits_end(const struct bits *bits)
 {
@@ -43,25 +58,20 @@ static uint32_t take_bits(struct bits *bits, uint32_t count)
 	return value;
 }
 
-/* The next symbol, or -1. Walks the numbers of each length in turn, as the definition gives them. */
+/* The next symbol, or -1. */
 static int take_symbol(struct bits *bits, const struct code *code)
 {
-	uint32_t number = 0, first = 0;
+	uint32_t number = 0, first = 0, before = 0;
 
 	for (uint32_t length = 1; length <= CODE_BITS_MAX; length++) {
-		uint32_t there = 0;
 		number = number << 1 | take_bits(bits, 1);
+		first <<= 1;
 		if (bits->has_run_out)
 			return -1;
-		first <<= 1;
-		for (uint32_t symbol = 0; symbol < code->count; symbol++) {
-			if (code->lengths[symbol] != length)
-				continue;
-			if (number == first + there)
-				return (int)symbol;
-			there++;
-		}
-		first += there;
+		if (number - first < code->of_length[length])
+			return code->sorted[before + number - first];
+		first += code->of_length[length];
+		before += code->of_length[length];
 	}
 	return -1;
 }
@@ -102,6 +112,7 @@ static bool read_codes(struct bits *bits, struct code *literals, struct code *di
 		code.lengths[order[i]] = (uint16_t)take_bits(bits, 3);
 	if (bits->has_run_out || measure(&code) != CODE_EXACT)
 		return false;
+	arrange(&code);
 	while (have < literal_count + distance_count) {
 		int symbol = take_symbol(bits, &code);
 		uint32_t repeat = 1;
@@ -129,6 +140,8 @@ static bool read_codes(struct bits *bits, struct code *literals, struct code *di
 	*distances = (struct code){ .count = distance_count };
 	memcpy(literals->lengths, lengths, literal_count * sizeof *lengths);
 	memcpy(distances->lengths, lengths + literal_count, distance_count * sizeof *lengths);
+	arrange(literals);
+	arrange(distances);
 	if (literals->lengths[256] == 0)
 		return false;
 	return measure(literals) <= CODE_ONE_BIT && measure(distances) <= CODE_EMPTY;
@@ -142,6 +155,8 @@ static void fixed_codes(struct code *literals, struct code *distances)
 		literals->lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
 	for (uint32_t i = 0; i < 32; i++)
 		distances->lengths[i] = 5;
+	arrange(literals);
+	arrange(distances);
 }
 
 static enum verdict put(struct oracle *oracle, uint8_t byte)
