@@ -47,7 +47,7 @@ static void do_open(struct session *session)
 	uint8_t choice = input_u8(&session->input);
 	uint32_t at = choice % CODECS;
 	struct codec_model *codec = &session->codecs[at];
-	uint32_t window = choice & 128 ? input_u32(&session->input) : 8 + input_u8(&session->input) % 8;
+	uint32_t window = choice & 128 ? input_u32(&session->input) : 8u + input_u8(&session->input) % 8u;
 	uint32_t level = input_u8(&session->input) % 11, memory = input_u8(&session->input) % 11;
 	bool is_right = window >= 8 && window <= 15;
 	int32_t handle;

@@ -184,9 +184,10 @@ void connection_progress(struct ring *ring, struct connection *connection)
 
 static void close_gently(struct ring *ring, struct connection *connection)
 {
+	/* Also of one that is failing already: what its socket still holds is not wanted any more. */
+	connection->flags |= FLAG_DISCARD;
 	if (connection->state != STATE_OPEN && connection->state != STATE_CONNECTING)
 		return;
-	connection->flags |= FLAG_DISCARD;
 	if (connection->state == STATE_CONNECTING && connection->queued_bytes == 0 &&
 	    !(connection->flags & FLAG_SENDING)) {
 		connection_abort(ring, connection, 0);

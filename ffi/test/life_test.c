@@ -206,6 +206,34 @@ TEST(a_failed_send_still_delivers_what_was_received)
 	rig_close(&rig);
 }
 
+/* Found by fuzzing: a connection that was failing already took no notice of CLOSE. */
+TEST(after_close_nothing_is_received_even_when_sending_has_failed)
+{
+	struct rig rig;
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "build/fail.sock" };
+	static const uint8_t flood[20000];
+	int peer = socket(AF_UNIX, SOCK_STREAM, 0);
+	uint32_t server;
+
+	/* The arena holds less than the flood: the rest waits in the socket for the turn that recycles. */
+	rig_open(&rig, &(struct rig_options){ .buffer_bytes = 4096, .buffers = 2 });
+	rig_endpoint(&rig, RW_FAMILY_UNIX, name.sun_path, 0);
+	CHECK_EQUAL(rw_listen(rig.id), 0);
+	CHECK(connect(peer, (struct sockaddr *)&name, sizeof name) == 0);
+	server = rig_await(&rig, RW_EVENT_ACCEPTED, 0).handle;
+	rig_turn(&rig, 0);
+	peer_write(peer, flood, sizeof flood);
+	close(peer);
+	rig_send(&rig, server, "too late", 8);
+	rig_await(&rig, RW_EVENT_RECEIVED, server);
+	rig_command(&rig, RW_COMMAND_CLOSE, server, RW_CLOSE_FLUSH, 0);
+	rig_turn(&rig, 1000);
+	for (uint32_t i = 0; i < rig.count; i++)
+		CHECK(rig.events[i].kind != RW_EVENT_RECEIVED);
+	CHECK_EQUAL(rig_await(&rig, RW_EVENT_CLOSED, server).a, EPIPE);
+	rig_close(&rig);
+}
+
 TEST(after_the_peers_fin_sending_goes_on)
 {
 	struct pair pair;
