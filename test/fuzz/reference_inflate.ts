@@ -21,6 +21,7 @@ const LENGTH_BASES = [
 ];
 const LENGTH_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 const MOST_CODE_BITS = 15;
+const MOST_FINALS = 8;
 
 class Corrupt extends Error {}
 class Unsure extends Error {}
@@ -110,6 +111,8 @@ export class ReferenceInflater {
   #history: number[] = [];
   /** Whether a final block has been: what is before it may be forgotten or not. */
   #isVague = false;
+  /** Where in this message the last stream begins. */
+  #sureFrom = 0;
 
   constructor(windowBits: number, takeover: boolean) {
     this.#windowBytes = 1 << windowBits;
@@ -142,6 +145,8 @@ export class ReferenceInflater {
   #run(payload: Uint8Array, before: readonly number[], out: number[], maxBytes: number): void {
     const whole = Uint8Array.from([...payload, ...TAIL]);
     const reader = new BitReader(whole);
+    let finals = 0;
+    this.#sureFrom = 0;
     do {
       const isFinal = reader.bits(1) === 1;
       switch (reader.bits(2)) {
@@ -162,9 +167,13 @@ export class ReferenceInflater {
       }
       if (out.length > maxBytes + 70_000) throw new Large();
       if (isFinal) {
+        // Another stream begins at the next byte, if only with the empty block of §7.2.3.4. Whether it may refer to this one
+        // is open, and so is how many of them a receiver takes.
         this.#isVague = true;
-        if (reader.atByte < payload.length) throw new Unsure();
-        return;
+        this.#sureFrom = out.length;
+        reader.align();
+        if (reader.atByte >= payload.length) return;
+        if (++finals > MOST_FINALS) throw new Unsure();
       }
     } while (!reader.isAtEnd);
   }
@@ -202,7 +211,8 @@ export class ReferenceInflater {
         if (this.#isVague || before.length === this.#windowBytes) throw new Unsure();
         throw new Corrupt();
       }
-      if (distance > this.#windowBytes || (this.#isVague && distance > out.length)) throw new Unsure();
+      if (distance > this.#windowBytes || (this.#isVague && distance > out.length - this.#sureFrom))
+        throw new Unsure();
       for (let index = 0; index < length; index++) {
         const at = out.length - distance;
         out.push(at >= 0 ? out[at] : before[before.length + at]);
