@@ -16,6 +16,7 @@ import {
 } from "node:net";
 import { systemError } from "../errors.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../transport.ts";
+import { ipAddress, unixAddress } from "./native_address.ts";
 import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "./runtime.ts";
 import { checkEndpoint, endpointText, lostText, socketFailure } from "./socket_failure.ts";
 
@@ -122,19 +123,6 @@ class NodeSocket implements NativeSocket {
     const { localAddress, localPort, localFamily } = this.#socket;
     return ipAddress(localAddress, localPort, localFamily);
   }
-}
-
-function unixAddress(host: string): Address {
-  return { host, port: 0, family: "unix" };
-}
-
-function ipAddress(
-  host: string | undefined,
-  port: number | undefined,
-  family: string | undefined,
-): Address | undefined {
-  if (host === undefined || port === undefined) return undefined;
-  return { host, port, family: family === "IPv6" ? "ipv6" : "ipv4" };
 }
 
 function socketOptions(options: SocketOptions): {

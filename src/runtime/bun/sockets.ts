@@ -3,6 +3,7 @@
 import type { Socket, SocketHandler, TCPSocketListenOptions, UnixSocketOptions } from "bun";
 import type { RingwireError } from "../../errors.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../../transport.ts";
+import { ipAddress, unixAddress } from "../native_address.ts";
 import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "../runtime.ts";
 import { checkEndpoint, endpointText, lostText, socketFailure } from "../socket_failure.ts";
 
@@ -76,14 +77,6 @@ class BunSocket implements NativeSocket {
   lost(): string {
     return lostText(this.remoteAddress());
   }
-}
-
-function unixAddress(host: string): Address {
-  return { host, port: 0, family: "unix" };
-}
-
-function ipAddress(host: string | undefined, port: number, family: string): Address | undefined {
-  return host === undefined ? undefined : { host, port, family: family === "IPv6" ? "ipv6" : "ipv4" };
 }
 
 function setOptions(socket: Socket<BunSocket>, options: SocketOptions): void {

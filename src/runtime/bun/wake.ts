@@ -1,6 +1,7 @@
 /** The runtime's end of the wake-up socket: a Bun socket connected to an abstract Unix name. */
 
 import type { WakeSocket } from "../runtime.ts";
+import { WakeConnection } from "../wake_connection.ts";
 
 /** See {@link Runtime.openWake}. */
 export function openWake(
@@ -9,35 +10,17 @@ export function openWake(
   wake: () => void,
   failed: (error: unknown) => void,
 ): WakeSocket {
-  let socket: Bun.Socket | undefined;
-  let isAlive = false;
-  let isClosed = false;
-  const fail = (error: unknown): void => {
-    if (!isClosed) failed(error);
-  };
+  const connection = new WakeConnection<Bun.Socket>((socket) => void socket.end(), failed);
   Bun.connect({
     unix: String(source),
     socket: {
-      open(connected) {
-        socket = connected;
-        if (isClosed) connected.end();
-        if (!isAlive) connected.unref();
-        opened();
+      open(socket) {
+        if (connection.connected(socket)) opened();
       },
       data: wake,
-      error: (_, error) => fail(error),
-      close: () => fail("it was closed"),
+      error: (_, error) => connection.fail(error),
+      close: () => connection.fail("it was closed"),
     },
-  }).catch(fail);
-  return {
-    setAlive(alive) {
-      isAlive = alive;
-      if (alive) socket?.ref();
-      else socket?.unref();
-    },
-    close() {
-      isClosed = true;
-      socket?.end();
-    },
-  };
+  }).catch((error: unknown) => connection.fail(error));
+  return connection;
 }

@@ -1,6 +1,7 @@
 /** The runtime's end of the wake-up socket: a Deno connection to an abstract Unix name, which needs --allow-net only. */
 
 import type { WakeSocket } from "../runtime.ts";
+import { WakeConnection } from "../wake_connection.ts";
 
 /** As much of the namespace as is used here. */
 interface DenoConnection {
@@ -23,17 +24,13 @@ export function openWake(
   wake: () => void,
   failed: (error: unknown) => void,
 ): WakeSocket {
-  let connection: DenoConnection | undefined;
-  let isAlive = false;
-  let isClosed = false;
+  const connection = new WakeConnection<DenoConnection>((connected) => connected.close(), failed);
+  const fail = (error: unknown): void => connection.fail(error);
   const buffer = new Uint8Array(64);
-  const fail = (error: unknown): void => {
-    if (!isClosed) failed(error);
-  };
   const read = (connected: DenoConnection): void => {
     connected.read(buffer).then((count) => {
       if (count === null) fail("it was closed");
-      else if (!isClosed) {
+      else if (!connection.isClosed) {
         // The next read is asked for first: it is under way while the handlers run.
         read(connected);
         wake();
@@ -43,28 +40,12 @@ export function openWake(
   // An abstract name is no host that could be permitted by itself, and connecting would ask the user.
   if (deno.permissions.querySync({ name: "net" }).state !== "granted") {
     queueMicrotask(() => fail("Deno permits it only with --allow-net for every host"));
-    return { setAlive() {}, close() {} };
+    return connection;
   }
   deno.connect({ transport: "unix", path: String(source) }).then((connected) => {
-    if (isClosed) {
-      connected.close();
-      return;
-    }
-    connection = connected;
-    if (!isAlive) connected.unref();
+    if (!connection.connected(connected)) return;
     read(connected);
     opened();
   }, fail);
-  return {
-    setAlive(alive) {
-      isAlive = alive;
-      if (alive) connection?.ref();
-      else connection?.unref();
-    },
-    close() {
-      isClosed = true;
-      connection?.close();
-      connection = undefined;
-    },
-  };
+  return connection;
 }
