@@ -103,7 +103,8 @@ class Soak {
   #startMs = performance.now();
   #cpuSeconds = 0;
   #awakeSeconds = 0;
-  #pace = 1;
+  /** Slow at first: three soaks that start side by side must not drown the machine before they know what it can do. */
+  #pace = 5;
 
   constructor(runtime) {
     this.#runtime = runtime;
@@ -117,7 +118,8 @@ class Soak {
     return member;
   }
 
-  #fail(text) {
+  #fail(what) {
+    const text = `after ${((performance.now() - this.#startMs) / 1_000).toFixed(1)} s: ${what}`;
     this.failures.push(text);
     if (this.failures.length <= 20) console.error(`${this.#runtime}: ${text}`);
   }
@@ -148,6 +150,7 @@ class Soak {
     this.#member("ws client", "node", "client.mjs", ["ws", ...more("ws client", 500_000)]);
     for (const member of this.#clients) {
       if ((await member.hear("ready", 30)) === undefined) throw new Error(`the ${member.name} did not start`);
+      member.order("pace", this.#pace);
     }
   }
 

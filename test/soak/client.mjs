@@ -42,7 +42,7 @@ class Context {
   open;
   servers = JSON.parse(places).map((place) => ({ ...place, name: `${place.transport}/${place.mode}` }));
   /** Multiplies every thought. */
-  pace = 1;
+  pace = 5;
   #watched = new Map();
   #sleepers = new Set();
 

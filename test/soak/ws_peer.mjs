@@ -10,6 +10,8 @@ export function wsOpener(isCompressed) {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, {
         maxPayload: 16 << 20,
+        // The whole soak may be stopped for longer than ws waits by default.
+        closeTimeout: 300_000,
         perMessageDeflate: isCompressed && random.chance(0.7) ? deflateOptions(random) : false,
       });
       const aborted = () => socket.terminate();
