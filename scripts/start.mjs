@@ -18,7 +18,7 @@ const HELP = `Usage: npm start [-- OPTIONS]
 Starts an embedded market-data server and a client with many connections over the best transport this
 machine has, shows live figures, ends by itself, and compares with the runtime's own sockets.
 
-  --runtime NAME      bun, deno, node, or all, one after another   (default: bun)
+  --runtime NAME      bun, deno, node, or all, one after another   (default: bun; deno for "deno task start")
   --transport NAME    auto, uring or native                        (default: auto)
   --seconds N         how long each transport is measured          (default: 5)
   --connections N     how many connections the client opens        (default: 200)
