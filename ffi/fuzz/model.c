@@ -9,6 +9,22 @@
 
 #define SLOT_MASK ((1u << RW_HANDLE_SLOT_BITS) - 1)
 
+/* RINGWIRE_FUZZ_TRACE=1 tells what happens, for whoever reads a finding. */
+#define TRACE(...) \
+	do { \
+		if (is_traced()) \
+			fprintf(stderr, __VA_ARGS__); \
+	} while (0)
+
+static bool is_traced(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = getenv("RINGWIRE_FUZZ_TRACE") != NULL;
+	return known;
+}
+
 static struct slot *find(struct model *model, uint32_t handle)
 {
 	uint32_t index = handle & SLOT_MASK;
@@ -129,6 +145,7 @@ static void handle_event(struct model *model, uint32_t index)
 	struct rw_event event = event_at(model, index);
 	struct slot *slot = find(model, event.handle);
 
+	TRACE("  event %u %08x %u %u\n", event.kind, event.handle, event.a, event.b);
 	if (event.kind == RW_EVENT_ACCEPTED) {
 		struct slot *listener = find(model, event.a);
 		REQUIRE(listener && listener->state == SLOT_LISTENING, "ACCEPTED by %08x, which does not listen", event.a);
@@ -201,28 +218,6 @@ static struct rw_command command_at(const struct model *model, uint32_t index)
 	return command;
 }
 
-/* What the records asked for, in the ledger: before the events of that turn are looked at. */
-static void book_commands(struct model *model)
-{
-	for (uint32_t i = 0; i < model->command_count; i++) {
-		struct rw_command command = command_at(model, i);
-		struct slot *slot = find(model, command.handle);
-
-		if (!slot || slot->state == SLOT_LISTENING)
-			continue;
-		if (command.op == RW_COMMAND_CLOSE && command.a <= RW_CLOSE_ABORT) {
-			slot->is_close_asked = true;
-			slot->is_abort_asked = slot->is_abort_asked || command.a == RW_CLOSE_ABORT;
-		} else if (command.op == RW_COMMAND_END) {
-			slot->is_end_asked = true;
-		} else if (command.op == RW_COMMAND_SEND && slot->stream && !slot->is_close_asked && !slot->is_end_asked &&
-			   command.a >= model->block.send.offset) {
-			stream_at(slot->stream)->promised += command.b;
-		}
-	}
-	model->command_count = model->send_used = 0;
-}
-
 static bool is_garbage(const struct model *model, const struct rw_command *command)
 {
 	struct range arena = model->block.send;
@@ -231,6 +226,27 @@ static bool is_garbage(const struct model *model, const struct rw_command *comma
 		return command->a < arena.offset || (uint64_t)command->a + command->b > (uint64_t)arena.offset + arena.bytes;
 	return command->op < RW_COMMAND_SEND || command->op > RW_COMMAND_RESUME ||
 	       (command->op == RW_COMMAND_CLOSE && command->a > RW_CLOSE_ABORT);
+}
+
+/* What the records asked for, in the ledger: before the events of that turn are looked at. */
+static void book_commands(struct model *model)
+{
+	for (uint32_t i = 0; i < model->command_count; i++) {
+		struct rw_command command = command_at(model, i);
+		struct slot *slot = find(model, command.handle);
+
+		if (!slot || slot->state == SLOT_LISTENING || is_garbage(model, &command))
+			continue;
+		if (command.op == RW_COMMAND_CLOSE) {
+			slot->is_close_asked = true;
+			slot->is_abort_asked = slot->is_abort_asked || command.a == RW_CLOSE_ABORT;
+		} else if (command.op == RW_COMMAND_END) {
+			slot->is_end_asked = true;
+		} else if (command.op == RW_COMMAND_SEND && slot->stream && !slot->is_close_asked && !slot->is_end_asked) {
+			stream_at(slot->stream)->promised += command.b;
+		}
+	}
+	model->command_count = model->send_used = 0;
 }
 
 static bool has_garbage(const struct model *model)
@@ -267,6 +283,7 @@ static bool take_turn(struct model *model, uint32_t flags, int32_t wait_us)
 	result = rw_turn(model->id, model->command_count, flags, wait_us);
 	if (faults_stop() > 0)
 		model->may_fail = true;
+	TRACE("ring %u: turn of %u commands, flags %u, wait %d: %d\n", model->id, model->command_count, flags, wait_us, result);
 	/* A failure between turns can have broken the ring. */
 	if (!model->broken && model->may_fail && result < 0 && block_control(&model->block)[RW_FIELD_STAT_TURNS] == turns)
 		model->broken = result;
@@ -314,6 +331,7 @@ void model_command(struct model *model, uint32_t op, uint32_t handle, uint32_t a
 
 	if (!model_has_room(model))
 		return;
+	TRACE("  command %u %08x %u %u\n", op, handle, a, b);
 	memcpy(model->block.bytes + model->block.commands.offset + 16 * model->command_count++, &command, sizeof command);
 }
 
@@ -344,6 +362,8 @@ int32_t model_call(struct model *model, int32_t (*call)(uint32_t id, uint32_t a,
 	result = call(model->id, a, b);
 	if (faults_stop() > 0)
 		model->may_fail = true;
+	TRACE("ring %u: call with %08x %u: %d, handle %08x\n", model->id, a, b, result,
+	      block_control(&model->block)[RW_FIELD_HANDLE]);
 	require_kept(model);
 	return result;
 }

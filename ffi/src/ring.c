@@ -321,6 +321,9 @@ static void drop_sockets(struct ring *ring)
 
 		if (connection->state == STATE_FREE)
 			continue;
+		/* The kernel gives up what is in flight in the background: a send must not find the queue freed. */
+		if (connection->flags & FLAG_DRAINING)
+			shutdown(connection->fd, SHUT_RDWR);
 		if (connection->fd >= 0)
 			close(connection->fd);
 		if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED)

@@ -152,16 +152,25 @@ bool ring_is_idle(struct ring *ring)
 	       (kernel_flags(ring) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0;
 }
 
-/* Hands over every prepared entry; with `collect` also runs the pending task work. Never waits. */
+/* The kernel may do better in a moment. */
+static bool is_passing(int result)
+{
+	return result == -EINTR || result == -EBUSY || result == -EAGAIN || result == -ENOMEM;
+}
+
+/* Hands over every prepared entry; with `collect` also runs the pending task work. Never waits. A broken ring stays
+ * so: what was prepared before it broke points into a send arena that has other bytes by now. */
 int32_t ring_submit(struct ring *ring, bool collect)
 {
+	if (ring->broken)
+		return ring->broken;
 	for (int tries = 0; tries < SUBMIT_TRIES; tries++) {
 		int result = collect ? io_uring_submit_and_get_events(&ring->uring)
 				     : io_uring_submit(&ring->uring);
 		ring->control[RW_FIELD_STAT_ENTERS]++;
-		if (result == -EBUSY || result == -EAGAIN || result == -ENOMEM)
+		if (is_passing(result)) {
 			ring_reap(ring); /* completions that overflowed, or no memory for a request */
-		else if (result < 0 && result != -EINTR) {
+		} else if (result < 0) {
 			ring->broken = result;
 			return result;
 		}
@@ -319,6 +328,10 @@ static void wait_for_events(struct ring *ring, int32_t wait_us)
 		result = io_uring_submit_and_wait_timeout(&ring->uring, &ignored, 1,
 							  wait_us > 0 ? &timeout : NULL, NULL);
 		ring->control[RW_FIELD_STAT_ENTERS]++;
+		if (result < 0 && result != -ETIME && !is_passing(result)) {
+			ring->broken = result;
+			break;
+		}
 		exchange(ring);
 		/* A signal: the caller may have a handler to run. */
 		if (result == -EINTR)
