@@ -154,7 +154,6 @@ export class ReferenceInflater {
           this.#stored(reader, out);
           break;
         case 1:
-          // Symbols 286 and 287, and distances 30 and 31, have codes here and mean nothing (§3.2.6).
           this.#compressed(reader, before, out, new PrefixCode(fixedLengths(), false), fives());
           break;
         case 2: {
@@ -200,10 +199,11 @@ export class ReferenceInflater {
         out.push(symbol);
         continue;
       }
-      must(symbol - 257 < LENGTH_BASES.length);
+      // Names that have a fixed code and no meaning (§3.2.6): zlib refuses them, libdeflate reads 286 and 287 as 258 bytes.
+      if (symbol - 257 >= LENGTH_BASES.length) throw new Unsure();
       const length = LENGTH_BASES[symbol - 257] + reader.bits(LENGTH_BITS[symbol - 257]);
       const code = distances.read(reader);
-      must(code < 30);
+      if (code >= 30) throw new Unsure();
       const extra = code < 2 ? 0 : (code >> 1) - 1;
       const distance = (code < 2 ? code : (2 + (code & 1)) << extra) + 1 + reader.bits(extra);
       if (distance > out.length + before.length) {

@@ -3,6 +3,7 @@
 import type { FuzzTarget } from "../target.ts";
 import { decoderTarget } from "./decoder.ts";
 import { deflateTarget } from "./deflate.ts";
+import { deflateShimTarget } from "./deflate_shim.ts";
 import { deflateTermsTarget } from "./deflate_terms.ts";
 import { headTarget } from "./head.ts";
 import { senderTarget } from "./sender.ts";
@@ -19,5 +20,6 @@ export const allTargets: readonly FuzzTarget[] = [
   wsReceiverTarget,
   deflateTermsTarget,
   deflateTarget,
+  deflateShimTarget,
   wsDeflateTarget,
 ];
