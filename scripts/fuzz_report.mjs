@@ -37,7 +37,8 @@ export function readProgram({ status, output }) {
     } catch {
       continue;
     }
-    if (sums.skipped === true) return { isSkipped: true, findings: 0, summary: output.trim(), detail: "" };
+    if (sums.skipped === true)
+      return { isSkipped: true, findings: 0, summary: output.trimEnd().split("\n")[0], detail: "" };
     const count = Array.isArray(sums.findings) ? sums.findings.length : Number(sums.findings);
     const isClean = status === 0 && count === 0 && sums.runs > 0;
     return outcome(status, isClean, `${sums.runs} runs in ${sums.seconds} s`, output);
