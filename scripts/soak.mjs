@@ -190,8 +190,10 @@ class Soak {
   /** Everything but the residents closes, garbage is collected, and what is left is counted. */
   async #rest(residents) {
     for (const member of this.#clients) member.order("rest");
+    const inside = new Map();
     for (const member of this.#clients) {
-      if ((await member.hear("rest", REST_LIMIT_SECONDS)) !== undefined) continue;
+      inside.set(member, (await member.hear("rest", REST_LIMIT_SECONDS))?.memory);
+      if (inside.get(member) !== undefined) continue;
       member.order("state");
       const state = await member.hear("state", 5);
       this.#fail(
@@ -199,11 +201,13 @@ class Soak {
       );
     }
     this.#server.order("rest", residents);
-    if ((await this.#server.hear("rest", 30)) === undefined) this.#fail("the server does not come to rest");
+    inside.set(this.#server, (await this.#server.hear("rest", 30))?.memory);
+    if (inside.get(this.#server) === undefined) this.#fail("the server does not come to rest");
     const at = (performance.now() - this.#startMs) / 1_000;
     for (const member of this.members) {
       const seen = member.look();
-      if (seen !== undefined) member.rests.push({ at, bytes: seen.bytes, descriptors: seen.descriptors });
+      if (seen !== undefined)
+        member.rests.push({ at, bytes: seen.bytes, descriptors: seen.descriptors, ...inside.get(member) });
     }
   }
 

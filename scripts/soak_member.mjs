@@ -14,7 +14,7 @@ export class Member {
   name;
   counts = {};
   exitCode;
-  /** Rests so far: seconds since the start, resident bytes, descriptors. */
+  /** Rests so far: seconds since the start, resident bytes, descriptors, and the runtime's own view of its memory. */
   rests = [];
   mostBytes = 0;
   mostDescriptors = 0;
