@@ -249,8 +249,6 @@ enum {
 	RW_CODEC_FRESH = 1 << 0,
 	/* rw_inflate: goes on with the message whose last call gave -ENOBUFS. Same `in`, same in_bytes. */
 	RW_CODEC_MORE = 1 << 1,
-	/* rw_deflate, together with FRESH: may send a final block (BFINAL, RFC 7692 §7.2.3.4), which is faster. */
-	RW_CODEC_FINAL = 1 << 2,
 };
 
 /* window_bits 8 to 15, level 1 to 9, memory_level 1 to 9. Returns a handle, -EINVAL, -EMFILE or -ENOMEM. What it takes is taken

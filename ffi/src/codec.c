@@ -135,7 +135,7 @@ static int32_t open_codec(enum codec_kind kind, uint32_t window_bits, uint32_t l
 	codec->level = (uint8_t)level;
 	codec->memory_level = (uint8_t)memory_level;
 	codec->stream = NULL;
-	codec->compressor = NULL;
+	codec->encoder = NULL;
 	codec->held_bytes = 0;
 	codec->is_broken = codec->is_pending = codec->has_spill = false;
 	atomic_store(&codec->owner, current_thread());

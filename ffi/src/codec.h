@@ -19,10 +19,10 @@ struct codec {
 	uint32_t next;          /* free list: slot + 1 */
 	uint8_t kind, window_bits, level, memory_level;
 
-	/* State. `stream` is NULL until it is needed. */
+	/* State, made when it is first needed: a stream to inflate, an encoder to deflate. */
 	z_stream *stream;
-	struct libdeflate_compressor *compressor; /* deflate, FINAL: the same */
-	uint32_t held_bytes;    /* allocated for both */
+	struct encoder *encoder;
+	uint32_t held_bytes;    /* allocated for it */
 	bool is_broken;         /* a stream with takeover that has met corrupt bytes */
 
 	/* A message that is being inflated, in one call or in several. */

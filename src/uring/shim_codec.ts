@@ -1,5 +1,5 @@
 /**
- * {@link Codec} over zlib and libdeflate in the shim. Used by both transports: it needs no ring.
+ * {@link Codec} over the shim. Used by both transports: it needs no ring.
  *
  * State in C is opened with the first message, so that connections that compress nothing cost nothing. Whoever has no takeover shares one.
  */
@@ -21,7 +21,6 @@ import type { Shim } from "./shim.ts";
 /** `RW_CODEC_*` of ringwire.h. */
 const FRESH = 1;
 const MORE = 2;
-const FINAL = 4;
 /** `RW_CODEC_MAX_BYTES`. */
 const MAX_BYTES = 2 ** 30;
 /** The errors of C that mean something here. */
@@ -48,7 +47,7 @@ interface Shared {
 
 /** A codec for one loop. Takes no memory until it is used. */
 export class ShimCodec implements Codec {
-  readonly name = "zlib and libdeflate in the shim";
+  readonly name = "the shim";
   readonly #shared: Shared;
   readonly #deflaters: Map<string, Context> = new Map();
   readonly #inflater: Context;
@@ -138,7 +137,7 @@ class ShimDeflater implements Deflater {
       throw new RangeError(`Cannot deflate a message of ${count} bytes; the limit is ${MAX_BYTES}`);
     const output = this.#room(count);
     this.output = output;
-    const flags = this.#takeover ? 0 : FRESH | FINAL;
+    const flags = this.#takeover ? 0 : FRESH;
     const { shim } = this.#shared;
     const handle = this.#context.handle();
     const result = shim.rw_deflate(handle, bytes, start, count, output, 0, output.length, flags);
