@@ -1,7 +1,7 @@
 /** Makes streams of frames out of decisions: mostly right, wrong in single places, or plain bytes. */
 
 import { concat, type FrameShape, frame } from "../protocol/frames.ts";
-import { fromText } from "./byte_text.ts";
+import { fromHex, fromText } from "./byte_text.ts";
 import type { FuzzInput } from "./fuzz_input.ts";
 
 /** Sizes at which formats, buffers and loops change. */
@@ -18,6 +18,36 @@ export const LARGE_SIZES: readonly number[] = [
 const TAPE = fromText(
   "abc é\u007f\u0080\u07ff\u0800☃\ud7ff\ue000\uffff𐀀𝄞\u{10ffff} plain ASCII, long enough for words; ",
 );
+
+/** At the edges of UTF-8 (RFC 3629 §4): the last that is right, the first that is wrong, and what is cut off. */
+const TEXT_EDGES: readonly Uint8Array[] = [
+  "c2 80",
+  "c1 bf",
+  "c0 80",
+  "df bf",
+  "e0 a0 80",
+  "e0 9f bf",
+  "ed 9f bf",
+  "ed a0 80",
+  "ee 80 80",
+  "ef bf bf",
+  "f0 90 80 80",
+  "f0 8f bf bf",
+  "f4 8f bf bf",
+  "f4 90 80 80",
+  "f5 80 80 80",
+  "80",
+  "bf",
+  "fe",
+  "ff",
+  "c2",
+  "e2 82",
+  "e2 82 c0",
+  "f0 9f 92",
+  "f0 9f 92 c0",
+  "f1 80 80 bf",
+  "f3 bf bf bf 80",
+].map(fromHex);
 
 /** Mostly small, now and then at an edge. */
 export function drawSize(input: FuzzInput): number {
@@ -65,7 +95,7 @@ class StreamWriter {
     const input = this.#input;
     const kind = input.byte() % 16;
     if (kind >= 14) this.#control(kind === 14 ? 0x89 : 0x8a);
-    else if (kind === 13 && input.chance(60)) this.#close();
+    else if (kind === 13 && input.chance(90)) this.#close();
     else this.#data(kind);
   }
 
@@ -89,6 +119,7 @@ class StreamWriter {
       payload = Uint8Array.from({ length: size }, (_, index) => TAPE[(this.#tapeAt + index) % TAPE.length]);
       this.#tapeAt += size;
       if (size > 0 && this.#wantsFault()) payload[input.word() % size] = input.byte();
+      if (input.chance(24)) payload = concat(payload, input.pick(TEXT_EDGES));
     } else {
       payload = drawPayload(input, size);
     }
@@ -102,7 +133,9 @@ class StreamWriter {
 
   #close(): void {
     const input = this.#input;
-    const code = input.pick([1000, 1001, 3000, 4999, 1005, 1006, 999, 1004, 1014, 1015, 2999, 5000, 0]);
+    const code = input.chance(40)
+      ? input.word()
+      : input.pick([1000, 1001, 1003, 3000, 4999, 1004, 1005, 1006, 999, 1007, 1014, 1015, 2999, 5000, 0]);
     const reason = drawPayload(input, Math.min(drawSize(input), 123));
     const payload = concat(Uint8Array.of(code >> 8, code & 0xff), reason);
     this.#frame(0x88, input.chance(60) ? payload.subarray(0, input.below(3)) : payload);
@@ -115,7 +148,14 @@ class StreamWriter {
       const [a, b, c, d] = input.chance(40) ? [0, 0, 0, 0] : [input.byte(), input.byte(), 0x80, 0xff];
       key = [a, b, c, d];
     }
-    if (this.#wantsFault()) lengthBits = input.pick([16, 64]);
+    if (this.#wantsFault()) {
+      lengthBits = input.pick([16, 64]);
+      // The largest that would have had a shorter form, and the smallest that has none.
+      if (input.chance(128)) {
+        const edge = lengthBits === 16 ? 125 + (input.byte() % 2) : 65_535 + (input.byte() % 2);
+        payload = new Uint8Array(edge).fill(0x61);
+      }
+    }
     if (this.#wantsFault()) {
       declared = input.pick([
         0n,

@@ -53,6 +53,14 @@ export const decoderTarget: FuzzTarget = {
     raw(true, frame(0x82, "", { key: KEY, declared: (1n << 64n) - 1n })),
     raw(false, frame(0x82, "x".repeat(125), { lengthBits: 64 })),
     raw(false, frame(0x88, [3]), frame(0x82, "behind a close")),
+    // Half a code that what lies behind it would complete.
+    raw(false, frame(0x88, [3]), Uint8Array.of(0xe8)),
+    raw(false, frame(0x82, new Uint8Array(125), { lengthBits: 16 })),
+    raw(false, frame(0x81, [0xf4, 0x90, 0x80, 0x80])),
+    raw(false, frame(0x81, [0xf4, 0x8f, 0xbf, 0xbf]), frame(0x01, [0xf4]), frame(0x80, [0x90])),
+    ...[999, 1000, 1003, 1004, 1006, 1007, 1014, 1015, 2999, 3000, 4999, 5000].map((code) =>
+      raw(true, frame(0x88, [code >> 8, code & 0xff], { key: KEY })),
+    ),
     raw(true, ...Array.from({ length: 12 }, (_, index) => frame(index === 0 ? 2 : 0, "", { key: KEY }))),
     fromHex("01 00 00 00 00 01 02 00 00 01 ff 05 80 81 9b 20 0e 05 04"),
     fromHex("00 03 04 01 01 00 11 00 03 0d f0 00 01 fa ff 10 02 22 0e"),

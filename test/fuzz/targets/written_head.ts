@@ -83,7 +83,14 @@ const NAMES = [
   "Host",
   "hoST",
   "Upgrade",
+  "Connection",
   "Sec-WebSocket-Key",
+  "SEC-WEBSOCKET-ACCEPT",
+  "Sec-WebSocket-Version",
+  "sec-websocket-protocol",
+  "Sec-WebSocket-Extensions",
+  "content-LENGTH",
+  "Transfer-Encoding",
   "X\r\nY",
   "Ä",
   "\u0130",
@@ -103,6 +110,8 @@ const VALUES = [
   "\u007f",
   "\u2028",
 ];
+/** Fields that would announce a body. */
+const FRAMING = ["content-length", "transfer-encoding"];
 const WORDS = ["chat", "v2", "", "a b", "a,b", "chät", "a\r\nb", "__proto__", "CHAT"];
 
 /** One of the list, or any characters. */
@@ -160,6 +169,15 @@ function hasPassword(text: string): boolean {
   }
 }
 
+/** A handshake's own fields cannot be added to: each stands there once, if we set it, and never otherwise. */
+function checkSingle(head: StrictHead, names: readonly string[]): void {
+  const given = head.fields.map(([name]) => name.toLowerCase());
+  for (const name of new Set(names.map((each) => each.toLowerCase()))) {
+    const count = given.filter((each) => each === name).length;
+    holds(count <= (FRAMING.includes(name) ? 0 : 1), `a field of the handshake stands there once\n  ${name}`);
+  }
+}
+
 function checkUrl(text: string, hasSecret: boolean): WebSocketUrl | undefined {
   const url = orRefused(() => parseWebSocketUrl(text), !hasSecret && !hasPassword(text));
   if (url === undefined) return undefined;
@@ -208,6 +226,12 @@ function checkRequest(input: FuzzInput): void {
   ];
   if (protocols.length > 0) ours.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
   agree("fields are those asked for", strict.fields, asRead([...ours, ...headers]));
+  checkSingle(strict, [
+    ...ours.map(([name]) => name),
+    ...FRAMING,
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+  ]);
 }
 
 function checkUpgradeAnswer(input: FuzzInput): void {
@@ -226,6 +250,12 @@ function checkUpgradeAnswer(input: FuzzInput): void {
   ];
   if (protocol !== "") ours.push(["Sec-WebSocket-Protocol", protocol]);
   agree("fields are those asked for", [strict.status, strict.fields], [101, asRead([...ours, ...headers])]);
+  checkSingle(strict, [
+    ...ours.map(([name]) => name),
+    ...FRAMING,
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+  ]);
 }
 
 function checkAnswer(input: FuzzInput): void {
