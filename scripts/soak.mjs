@@ -37,6 +37,9 @@ happens, when connections or descriptors stay behind, and (with ${MIN_RESTS} res
   --help              this text`;
 
 const SAMPLE_MS = 1_000;
+/** No faster, however little CPU is used: on a machine that has none left, asking for more only makes everything late. */
+const LEAST_PACE = 0.5;
+const MOST_PACE = 30;
 const NAMES = ["server", "client", "ws client"];
 const SLOTS = { client: 24, "ws client": 12 };
 const RESIDENTS = { client: 4, "ws client": 2 };
@@ -178,7 +181,7 @@ class Soak {
       this.#cpuSeconds += used;
       this.#awakeSeconds += elapsed;
       const ratio = Math.min(2, Math.max(0.5, used / elapsed / cpuShare));
-      this.#pace = Math.min(200, Math.max(0.02, this.#pace * ratio ** 0.5));
+      this.#pace = Math.min(MOST_PACE, Math.max(LEAST_PACE, this.#pace * ratio ** 0.5));
       for (const member of this.#clients) member.order("pace", this.#pace.toFixed(3));
     }
   }
@@ -291,6 +294,7 @@ class Soak {
       seed,
       seconds: (performance.now() - this.#startMs) / 1_000,
       cpuShare: this.#cpuSeconds / Math.max(1, this.#awakeSeconds),
+      lastPace: this.#pace,
       failures: this.failures,
       notes: this.notes,
       members,

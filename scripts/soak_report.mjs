@@ -119,7 +119,9 @@ export function asText(title, runs) {
       `  closes: ${sums(run, "closed ")}`,
       `  errors, all where they belong: ${sums(run, "error ") || "none"}`,
       `  pings ${total("pings")}, pongs ${total("pongs")}; waited for drain: server ${total("server waited for drain")}, ` +
-        `clients ${total("client waited for drain")}; CPU ${(run.cpuShare * 100).toFixed(0)} % of a core`,
+        `clients ${total("client waited for drain")}; CPU ${(run.cpuShare * 100).toFixed(0)} % of a core at pace ${run.lastPace.toFixed(2)}`,
+      `  given up unheard by the strict server ${total("given up unheard by the strict server")}, ` +
+        `not judged because the clock jumped ${total("not judged, the clock jumped")}`,
       "",
     );
     const table = [
