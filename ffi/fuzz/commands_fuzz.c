@@ -3,7 +3,7 @@
  * fields overwritten; where it is taken all the same, records of random bytes go to a ring with real connections.
  * Nothing is asked of the bytes that arrive; the memory around the block and what belongs to JavaScript must stand.
  */
-#include "block.h"
+#include "watched_block.h"
 
 #include "faults.h"
 

@@ -7,7 +7,7 @@ CLANG ?= clang
 FUZZ_TARGETS = $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 # All that stands beside the targets and the driver.
 FUZZ_SHARED = $(filter-out %_fuzz.c fuzz/replay.c,$(wildcard fuzz/*.c))
-FUZZ_PARTS = $(SOURCES:src/%.c=%) $(FUZZ_SHARED:fuzz/%.c=%)
+FUZZ_PARTS = $(SOURCES:%.c=%.o) $(FUZZ_SHARED:%.c=%.o)
 # Failures on demand; see fuzz/faults.h.
 FUZZ_WRAPPED = malloc calloc io_uring_submit io_uring_submit_and_get_events io_uring_submit_and_wait_timeout
 FUZZ_FLAGS = $(filter-out -O3,$(CFLAGS)) -O1 -Ifuzz
@@ -19,8 +19,6 @@ FUZZ_COVERAGE = -fprofile-instr-generate -fcoverage-mapping
 fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
 fuzz-replay: $(FUZZ_TARGETS:%=build/fuzz/replay_%)
 fuzz-coverage: $(FUZZ_TARGETS:%=build/fuzz/coverage_%)
-
-vpath %.c src fuzz
 
 build/fuzz/guided/%.o: %.c
 	@mkdir -p $(@D)
@@ -34,13 +32,13 @@ build/fuzz/covered/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_COVERAGE) -c -o $@ $<
 
-build/fuzz/replay_%: build/fuzz/replayed/%_fuzz.o build/fuzz/replayed/replay.o $(FUZZ_PARTS:%=build/fuzz/replayed/%.o)
+build/fuzz/replay_%: build/fuzz/replayed/fuzz/%_fuzz.o build/fuzz/replayed/fuzz/replay.o $(FUZZ_PARTS:%=build/fuzz/replayed/%)
 	$(CC) $(SANITIZE) -o $@ $^ $(FUZZ_LINK)
 
-build/fuzz/coverage_%: build/fuzz/covered/%_fuzz.o build/fuzz/covered/replay.o $(FUZZ_PARTS:%=build/fuzz/covered/%.o)
+build/fuzz/coverage_%: build/fuzz/covered/fuzz/%_fuzz.o build/fuzz/covered/fuzz/replay.o $(FUZZ_PARTS:%=build/fuzz/covered/%)
 	$(CLANG) $(FUZZ_COVERAGE) -o $@ $^ $(FUZZ_LINK)
 
-build/fuzz/%: build/fuzz/guided/%_fuzz.o $(FUZZ_PARTS:%=build/fuzz/guided/%.o)
+build/fuzz/%: build/fuzz/guided/fuzz/%_fuzz.o $(FUZZ_PARTS:%=build/fuzz/guided/%)
 	$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LINK)
 
--include $(wildcard build/fuzz/*/*.d)
+-include $(wildcard build/fuzz/*/*/*.d)

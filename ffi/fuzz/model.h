@@ -5,7 +5,7 @@
 #ifndef RINGWIRE_FUZZ_MODEL_H
 #define RINGWIRE_FUZZ_MODEL_H
 
-#include "block.h"
+#include "watched_block.h"
 #include "stream.h"
 
 #define SLOTS_MAX 32u
