@@ -110,6 +110,10 @@ export const wsReceiverTarget: FuzzTarget = {
     raw(false, frame(0x01, [0xff]), frame(0x89, ""), frame(0x80, "")),
     raw(false, frame(0x82, "", { declared: 1n << 63n })),
     raw(false, frame(0x88, [3])),
+    raw(false, frame(0x88, "")),
+    ...[999, 1000, 1003, 1004, 1006, 1007, 1014, 1015, 2999, 3000, 4999, 5000].map((code) =>
+      raw(true, frame(0x88, [code >> 8, code & 0xff], { key: KEY })),
+    ),
     raw(false, frame(0x82, "", { declared: 1n << 53n })),
   ],
   run,
