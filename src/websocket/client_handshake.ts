@@ -9,6 +9,7 @@ import type { Engine } from "../loop.ts";
 import { HeadParser } from "../protocol/http_head.ts";
 import { acceptInput } from "../protocol/upgrade.ts";
 import { checkUpgradeResponse } from "../protocol/upgrade_request.ts";
+import { withoutUser } from "../protocol/url.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Address, ConnectEndpoint, Connection, ConnectionHandler } from "../transport.ts";
 import { literalAddresses, resolvedAddresses } from "./address_of.ts";
@@ -47,7 +48,7 @@ export class ClientHandshake<Data> {
   readonly #attempts: Set<Attempt<Data>> = new Set();
   readonly #aborted = (): void =>
     this.fail(
-      new RingwireError("ERR_ABORTED", `Connecting to ${this.#plan.url} was aborted`, {
+      new RingwireError("ERR_ABORTED", `Connecting to ${withoutUser(this.#plan.url)} was aborted`, {
         cause: this.#plan.signal?.reason,
       }),
     );
@@ -184,11 +185,11 @@ export class ClientHandshake<Data> {
       this.#winner === undefined
         ? new RingwireError(
             "ERR_CONNECTION_TIMEOUT",
-            `Cannot connect to ${url} within ${connectTimeoutMs} ms`,
+            `Cannot connect to ${withoutUser(url)} within ${connectTimeoutMs} ms`,
           )
         : new RingwireError(
             "ERR_HANDSHAKE_TIMEOUT",
-            `Cannot open ${url}: the server did not answer the handshake within ${handshakeTimeoutMs} ms`,
+            `Cannot open ${withoutUser(url)}: the server did not answer the handshake within ${handshakeTimeoutMs} ms`,
           ),
     );
   }

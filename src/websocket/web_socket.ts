@@ -4,6 +4,7 @@
 
 import type { Loop } from "../loop.ts";
 import { type CompressionMode, type CompressionOptions, checkKnown } from "../options.ts";
+import { withoutUser } from "../protocol/url.ts";
 import { connect } from "./client.ts";
 import { CloseEvent } from "./close_event.ts";
 import type { Socket } from "./socket.ts";
@@ -309,20 +310,21 @@ export class WebSocket extends EventTarget {
 
 /** The URL with ws: for http:, and what is wrong with it as the standard's exception. */
 function normalize(url: string | URL): string {
+  const shown = withoutUser(String(url));
   let parsed: URL;
   try {
     parsed = new URL(url);
   } catch {
-    throw new DOMException(`Cannot connect to "${url}": it is not a URL`, "SyntaxError");
+    throw new DOMException(`Cannot connect to "${shown}": it is not a URL`, "SyntaxError");
   }
   if (parsed.protocol === "http:" || parsed.protocol === "https:") {
     parsed = new URL(parsed.href.replace("http", "ws"));
   }
   if (parsed.protocol !== "ws:" && parsed.protocol !== "wss:" && parsed.protocol !== "ws+unix:") {
-    throw new DOMException(`Cannot connect to "${url}": its scheme is not ws or wss`, "SyntaxError");
+    throw new DOMException(`Cannot connect to "${shown}": its scheme is not ws or wss`, "SyntaxError");
   }
   if (parsed.hash !== "" || parsed.href.endsWith("#")) {
-    throw new DOMException(`Cannot connect to "${url}": a WebSocket URL has no fragment`, "SyntaxError");
+    throw new DOMException(`Cannot connect to "${shown}": a WebSocket URL has no fragment`, "SyntaxError");
   }
   return parsed.href;
 }

@@ -204,6 +204,19 @@ onEachTransport("client handshake", (rig) => {
     await expect(attempt).rejects.toMatchObject({ code: "ERR_ABORTED" });
   });
 
+  test("no error shows the password of the URL", async () => {
+    const shown: string[] = [];
+    const note = (error: Error): void => void shown.push(error.message);
+    const url = "ws://ada:secret@192.0.2.1:9/";
+    const signal = AbortSignal.abort();
+    await rig.connect(url, { signal }).catch(note);
+    await rig.connect(url, { connectTimeoutMs: 50 }).catch(note);
+    const silent = await rig.rawServer(() => undefined);
+    await rig.connect(silent.url.replace("//", "//ada:secret@"), { handshakeTimeoutMs: 50 }).catch(note);
+    expect(shown.length).toBe(3);
+    for (const message of shown) expect(message).not.toMatch(/secret|ada/);
+  });
+
   test("a signal that aborts afterwards does not touch the open socket", async () => {
     const controller = new AbortController();
     const server = await rig.serve({ websocket: { message: (ws, data) => void ws.send(data) } });

@@ -15,6 +15,14 @@ for (const url of ["", "nonsense", "ftp://x/", "ws://x/#", "ws://x/#y", "mailto:
   });
 }
 
+test("what is wrong with a URL is said without its password", () => {
+  for (const url of ["ws://ada:secret@a/#x", "ftp://ada:secret@a/", "ws://ada:secret@[::1"]) {
+    expect(() => new WebSocket(url)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining("secret") }),
+    );
+  }
+});
+
 test("bad, empty and repeated subprotocols throw a SyntaxError DOMException; unknown init members a TypeError", () => {
   for (const protocols of ["", "a b", "a,b", ["a", "a"], ["é"]]) {
     expect(() => new WebSocket("ws://127.0.0.1:1/", protocols)).toThrow(
