@@ -503,6 +503,12 @@ static void do_garbage(struct session *session, struct model *model)
 	uint32_t handle = slot && !(choice & 128) ? slot->handle : input_u32(&session->input);
 	uint32_t a = input_u32(&session->input), b = input_u32(&session->input);
 
+	/* A handle of the connection that had this slot before: sound commands, for nobody. */
+	if (choice & 32 && handle == (slot ? slot->handle : 0)) {
+		model_command(model, 1 + op % 5, handle ^ 1u << (RW_HANDLE_SLOT_BITS + a % 12), b % 2 ? model->block.send.offset : a % 2,
+			      b % 128);
+		return;
+	}
 	if (choice & 64)
 		a = model->block.send.offset + a % 256;
 	if (op == RW_COMMAND_SEND && a >= model->block.send.offset && b > 0)

@@ -171,6 +171,8 @@ static void handle_event(struct model *model, uint32_t index)
 	case RW_EVENT_QUEUED:
 		REQUIRE(event.a <= model->layout.max_queued, "QUEUED tells %u of at most %u", event.a,
 			model->layout.max_queued);
+		slot->told_queued = event.a;
+		slot->is_queued_told = true;
 		break;
 	case RW_EVENT_CLOSED:
 		closed(model, slot, &event);
@@ -186,6 +188,7 @@ static void handle_event(struct model *model, uint32_t index)
 /* The table of queued bytes is true after every turn. */
 static void check_queued(struct model *model)
 {
+	bool has_room = model->event_count + 4 < model->layout.events;
 	uint64_t total = 0;
 
 	for (uint32_t i = 0; i < model->layout.connections; i++) {
@@ -204,6 +207,10 @@ static void check_queued(struct model *model)
 		REQUIRE(!slot->is_abort_asked, "%08x was aborted and is not gone", slot->handle);
 		REQUIRE(word <= model->layout.max_queued && word <= sent, "%u bytes of %08x are queued, %llu were sent", word,
 			slot->handle, (unsigned long long)sent);
+		/* Every change is told while there is room, so the last notice of a turn is the state. */
+		REQUIRE(!slot->is_queued_told || !has_room || word == slot->told_queued, "%08x has %u bytes queued, told was %u",
+			slot->handle, word, slot->told_queued);
+		slot->is_queued_told = false;
 		total += word;
 	}
 	REQUIRE(total <= (uint64_t)model->layout.max_queued_total_kib << 10, "%llu bytes are queued in all",

@@ -20,6 +20,8 @@ struct slot {
 	bool has_ended;           /* ENDED was told */
 	bool is_close_asked, is_abort_asked, is_end_asked;
 	bool is_gone;             /* the table of queued bytes said so */
+	bool is_queued_told;      /* QUEUED came in this turn … */
+	uint32_t told_queued;     /* … with this number */
 	uint8_t stream;           /* what it sends, 0: nothing yet */
 	struct reader reader;
 };
