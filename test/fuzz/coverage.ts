@@ -21,6 +21,13 @@ function bitOf(count: number): number {
   return count < 4 ? 1 << count : 1 << Math.min(7, 33 - Math.clz32(count));
 }
 
+/** Nothing new was reached. */
+export const LEARNT_NOTHING = 0;
+/** Known code ran in a class of counts in which it had not. */
+export const LEARNT_COUNT = 1;
+/** Code ran that never had. */
+export const LEARNT_CODE = 2;
+
 const NEVER = bitOf(0);
 
 /**
@@ -77,15 +84,15 @@ export class CoverageMap {
     return isNew;
   }
 
-  /** Whether code was reached since the last question that never was before, or not as often; from now on it is known. */
-  learn(): boolean {
-    let isNew = false;
+  /** What is new about the code that was reached since the last question: one of the `LEARNT_` constants. Then it is known. */
+  learn(): number {
+    let learnt = LEARNT_NOTHING;
     this.#eachCharacter((known, at, bit) => {
       if ((known[at] & bit) !== 0) return;
+      learnt = Math.max(learnt, known[at] === 0 ? LEARNT_CODE : LEARNT_COUNT);
       known[at] |= bit;
-      isNew = true;
     });
-    return isNew;
+    return learnt;
   }
 
   #eachCharacter(visit: (known: Uint8Array, at: number, bit: number) => void): void {

@@ -1,6 +1,7 @@
 /**
  * The command line that every fuzzing program has: `--seconds N --seed S --corpus DIR`, or `--input FILE` (or `--hex
- * DIGITS`) to run one input again. Prints one line of JSON; ends with 1 when a property was broken.
+ * DIGITS`) to run one input again, or `--corpus DIR --distil DIR` to write what of a corpus is worth keeping. Prints one line of
+ * JSON; ends with 1 when a property was broken.
  */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fromHex, toHex } from "./byte_text.ts";
 import { CoverageMap } from "./coverage.ts";
-import { search } from "./search.ts";
+import { distil, search } from "./search.ts";
 import { type Finding, type FuzzTarget, findingOf } from "./target.ts";
 
 const OPTIONS = {
@@ -17,6 +18,7 @@ const OPTIONS = {
   corpus: { type: "string" },
   input: { type: "string" },
   hex: { type: "string" },
+  distil: { type: "string" },
 } as const;
 
 const MOST_FINDINGS = 10;
@@ -48,6 +50,13 @@ export async function runProgram(target: FuzzTarget): Promise<void> {
   const coverage = await CoverageMap.open(target.covers);
   const corpus = folder === undefined ? [] : readCorpus(folder);
   const seconds = Number(values.seconds);
+  if (values.distil !== undefined) {
+    if (coverage === undefined) throw new TypeError("Cannot distil a corpus: only Node counts coverage");
+    const kept = await distil(target, corpus, coverage);
+    keep(values.distil, kept);
+    console.log(`${target.name}: ${kept.length} of ${corpus.length} inputs kept`);
+    return;
+  }
   const result = await search(target, { seconds, seed, mostFindings: MOST_FINDINGS, corpus, coverage });
   if (folder !== undefined && result.news.length > 0) keep(folder, result.news);
   for (const finding of result.findings) complain(target, finding, seed, folder);

@@ -4,7 +4,7 @@
  */
 
 import { seeded } from "../protocol/frames.ts";
-import type { CoverageMap } from "./coverage.ts";
+import { type CoverageMap, LEARNT_CODE, LEARNT_NOTHING } from "./coverage.ts";
 import { minimise } from "./minimise.ts";
 import { drawBytes, mutate } from "./mutator.ts";
 import { type Finding, type FuzzTarget, findingOf } from "./target.ts";
@@ -73,7 +73,7 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
   /** Tries one input and keeps it if it reaches something new, more often than before included. */
   const examine = async (input: Uint8Array): Promise<void> => {
     await attempt(input);
-    if (plan.coverage?.learn() !== true) return;
+    if ((plan.coverage?.learn() ?? LEARNT_NOTHING) === LEARNT_NOTHING) return;
     news.push(input);
     if (inputs.length < MOST_INPUTS) inputs.push(input);
     else inputs[Math.floor(random() * MOST_INPUTS)] = input;
@@ -87,7 +87,7 @@ export async function search(target: FuzzTarget, plan: SearchPlan): Promise<Sear
   plan.coverage?.learn();
   for (const input of [...target.seeds, ...plan.corpus]) {
     await attempt(input);
-    if (plan.coverage === undefined || plan.coverage.learn()) inputs.push(input);
+    if (plan.coverage === undefined || plan.coverage.learn() !== LEARNT_NOTHING) inputs.push(input);
   }
   if (inputs.length === 0) inputs.push(Uint8Array.of(0));
   while (performance.now() < endMs && findings.size < plan.mostFindings) {
@@ -112,4 +112,31 @@ async function minimised(target: FuzzTarget, finding: Finding): Promise<Finding>
     async (candidate) => (await findingOf(target, candidate))?.error === finding.error,
   );
   return (await findingOf(target, input)) ?? finding;
+}
+
+/** So many inputs of a target are kept: the suite replays them on every runtime. */
+const MOST_KEPT = 64;
+
+/**
+ * What of a corpus is worth keeping: the smallest inputs that reach code which those before them do not, then those that
+ * reach it in other numbers.
+ *
+ * @param inputs - In any order. Those that break the target are left out.
+ */
+export async function distil(
+  target: FuzzTarget,
+  inputs: readonly Uint8Array[],
+  coverage: CoverageMap,
+): Promise<Uint8Array[]> {
+  for (const seed of target.seeds) await findingOf(target, seed);
+  coverage.learn();
+  const first: Uint8Array[] = [];
+  const second: Uint8Array[] = [];
+  for (const input of inputs.toSorted((left, right) => left.length - right.length)) {
+    const finding = await findingOf(target, input);
+    const learnt = coverage.learn();
+    if (finding === undefined && learnt !== LEARNT_NOTHING)
+      (learnt === LEARNT_CODE ? first : second).push(input);
+  }
+  return [...first, ...second].slice(0, MOST_KEPT);
 }

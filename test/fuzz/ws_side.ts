@@ -80,13 +80,15 @@ export async function hearWithWs(portions: readonly Uint8Array[], setting: WsSet
   receiver.on("ping", (data: Uint8Array) => events.push(["ping", bytesKey(data)]));
   receiver.on("pong", (data: Uint8Array) => events.push(["pong", bytesKey(data)]));
   const isClosed = (): boolean => events.at(-1)?.[0] === "close";
+  let isTaken = (): void => undefined;
+  receiver.on("conclude", (code: number, reason: Uint8Array) => {
+    events.push(["close", code, bytesKey(reason)]);
+    isTaken();
+  });
   for (const portion of portions) {
     if (portion.length === 0) continue;
     await new Promise<void>((resolve) => {
-      receiver.on("conclude", (code: number, reason: Uint8Array) => {
-        if (!isClosed()) events.push(["close", code, bytesKey(reason)]);
-        resolve();
-      });
+      isTaken = resolve;
       receiver._write(Buffer.from(portion), "", (error) => {
         if (error !== undefined) failure = statusOf(error);
         resolve();
