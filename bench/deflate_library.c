@@ -26,11 +26,12 @@
 #endif
 
 #define MESSAGES 2000
-#define ROUNDS_NS 60000000ull
+#define ROUNDS_NS 250000000ull
 #define ROOM (1u << 20)
 
 struct text { uint8_t *bytes; size_t size; };
 static struct text messages[MESSAGES], packed[MESSAGES];
+static int used; /* of them: fewer when they are large */
 static uint8_t room[ROOM];
 static size_t allocated;
 static const uint8_t TAIL[9] = { 0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff };
@@ -56,7 +57,8 @@ static void make_messages(size_t wanted)
 	static uint32_t prices[6] = { 6412345, 312345, 15432, 5123, 4567, 7123 };
 
 	state = 2463534242u;
-	for (int i = 0; i < MESSAGES; i++) {
+	used = wanted > 4096 ? MESSAGES / 5 : MESSAGES;
+	for (int i = 0; i < used; i++) {
 		size_t at = 0;
 		free(messages[i].bytes);
 		messages[i].bytes = malloc(wanted + 512);
@@ -273,40 +275,47 @@ static const struct candidate candidates[] = {
 	{ "libdeflate", 1, 15, 0, 0, LIBDEFLATE }, { "libdeflate", 6, 15, 0, 0, LIBDEFLATE },
 };
 
+/* Nanoseconds a message in the fastest pass over a tenth of them: what the machine does besides only ever makes it slower. */
+static double fastest(const struct candidate *self, size_t (*run)(const struct candidate *, const struct text *),
+		      const struct text *texts)
+{
+	double best = 1e18;
+
+	for (uint64_t end = now_ns() + ROUNDS_NS; now_ns() < end;) {
+		for (int part = 0; part < used; part += used / 10) {
+			uint64_t start = now_ns();
+			double mean;
+			for (int i = part; i < part + used / 10; i++) run(self, &texts[i]);
+			mean = (double)(now_ns() - start) / (used / 10);
+			best = mean < best ? mean : best;
+		}
+	}
+	return best;
+}
+
 static void measure(const struct candidate *self)
 {
-	uint64_t start, deflate_ns, inflate_ns;
-	size_t count = 0, in = 0, out = 0;
+	double deflate_ns, inflate_ns;
+	size_t in = 0, out = 0;
 	int is_right = 1;
 
 	self->open(self);
-	for (int i = 0; i < MESSAGES; i++) {
+	for (int i = 0; i < used; i++) {
 		size_t size = self->deflate(self, &messages[i]);
 		if (size == 0 || size > ROOM) { printf("%s failed\n", self->name); return; }
 		if (self->deflate == l_deflate) room[size - 1] = 0;
 		keep(i, room, size);
 		in += messages[i].size, out += size;
 	}
-	for (int i = 0; i < MESSAGES; i++) {
+	for (int i = 0; i < used; i++) {
 		size_t size = self->inflate(self, &packed[i]);
 		is_right &= size == messages[i].size && memcmp(room, messages[i].bytes, size) == 0;
 	}
-	start = now_ns();
-	do {
-		for (int i = 0; i < MESSAGES; i++) self->deflate(self, &messages[i]);
-		count += MESSAGES;
-	} while (now_ns() - start < ROUNDS_NS);
-	deflate_ns = (now_ns() - start) / count;
+	deflate_ns = fastest(self, self->deflate, messages);
 	/* The stream of all packed messages can be inflated again and again: its first messages refer to nothing. */
-	count = 0;
-	start = now_ns();
-	do {
-		for (int i = 0; i < MESSAGES; i++) self->inflate(self, &packed[i]);
-		count += MESSAGES;
-	} while (now_ns() - start < ROUNDS_NS);
-	inflate_ns = (now_ns() - start) / count;
+	inflate_ns = fastest(self, self->inflate, packed);
 	printf("| %s | %d | %d | %d | %s | %.2f | %.2f | %.3f | %zu | %zu |%s\n", self->name, self->level, self->window, self->memory,
-	       self->takeover ? "yes" : "no", (double)deflate_ns / 1000, (double)inflate_ns / 1000, (double)in / (double)out,
+	       self->takeover ? "yes" : "no", deflate_ns / 1000, inflate_ns / 1000, (double)in / (double)out,
 	       deflate_state, inflate_state_bytes, is_right ? "" : " WRONG");
 	self->close();
 }
