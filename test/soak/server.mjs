@@ -25,7 +25,8 @@ const PATIENT_CLOSE = { closeTimeoutMs: 300_000 };
 /** Ways to be a server. `strict` is for peers that fall silent: its deadlines are short, but longer than a busy machine lets a process wait. */
 const MODES = {
   message: { ...PATIENT, ...PATIENT_CLOSE, pingIntervalMs: 4_000 },
-  batch: { ...PATIENT, ...PATIENT_CLOSE, zeroCopy: true },
+  // Raw peers compare each byte that comes: a Ping would be among them.
+  batch: { ...PATIENT, ...PATIENT_CLOSE, zeroCopy: true, pingIntervalMs: 0 },
   queue: { ...PATIENT, ...PATIENT_CLOSE, text: "bytes", fragmentBytes: 3_000, pingIntervalMs: 7_000 },
   strict: { pingIntervalMs: 1_500, pongTimeoutMs: 1_500, closeTimeoutMs: 1_500, messageTimeoutMs: 1_500 },
 };
