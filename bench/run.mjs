@@ -37,7 +37,7 @@ const options = parseOrExit(
 );
 const isSmoke = options.smoke === true;
 const pairs = Math.ceil(options.pairs ?? (isSmoke ? 1 : 5));
-const seconds = options.seconds ?? (isSmoke ? 0.1 : 1.5);
+const seconds = options.seconds ?? (isSmoke ? 0.2 : 1.5);
 const warmupSeconds = isSmoke ? 0.1 : Math.min(0.5, seconds / 2 + 0.1);
 const runtimes = options.runtime ? [options.runtime] : ["bun", "deno", "node"];
 // Kept are whole runs only: a partial one would replace the figures of the other runtimes.
