@@ -452,6 +452,8 @@ onEachTransport("compression with bytes by hand", (rig) => {
       const server = await rig.serve({
         websocket: {
           compression: ALL,
+          // The raw peer leaves its end open.
+          closeTimeoutMs: 300,
           maxUnreadBytes: 4 * MIB,
           zeroCopy: true,
           ...(delivery === "message"
