@@ -17,7 +17,7 @@ import { parseAst } from "rolldown/parseAst";
 const LAYERS = [
   { name: "errors", files: /^errors\.ts$/, imports: [] },
   { name: "protocol", files: /^protocol\//, imports: ["errors"] },
-  { name: "seam", files: /^(transport|runtime\/runtime)\.ts$/, imports: ["errors", "protocol"] },
+  { name: "seam", files: /^(transport|tls|runtime\/runtime)\.ts$/, imports: ["errors", "protocol"] },
   { name: "timers", files: /^timer_wheel\.ts$/, imports: ["errors"] },
   { name: "uring", files: /^uring\//, imports: ["errors", "protocol", "seam"] },
   { name: "native", files: /^native\//, imports: ["errors", "protocol", "seam"] },

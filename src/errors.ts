@@ -21,6 +21,23 @@ export type ErrorCode =
   | "ERR_OUT_OF_MEMORY"
   | "ERR_SYSTEM"
   | "ERR_ABORTED"
+  | "ERR_TLS_CERTIFICATE_EXPIRED"
+  | "ERR_TLS_CERTIFICATE_NOT_YET_VALID"
+  | "ERR_TLS_SELF_SIGNED"
+  | "ERR_TLS_UNKNOWN_ISSUER"
+  | "ERR_TLS_HOST_MISMATCH"
+  | "ERR_TLS_CERTIFICATE"
+  | "ERR_TLS_PIN_MISMATCH"
+  | "ERR_TLS_NO_CERTIFICATE"
+  | "ERR_TLS_VERSION"
+  | "ERR_TLS_CIPHER"
+  | "ERR_TLS_ALPN"
+  | "ERR_TLS_ALERT"
+  | "ERR_TLS_NOT_TLS"
+  | "ERR_TLS_PROTOCOL"
+  | "ERR_TLS_TRUNCATED"
+  | "ERR_TLS_TIMEOUT"
+  | "ERR_TLS_KEY_UPDATE"
   | "ERR_HANDSHAKE_TIMEOUT"
   | "ERR_HANDSHAKE_FAILED"
   | "ERR_HANDSHAKE_REFUSED"
@@ -65,6 +82,23 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_OUT_OF_MEMORY: { isRetryable: true, shouldReconnect: true },
   ERR_SYSTEM: { isRetryable: false, shouldReconnect: true },
   ERR_ABORTED: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_CERTIFICATE_EXPIRED: { isRetryable: false, shouldReconnect: true },
+  ERR_TLS_CERTIFICATE_NOT_YET_VALID: { isRetryable: false, shouldReconnect: true },
+  ERR_TLS_SELF_SIGNED: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_UNKNOWN_ISSUER: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_HOST_MISMATCH: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_CERTIFICATE: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_PIN_MISMATCH: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_NO_CERTIFICATE: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_VERSION: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_CIPHER: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_ALPN: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_ALERT: { isRetryable: false, shouldReconnect: true },
+  ERR_TLS_NOT_TLS: { isRetryable: false, shouldReconnect: false },
+  ERR_TLS_PROTOCOL: { isRetryable: false, shouldReconnect: true },
+  ERR_TLS_TRUNCATED: { isRetryable: true, shouldReconnect: true },
+  ERR_TLS_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+  ERR_TLS_KEY_UPDATE: { isRetryable: true, shouldReconnect: true },
   ERR_HANDSHAKE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
   ERR_HANDSHAKE_FAILED: { isRetryable: false, shouldReconnect: true },
   ERR_HANDSHAKE_REFUSED: { isRetryable: false, shouldReconnect: true },

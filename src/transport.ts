@@ -18,6 +18,7 @@
 import type { RingwireError } from "./errors.ts";
 import type { Codec } from "./protocol/codec.ts";
 import type { Kernels } from "./protocol/kernels.ts";
+import type { ClientTlsSettings, ServerTlsSettings, TlsInfo } from "./tls.ts";
 
 /** Where an endpoint is: a host and port, or a Unix socket. */
 export interface Address {
@@ -53,6 +54,8 @@ export interface ListenEndpoint extends SocketOptions {
   readonly reusePort?: boolean;
   /** IPV6_V6ONLY. @default false */
   readonly ipv6Only?: boolean;
+  /** Speaks TLS. A connection is `accepted` after its handshake; one that fails is told to `failed`. */
+  readonly tls?: ServerTlsSettings;
 }
 
 export interface ConnectEndpoint extends SocketOptions {
@@ -61,6 +64,8 @@ export interface ConnectEndpoint extends SocketOptions {
   readonly localAddress?: string;
   /** SO_BINDTODEVICE. io_uring transport only. */
   readonly interface?: string;
+  /** Speaks TLS. `opened` comes after the handshake. */
+  readonly tls?: ClientTlsSettings;
 }
 
 /** What a connection tells the layer above. One object per connection. */
@@ -69,7 +74,7 @@ export interface ConnectionHandler {
   opened(): void;
   /** Bytes arrived: `bytes[start, end)`, a view that dies when this returns. */
   received(bytes: Uint8Array, start: number, end: number): void;
-  /** The peer will send nothing more (FIN). The sending direction still works. */
+  /** The peer will send nothing more (FIN; TLS: close_notify). The sending direction still works. */
   ended(): void;
   /** `queuedBytes` has become smaller. */
   drained(): void;
@@ -108,21 +113,25 @@ export interface Connection {
   remoteAddress(): Address | undefined;
   /** Our own address, or undefined when the socket is gone. */
   localAddress(): Address | undefined;
+  /** What TLS has agreed on; undefined without TLS, before `opened`, and when the socket is gone. */
+  tls(): TlsInfo | undefined;
 }
 
 /** What a listener tells the layer above. */
 export interface ListenerHandler {
   /** A peer has connected. Returns the handler of the new connection; may close or abort it at once. */
   accepted(connection: Connection): ConnectionHandler;
-  /** Accepting failed (out of file descriptors …). The listener goes on by itself. */
+  /** Accepting failed (out of file descriptors, a TLS handshake …). The listener goes on by itself. */
   failed(error: RingwireError): void;
 }
 
 /** A listening socket. */
 export interface Listener {
   readonly address: Address;
-  /** Stops accepting, at once. Connections live on. Idempotent. */
+  /** Stops accepting, at once. Connections live on, TLS handshakes under way are given up. Idempotent. */
   close(): void;
+  /** Other certificates and settings for handshakes from now on. @throws TypeError without TLS, and for certificates that do not fit. */
+  updateTls(settings: ServerTlsSettings): void;
 }
 
 /** Counters of a transport since it was opened. */

@@ -5,17 +5,17 @@
  * it, and they meet in one call per turn. Both sides run on the same thread and never at the same
  * time, so the block needs no barriers.
  *
- *   block:  control (4 KiB) | commands | events | queued bytes | receive arena | send arena
+ *   block:  control (4 KiB) | commands | events | queued bytes | receive arena | plain arena | send arena
  *
  * The block is aligned to 8 bytes: that is all a JavaScript engine promises of an ArrayBuffer.
  *
  * A turn (rw_turn) takes every command record, submits, reaps, and appends event records. When a
  * turn returns, the send arena is free again: what the kernel did not take was copied into a
- * per-connection queue owned by C. Bytes in the receive arena stay until the turn that is called
+ * per-connection queue owned by C. Bytes in the receive and plain arenas stay until the turn that is called
  * with RW_TURN_RECYCLE.
  *
  * Every function returns >= 0 or -errno, validates every handle, offset and length it is given, and
- * takes only 32-bit integers (pointers: rw_ring_open, the *_at kernels and the codecs), so that every FFI can
+ * takes only 32-bit integers (pointers: rw_ring_open, the *_at kernels, the codecs and TLS contexts), so that every FFI can
  * use its fast path. A ring belongs to the thread that opened it; when that thread ends without closing it,
  * its sockets are closed.
  */
@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define RW_ABI_VERSION 3u
+#define RW_ABI_VERSION 4u
 #define RW_API __attribute__((visibility("default")))
 
 /* ── control page: u32 fields, by index ─────────────────────────────────────────────────────── */
@@ -61,6 +61,11 @@ enum {
 	/* Written by JavaScript before rw_ring_open. */
 	RW_FIELD_QUEUED_OFFSET = 21,      /* multiple of 4: MAX_CONNECTIONS u32, by slot: bytes in C's queue */
 
+	/* Written by JavaScript before rw_ring_open: where TLS puts what it has decrypted. */
+	RW_FIELD_PLAIN_OFFSET = 22,       /* multiple of 64 */
+	RW_FIELD_PLAIN_BYTES = 23,        /* 65,536 or more; as much as the receive arena is sensible. A connection whose bytes
+	                                   * find no room there waits for the next RECYCLE. 0: no TLS on this ring */
+
 	/* Written by C, kept current: counters for people (wrap at 2^32). */
 	RW_FIELD_STAT_TURNS = 32,
 	RW_FIELD_STAT_ENTERS = 33,        /* io_uring_enter calls */
@@ -68,6 +73,8 @@ enum {
 	RW_FIELD_STAT_NO_BUFFERS = 35,    /* receives that ended with ENOBUFS and were armed again */
 	RW_FIELD_STAT_CONNECTIONS = 36,   /* open now */
 	RW_FIELD_STAT_PARKS = 37,
+	RW_FIELD_STAT_HANDSHAKES = 38,    /* TLS handshakes completed, by either side */
+	RW_FIELD_STAT_RESUMPTIONS = 39,   /* of those, resumed */
 };
 
 #define RW_CONTROL_BYTES 4096u
@@ -116,18 +123,19 @@ enum rw_command_op {
 enum { RW_CLOSE_FLUSH = 0, RW_CLOSE_ABORT = 1 };
 
 enum rw_event_kind {
-	RW_EVENT_ACCEPTED = 1,       /* handle = the new connection, a = listener handle */
-	RW_EVENT_CONNECTED = 2,      /* handle */
+	RW_EVENT_ACCEPTED = 1,       /* handle = the new connection, a = listener handle. With TLS: after the handshake */
+	RW_EVENT_CONNECTED = 2,      /* handle. With TLS: after the handshake */
 	RW_EVENT_RECEIVED = 3,       /* handle, a = offset in the block, b = bytes (> 0) */
-	RW_EVENT_ENDED = 4,          /* handle: the peer sent FIN; nothing more will be received */
+	RW_EVENT_ENDED = 4,          /* handle: the peer sent FIN (TLS: close_notify); nothing more will be received */
 	RW_EVENT_QUEUED = 5,         /* handle, a = bytes in C's queue then (0 = all handed to the kernel). A notice that
 	                              * the number has changed; what it is now stands in the table of queued bytes */
-	RW_EVENT_CLOSED = 6,         /* handle, a = errno or 0; the last event of a connection; the handle
+	RW_EVENT_CLOSED = 6,         /* handle, a = errno, RW_TLS_ERROR_* with its detail in b, or 0; the last event of a connection; the handle
 	                              * is dead. Also the outcome of a failed connect. A connection that
 	                              * fails (ECONNRESET, EPIPE …) closes by itself with this event. */
 	RW_EVENT_ACCEPT_FAILED = 7,  /* handle = listener, a = errno (EMFILE …); accepting is tried again
 	                              * after 100 ms by C; the listener stays open. ENOSPC: the connection table
-	                              * is full; the newcomer was closed, accepting goes on at once */
+	                              * is full; the newcomer was closed, accepting goes on at once. RW_TLS_ERROR_*, with its
+	                              * detail in b: a handshake failed, that newcomer is gone, nobody else is disturbed */
 };
 
 /* Endpoint of rw_listen and rw_connect, written by JavaScript at RW_ENDPOINT_OFFSET. */
@@ -151,11 +159,14 @@ struct rw_endpoint {
 	uint32_t host_bytes;                /* length of host */
 	uint32_t local_address_bytes;       /* connect only, length of local_address, 0 = any */
 	uint32_t interface_bytes;           /* SO_BINDTODEVICE, 0 = none */
-	uint32_t reserved;
+	uint32_t tls_context;               /* of rw_tls_open, 0 = no TLS. Its role must fit: server to listen, client to connect */
 	char host[256];                     /* IP literal ("127.0.0.1", "::1"), or a Unix path of up to 107
 	                                     * bytes (a leading NUL: abstract) */
 	char local_address[64];             /* IP literal */
 	char interface[16];
+	uint32_t tls_timeout_ms;            /* for the handshake, from TCP's connection on; 1 to 2,147,483,647 */
+	uint32_t tls_name_bytes;            /* connect only: length of tls_name */
+	char tls_name[256];                 /* DNS name, sent (SNI) and verified; or IP literal, verified only */
 };
 
 /* ── rings ────────────────────────────────────────────────────────────────────────────────────*/
@@ -207,6 +218,77 @@ RW_API int32_t rw_unlisten(uint32_t ring, uint32_t handle);
  * and returns its length; -EBADF for a handle that is closed. */
 enum { RW_ADDRESS_LOCAL = 0, RW_ADDRESS_PEER = 1 };
 RW_API int32_t rw_address(uint32_t ring, uint32_t handle, uint32_t which);
+
+/* ── TLS ──────────────────────────────────────────────────────────────────────────────────────
+ * OpenSSL in here, out of sight: a connection with a context speaks TLS, and everything said above about connections, sends and
+ * receives is about what is inside of it. Handshakes are driven by the ring, a few a turn. END and CLOSE with FLUSH send
+ * close_notify first; FIN without it is RW_TLS_ERROR_TRUNCATED. After the handshake the kernel does the records where it can (kTLS).
+ *
+ * A context belongs to the thread that opened it and is freed when that thread ends; what connections and listeners need of it lives as
+ * long as they do. Handles are made like a codec's. */
+#define RW_TLS_CONTEXT_LIMIT 4095u /* open contexts, over all threads; beyond it: -EMFILE */
+enum { RW_TLS_CLIENT = 0, RW_TLS_SERVER = 1 };
+
+/* A configuration is a row of records: u32 kind, u32 bytes, the bytes, and up to three more so that the next begins at a
+ * multiple of 4. Unknown kinds, wrong lengths and kinds given twice that may not be: -EINVAL. */
+enum rw_tls_record {
+	RW_TLS_FLAGS = 1,         /* u32, RW_TLS_VERIFY … */
+	RW_TLS_VERSIONS = 2,      /* u32 lowest, u32 highest: 0x0303 or 0x0304 */
+	RW_TLS_CERTIFICATE = 3,   /* PEM: the certificate, then its chain */
+	RW_TLS_KEY = 4,           /* PEM */
+	RW_TLS_PASSPHRASE = 5,    /* of the key */
+	RW_TLS_NAME = 6,          /* server, repeatable: CERTIFICATE, KEY and PASSPHRASE behind it are for this server name (SNI);
+	                           * "*.example.org" for one label */
+	RW_TLS_AUTHORITY = 7,     /* PEM, repeatable: trusted besides the system's */
+	RW_TLS_ALPN = 8,          /* protocol names in order of preference, each behind its length (RFC 7301) */
+	RW_TLS_CIPHERS = 9,       /* OpenSSL's list, TLS 1.2 */
+	RW_TLS_CIPHER_SUITES = 10,/* OpenSSL's list, TLS 1.3 */
+	RW_TLS_PIN = 11,          /* 32 bytes, repeatable: SHA-256 of the SubjectPublicKeyInfo of a certificate in the verified chain
+	                           * (the peer's own when nothing is verified); one must match (RFC 7469 section 2.4) */
+	RW_TLS_KEY_LOG = 12,      /* path of a file that session secrets are appended to (SSLKEYLOGFILE) */
+};
+enum {
+	RW_TLS_VERIFY = 1 << 0,        /* client: the server's chain and name. Server: a client's certificate is asked for and verified */
+	RW_TLS_REQUIRE = 1 << 1,       /* server, with VERIFY: a client without certificate is refused */
+	RW_TLS_SYSTEM_ROOTS = 1 << 2,  /* trust what the system trusts; -ENOENT when no such file is found */
+	RW_TLS_RESUME = 1 << 3,        /* server: tickets. Client: sessions are kept by name and port, and used again */
+	RW_TLS_KERNEL_SEND = 1 << 4,   /* kTLS where the kernel has it */
+	RW_TLS_KERNEL_RECEIVE = 1 << 5,
+};
+/* Both return a handle or 0, or -errno with a one-line reason (never a secret) in text, as long as it fits:
+ * -EINVAL for what is wrong in the configuration, -ENOENT no system roots, -EMFILE, -ENOMEM.
+ * rw_tls_update replaces what a context says for handshakes that begin from now on; its role, sessions and ticket keys stay. */
+RW_API int32_t rw_tls_open(uint32_t role, const void *config, uint32_t config_bytes, void *text, uint32_t text_bytes);
+RW_API int32_t rw_tls_update(uint32_t context, const void *config, uint32_t config_bytes, void *text, uint32_t text_bytes);
+RW_API int32_t rw_tls_close(uint32_t context);
+
+/* What a connection has agreed on, as lines at RW_TEXT_OFFSET: "version TLSv1.3", "cipher TLS_AES_128_GCM_SHA256" (IANA's name), "alpn http/1.1"
+ * ("alpn " for none), "resumed 0", "ktls_tx 0", "ktls_rx 0", "name example.org" (what SNI asked for). Returns their length; -ENOTCONN
+ * before the handshake is done or without TLS. */
+RW_API int32_t rw_tls_describe(uint32_t ring, uint32_t handle);
+/* The peer's own certificate as DER. Returns its length, and writes it if capacity allows; 0: it has shown none. */
+RW_API int32_t rw_tls_peer_certificate(uint32_t ring, uint32_t handle, void *out, uint32_t capacity);
+
+/* Why a TLS connection or handshake ended, in `a` of CLOSED and ACCEPT_FAILED; above every errno. */
+enum rw_tls_error {
+	RW_TLS_ERROR_EXPIRED = 0x1001,        /* detail of these: X509_V_ERR_* */
+	RW_TLS_ERROR_NOT_YET_VALID = 0x1002,
+	RW_TLS_ERROR_SELF_SIGNED = 0x1003,    /* by itself, or by a root nobody trusts */
+	RW_TLS_ERROR_UNKNOWN_ISSUER = 0x1004,
+	RW_TLS_ERROR_HOST_MISMATCH = 0x1005,
+	RW_TLS_ERROR_CERTIFICATE = 0x1006,    /* any other fault of a certificate */
+	RW_TLS_ERROR_PIN_MISMATCH = 0x1007,
+	RW_TLS_ERROR_NO_CERTIFICATE = 0x1008, /* the client has shown none */
+	RW_TLS_ERROR_VERSION = 0x1009,        /* no common version */
+	RW_TLS_ERROR_CIPHER = 0x100a,         /* no common cipher */
+	RW_TLS_ERROR_ALPN = 0x100b,           /* no common protocol */
+	RW_TLS_ERROR_ALERT = 0x100c,          /* the peer has sent a fatal alert; detail: its number (RFC 8446 section 6) */
+	RW_TLS_ERROR_NOT_TLS = 0x100d,        /* the peer speaks something else */
+	RW_TLS_ERROR_PROTOCOL = 0x100e,       /* anything else against the protocol: bad MAC, renegotiation … */
+	RW_TLS_ERROR_TRUNCATED = 0x100f,      /* FIN without close_notify */
+	RW_TLS_ERROR_TIMEOUT = 0x1010,        /* the handshake took too long */
+	RW_TLS_ERROR_KEY_UPDATE = 0x1011,     /* the peer changes keys, and this kernel's kTLS cannot */
+};
 
 /* ── waking a sleeping runtime ────────────────────────────────────────────────────────────────
  * A byte arrives on the wake-up socket when a parked ring has something to do.

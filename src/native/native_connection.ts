@@ -2,6 +2,7 @@
 
 import { RingwireError } from "../errors.ts";
 import type { NativeSocket, NativeSocketHandler } from "../runtime/runtime.ts";
+import type { TlsInfo } from "../tls.ts";
 import type { Address, Connection, ConnectionHandler } from "../transport.ts";
 import type { SendArena } from "./send_arena.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -164,6 +165,10 @@ export class NativeConnection implements Connection, NativeSocketHandler {
 
   localAddress(): Address | undefined {
     return this.#socket?.localAddress();
+  }
+
+  tls(): TlsInfo | undefined {
+    return this.#socket?.tls();
   }
 
   // ── for the transport ────────────────────────────────────────────────────────────────────────

@@ -106,6 +106,7 @@ class NativeTransport implements Transport {
         this.#listeners.delete(listener);
         listener.close();
       },
+      updateTls: (settings): void => listener.updateTls(settings),
     };
   }
 

@@ -15,6 +15,7 @@ import {
   type Socket,
 } from "node:net";
 import { systemError } from "../errors.ts";
+import type { TlsInfo } from "../tls.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../transport.ts";
 import { ipAddress, unixAddress } from "./native_address.ts";
 import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "./runtime.ts";
@@ -123,6 +124,10 @@ class NodeSocket implements NativeSocket {
     const { localAddress, localPort, localFamily } = this.#socket;
     return ipAddress(localAddress, localPort, localFamily);
   }
+
+  tls(): TlsInfo | undefined {
+    return undefined;
+  }
 }
 
 function socketOptions(options: SocketOptions): {
@@ -187,7 +192,11 @@ async function listen(
   });
   server.on("error", (error) => failed(socketFailure("Cannot accept a connection", error)));
   const bound = address.family === "unix" ? address.port : (server.address() as AddressInfo).port;
-  return { address: { ...address, port: bound }, close: () => void server.close() };
+  return { address: { ...address, port: bound }, close: () => void server.close(), updateTls };
+}
+
+function updateTls(): void {
+  throw new TypeError("Cannot update TLS: this listener has none");
 }
 
 function connect(runtime: NetRuntime, endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void {

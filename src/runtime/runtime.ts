@@ -5,6 +5,7 @@
 
 import type { RingwireError } from "../errors.ts";
 import type { Codec } from "../protocol/codec.ts";
+import type { ServerTlsSettings, TlsInfo } from "../tls.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint } from "../transport.ts";
 
 /** One C function: name and argument types. Every result is an i32. */
@@ -35,6 +36,8 @@ export interface NativeSocket {
   abort(): void;
   remoteAddress(): Address | undefined;
   localAddress(): Address | undefined;
+  /** What TLS has agreed on; undefined without TLS. */
+  tls(): TlsInfo | undefined;
 }
 
 /** What a runtime's socket tells `native/`. */
@@ -50,11 +53,16 @@ export interface NativeSocketHandler {
 export interface NativeListener {
   readonly address: Address;
   close(): void;
+  /** Other certificates for handshakes from now on. @throws TypeError, and RingwireError `ERR_UNSUPPORTED` where the runtime cannot. */
+  updateTls(settings: ServerTlsSettings): void;
 }
 
 /** The runtime's own sockets. */
 export interface NativeSockets {
-  /** Rejects with RingwireError when the system refuses. `failed`: accepting failed later; the listener goes on. */
+  /**
+   * Rejects with RingwireError when the system refuses, TypeError for certificates that do not fit, `ERR_UNSUPPORTED` for TLS settings
+   * that the runtime cannot honour. `failed`: accepting or a TLS handshake failed later; the listener goes on.
+   */
   listen(
     endpoint: ListenEndpoint,
     accepted: (socket: NativeSocket) => NativeSocketHandler,
@@ -77,6 +85,8 @@ export interface Runtime {
   readonly version: string;
   /** The operating system as Node spells it: `linux`, `darwin`, `win32` … */
   readonly platform: string;
+  /** Certificates that the runtime trusts by itself, PEM: for systems that have none. */
+  rootCertificates(): readonly string[];
   /** Monotonic milliseconds, with fractions. */
   nowMs(): number;
   /** Fills with bytes from a CSPRNG. */

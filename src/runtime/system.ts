@@ -2,6 +2,7 @@
 
 import { createHash, randomFillSync } from "node:crypto";
 import { lookup } from "node:dns/promises";
+import { rootCertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { RingwireError } from "../errors.ts";
 import type { Runtime } from "./runtime.ts";
@@ -10,8 +11,9 @@ import { openZlibCodec } from "./zlib_codec.ts";
 /** The members of {@link Runtime} that need no runtime's own API. */
 export const system: Pick<
   Runtime,
-  "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "resolve" | "openCodec"
+  "rootCertificates" | "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "resolve" | "openCodec"
 > = {
+  rootCertificates: () => rootCertificates,
   nowMs: () => performance.now(),
   randomFill(bytes) {
     randomFillSync(bytes);

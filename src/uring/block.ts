@@ -1,4 +1,4 @@
-/** The block of memory shared with C: control page | commands | events | queued bytes | receive arena | send arena. */
+/** The block of memory shared with C: control page | commands | events | queued bytes | receive arena | plain arena | send arena. */
 
 import type { TransportLimits } from "../transport.ts";
 import * as layout from "./layout.ts";
@@ -54,7 +54,10 @@ export function allocateBlock(
   // More slots than handles can name are refused by C, with the reason.
   const queuedCount = Math.min(limits.maxConnections, layout.HANDLE_SLOT_MASK) + 1;
   const receiveOffset = Math.ceil((queuedOffset + queuedCount * 4) / PAGE_BYTES) * PAGE_BYTES;
-  const sendOffset = receiveOffset + bufferCount * receiveBufferBytes;
+  const plainOffset = receiveOffset + bufferCount * receiveBufferBytes;
+  // What TLS decrypts in a turn is as much as arrives in one, and what was the beginning of records before.
+  const plainBytes = bufferCount * receiveBufferBytes;
+  const sendOffset = plainOffset + plainBytes;
   const blockBytes = sendOffset + sendArenaBytes;
   if (blockBytes > MAX_BLOCK_BYTES) {
     throw new RangeError(
@@ -72,6 +75,8 @@ export function allocateBlock(
   fields[layout.FIELD_RECEIVE_OFFSET] = receiveOffset;
   fields[layout.FIELD_RECEIVE_BUFFER_BYTES] = receiveBufferBytes;
   fields[layout.FIELD_RECEIVE_BUFFER_COUNT] = bufferCount;
+  fields[layout.FIELD_PLAIN_OFFSET] = plainOffset;
+  fields[layout.FIELD_PLAIN_BYTES] = plainBytes;
   fields[layout.FIELD_SEND_OFFSET] = sendOffset;
   fields[layout.FIELD_SEND_BYTES] = sendArenaBytes;
   fields[layout.FIELD_QUEUED_OFFSET] = queuedOffset;

@@ -23,12 +23,16 @@ export const FIELD_KERNEL_MINOR = 18;
 export const FIELD_TEXT_BYTES = 19;
 export const FIELD_HANDLE = 20;
 export const FIELD_QUEUED_OFFSET = 21;
+export const FIELD_PLAIN_OFFSET = 22;
+export const FIELD_PLAIN_BYTES = 23;
 export const FIELD_STAT_TURNS = 32;
 export const FIELD_STAT_ENTERS = 33;
 export const FIELD_STAT_SHORT_SENDS = 34;
 export const FIELD_STAT_NO_BUFFERS = 35;
 export const FIELD_STAT_CONNECTIONS = 36;
 export const FIELD_STAT_PARKS = 37;
+export const FIELD_STAT_HANDSHAKES = 38;
+export const FIELD_STAT_RESUMPTIONS = 39;
 
 export const CONTROL_BYTES = 4_096;
 export const ENDPOINT_OFFSET = 1_024;
@@ -75,13 +79,16 @@ export const ENDPOINT_IPV6_ONLY: number = 1 << 1;
 export const ENDPOINT_NO_DELAY: number = 1 << 2;
 export const ENDPOINT_QUICK_ACK: number = 1 << 3;
 export const ENDPOINT_KEEP_ALIVE: number = 1 << 4;
-/** `struct rw_endpoint`: twelve u32 fields, then three texts. */
+/** `struct rw_endpoint`: twelve u32 fields, three texts, two u32 fields, the name for TLS. */
 export const ENDPOINT_HOST_OFFSET = 48;
 export const ENDPOINT_HOST_BYTES = 256;
 export const ENDPOINT_LOCAL_OFFSET: number = ENDPOINT_HOST_OFFSET + ENDPOINT_HOST_BYTES;
 export const ENDPOINT_LOCAL_BYTES = 64;
 export const ENDPOINT_INTERFACE_OFFSET: number = ENDPOINT_LOCAL_OFFSET + ENDPOINT_LOCAL_BYTES;
 export const ENDPOINT_INTERFACE_BYTES = 16;
+export const ENDPOINT_TLS_OFFSET: number = ENDPOINT_INTERFACE_OFFSET + ENDPOINT_INTERFACE_BYTES;
+export const ENDPOINT_TLS_NAME_OFFSET: number = ENDPOINT_TLS_OFFSET + 8;
+export const ENDPOINT_TLS_NAME_BYTES = 256;
 
 export const TURN_RECYCLE: number = 1 << 0;
 export const TURN_PARK: number = 1 << 1;
@@ -91,3 +98,26 @@ export const ADDRESS_PEER = 1;
 
 export const WAKE_DESCRIPTOR = 0;
 export const WAKE_ABSTRACT = 1;
+
+export const TLS_CLIENT = 0;
+export const TLS_SERVER = 1;
+/* Records of a TLS configuration. */
+export const TLS_FLAGS = 1;
+export const TLS_VERSIONS = 2;
+export const TLS_CERTIFICATE = 3;
+export const TLS_KEY = 4;
+export const TLS_PASSPHRASE = 5;
+export const TLS_NAME = 6;
+export const TLS_AUTHORITY = 7;
+export const TLS_ALPN = 8;
+export const TLS_CIPHERS = 9;
+export const TLS_CIPHER_SUITES = 10;
+export const TLS_PIN = 11;
+export const TLS_KEY_LOG = 12;
+/* Its flags. */
+export const TLS_VERIFY: number = 1 << 0;
+export const TLS_REQUIRE: number = 1 << 1;
+export const TLS_SYSTEM_ROOTS: number = 1 << 2;
+export const TLS_RESUME: number = 1 << 3;
+export const TLS_KERNEL_SEND: number = 1 << 4;
+export const TLS_KERNEL_RECEIVE: number = 1 << 5;

@@ -1,7 +1,7 @@
 /** The one symbol table: every function of ffi/include/ringwire.h with its arguments. All of them return an i32. */
 
 /** The ABI this code is written against (`RW_ABI_VERSION`). */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** Opened first and alone, so that a shim of another version is told by its number and not by a missing symbol. */
 export const ABI_SYMBOLS = {
@@ -30,5 +30,10 @@ export const SYMBOLS = {
   rw_codec_close: ["u32"],
   rw_codec_bytes: ["u32"],
   rw_deflate: ["u32", "buffer", "u32", "u32", "buffer", "u32", "u32", "u32"],
+  rw_tls_open: ["u32", "buffer", "u32", "buffer", "u32"],
+  rw_tls_update: ["u32", "buffer", "u32", "buffer", "u32"],
+  rw_tls_close: ["u32"],
+  rw_tls_describe: ["u32", "u32"],
+  rw_tls_peer_certificate: ["u32", "u32", "buffer", "u32"],
   rw_inflate: ["u32", "buffer", "u32", "u32", "buffer", "u32", "u32", "u32"],
 } as const;

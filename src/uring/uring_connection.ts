@@ -1,5 +1,6 @@
 /** A connection over the ring: commands into shared memory, nothing else. One class, so that hot paths stay monomorphic. */
 
+import type { TlsInfo } from "../tls.ts";
 import type { Address, Connection, ConnectionHandler } from "../transport.ts";
 import { addressText, readAddress } from "./endpoint.ts";
 import {
@@ -139,6 +140,10 @@ export class UringConnection implements Connection {
 
   localAddress(): Address | undefined {
     return this.#address(ADDRESS_LOCAL);
+  }
+
+  tls(): TlsInfo | undefined {
+    return undefined;
   }
 
   /** Calls `drained` if `queuedBytes` is below what was last shown. For the transport, once C has spoken. */

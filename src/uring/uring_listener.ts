@@ -27,4 +27,8 @@ export class UringListener implements Listener {
     this.#unlisten(this);
     this.handle = 0;
   }
+
+  updateTls(): void {
+    throw new TypeError("Cannot update TLS: this listener has none");
+  }
 }

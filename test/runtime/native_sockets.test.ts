@@ -41,7 +41,7 @@ describe(`native sockets of ${runtime.name}`, () => {
   for (const option of uringOnly) {
     test(`${Object.keys(option)[0]} is refused, not ignored`, () =>
       withTransport(async (transport) => {
-        const endpoint = { address: { ...LOCAL, port: 9 }, ...option };
+        const endpoint = { ...option, address: { ...LOCAL, port: 9 } } as ConnectEndpoint & ListenEndpoint;
         expect(() => transport.connect(endpoint, new Recorder())).toThrow(Object.keys(option)[0]);
         await expect(transport.listen(endpoint, new Accepting())).rejects.toMatchObject({
           code: "ERR_UNSUPPORTED",

@@ -73,6 +73,10 @@ export class FakeConnection implements Connection {
     return undefined;
   }
 
+  tls(): undefined {
+    return undefined;
+  }
+
   localAddress(): undefined {
     return undefined;
   }

@@ -2,6 +2,7 @@
 
 import type { Socket, SocketHandler, TCPSocketListenOptions, UnixSocketOptions } from "bun";
 import type { RingwireError } from "../../errors.ts";
+import type { TlsInfo } from "../../tls.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../../transport.ts";
 import { ipAddress, unixAddress } from "../native_address.ts";
 import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "../runtime.ts";
@@ -73,6 +74,10 @@ class BunSocket implements NativeSocket {
     return ipAddress(localAddress, localPort, localFamily);
   }
 
+  tls(): TlsInfo | undefined {
+    return undefined;
+  }
+
   /** What was lost, for messages. */
   lost(): string {
     return lostText(this.remoteAddress());
@@ -140,7 +145,7 @@ function listen(
     if (address.family === "unix") {
       const options = { unix: address.host, allowHalfOpen: true, socket };
       const listener = Bun.listen(options as unknown as UnixSocketOptions<BunSocket>);
-      return { address, close: () => listener.stop(false) };
+      return { address, close: () => listener.stop(false), updateTls };
     }
     const { reusePort = false, ipv6Only = false } = endpoint;
     const options = {
@@ -152,10 +157,14 @@ function listen(
       socket,
     };
     const listener = Bun.listen(options as unknown as TCPSocketListenOptions<BunSocket>);
-    return { address: { ...address, port: listener.port }, close: () => listener.stop(false) };
+    return { address: { ...address, port: listener.port }, close: () => listener.stop(false), updateTls };
   } catch (error) {
     throw socketFailure(`Cannot listen on ${endpointText(address)}`, error);
   }
+}
+
+function updateTls(): void {
+  throw new TypeError("Cannot update TLS: this listener has none");
 }
 
 function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void {
