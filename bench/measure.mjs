@@ -23,7 +23,7 @@ export function buildLoad() {
 }
 
 /** Starts a server and waits for its line "listening PORT" (or "… 127.0.0.1:PORT"). */
-function startServer({ name, command, environment }) {
+export function startServer({ name, command, environment }) {
   return new Promise((resolve, reject) => {
     const [program, ...args] = pinned(0, command);
     const child = spawn(program, args, {
@@ -60,7 +60,7 @@ function startServer({ name, command, environment }) {
   });
 }
 
-function stopServer(child) {
+export function stopServer(child) {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.once("exit", resolve);
