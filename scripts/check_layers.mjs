@@ -15,7 +15,7 @@ import { parseAst } from "rolldown/parseAst";
  * they may import. src/loop.ts is the composition root: nobody else sees transports and runtimes.
  */
 const LAYERS = [
-  { name: "errors", files: /^errors\.ts$/, imports: [] },
+  { name: "errors", files: /^(tls_)?errors\.ts$/, imports: [] },
   { name: "protocol", files: /^protocol\//, imports: ["errors"] },
   { name: "seam", files: /^(transport|tls|runtime\/runtime)\.ts$/, imports: ["errors", "protocol"] },
   { name: "timers", files: /^timer_wheel\.ts$/, imports: ["errors"] },
@@ -29,7 +29,7 @@ const LAYERS = [
   { name: "console", files: /^runtime\/console\.ts$/, imports: ["errors"] },
   { name: "system", files: /^runtime\//, imports: ["errors", "protocol", "seam"] },
   // Options name the Loop that they take.
-  { name: "options", files: /^options\.ts$/, imports: ["errors", "loop"] },
+  { name: "options", files: /^(tls_)?options\.ts$/, imports: ["errors", "seam", "loop"] },
   {
     name: "loop",
     files: /^loop\.ts$/,
