@@ -1,22 +1,19 @@
 /*
- * The private shape of codecs: the table that holds them, and what is behind a handle.
+ * The private shape of codecs: what is behind a handle.
  */
 #ifndef RINGWIRE_CODEC_H
 #define RINGWIRE_CODEC_H
 
+#include "handle_table.h"
 #include "ringwire.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <zlib.h>
 
 enum codec_kind { CODEC_DEFLATE = 1, CODEC_INFLATE = 2 };
 
 struct codec {
-	_Atomic uint32_t id;    /* 0: free */
-	_Atomic int32_t owner;  /* thread id */
-	uint32_t generation;    /* 1 to 2,047 */
-	uint32_t next;          /* free list: slot + 1 */
+	struct handle handle;
 	uint8_t kind, window_bits, level, memory_level;
 
 	/* State, made when it is first needed: a stream to inflate, an encoder to deflate. */

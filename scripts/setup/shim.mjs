@@ -18,6 +18,7 @@ const NEEDS = [
   { package: "liburing-dev", isThere: () => existsSync("/usr/include/liburing.h") },
   { package: "zlib1g-dev", isThere: () => existsSync("/usr/include/zlib.h") },
   { package: "libdeflate-dev", isThere: () => existsSync("/usr/include/libdeflate.h") },
+  { package: "libssl-dev", isThere: () => existsSync("/usr/include/openssl/ssl.h") },
 ];
 
 function missingPackages() {
