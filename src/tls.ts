@@ -16,7 +16,7 @@ export interface TlsIdentity {
 
 /** What both ends take. */
 export interface TlsSettings {
-  /** Certificates trusted besides those of the system or runtime, PEM. */
+  /** Certificates to trust, PEM: by clients besides those of the system or runtime, by servers alone (a client's certificate). */
   readonly ca: readonly string[];
   /** Protocols for ALPN (RFC 7301), the preferred one first; empty: ALPN is not used. */
   readonly alpnProtocols: readonly string[];
@@ -34,6 +34,8 @@ export interface TlsSettings {
   readonly sessionResumption: boolean | undefined;
   /** File that session secrets are appended to; undefined: none. */
   readonly keyLogFile: string | undefined;
+  /** Whether the program named `keyLogFile`. Else the environment did, and who cannot write one leaves it instead of refusing. */
+  readonly isKeyLogAsked: boolean;
   /** Whether the kernel may do the records. Undefined: where it can and nothing is lost by it. */
   readonly ktls: boolean | undefined;
 }
