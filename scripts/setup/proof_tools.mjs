@@ -1,8 +1,9 @@
 /**
  * What proving the C side needs beyond building it: clang with its sanitizers and libFuzzer for `npm run fuzz`,
- * valgrind for `npm test`. Neither is needed to use or to change the library, so a plain set-up stays small.
+ * valgrind for `npm test`, a kernel with kTLS for `npm run test:ktls`. None is needed to use or to change the library, so a plain set-up
+ * stays small.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { capture, findProgram, tail } from "./command.mjs";
 
 const CLANG_PACKAGES = ["clang", "libclang-rt-14-dev"];
@@ -36,4 +37,24 @@ export function missingLibFuzzer() {
 export function missingValgrind() {
   // libc6-dbg: without the C library's symbols valgrind refuses to start.
   return install(["valgrind", "libc6-dbg"], () => capture("valgrind", ["true"]).status === 0, "valgrind");
+}
+
+/** Where the modules of user-mode-linux are, kernel TLS among them. */
+const MODULES = "/usr/lib/uml/modules";
+
+function hasVirtualMachine() {
+  if (findProgram("linux.uml") === undefined || findProgram("busybox") === undefined) return false;
+  if (!existsSync(MODULES)) return false;
+  return readdirSync(MODULES).some((kernel) => existsSync(`${MODULES}/${kernel}/kernel/net/tls/tls.ko`));
+}
+
+/** Why no virtual machine with kernel TLS can be started here, after trying to mend it; undefined when one can. */
+export function missingVirtualMachine() {
+  if (process.platform !== "linux") return "user-mode-linux needs Linux";
+  // busybox-static: the guest loads modules and powers off with it, before it has the host's libraries.
+  return install(
+    ["user-mode-linux", "busybox-static"],
+    hasVirtualMachine,
+    "user-mode-linux, a Linux kernel that runs as a program,",
+  );
 }
