@@ -9,7 +9,7 @@ import { build } from "./build.mjs";
 import { RUNTIMES, runtimeCommand } from "./runtimes.mjs";
 import { capture, ROOT, run } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
-import { missingValgrind } from "./setup/proof_tools.mjs";
+import { missingOpenssl, missingValgrind } from "./setup/proof_tools.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { countVitest } from "./vitest_report.mjs";
 
@@ -86,6 +86,8 @@ async function suite(runtime) {
 }
 
 const shimReason = await setUpOrExit();
+const opensslReason = missingOpenssl();
+if (opensslReason !== undefined) console.log(`SKIPPED: tests of TLS: ${opensslReason}`);
 mkdirSync(join(ROOT, "build/test"), { recursive: true });
 const node = nodeProgram();
 const colors = process.stdout.isTTY ? [] : ["--colors=off"];

@@ -8,7 +8,7 @@ import { build } from "./build.mjs";
 import { RUNTIMES } from "./runtimes.mjs";
 import { capture } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
-import { missingVirtualMachine } from "./setup/proof_tools.mjs";
+import { missingOpenssl, missingVirtualMachine } from "./setup/proof_tools.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { runInVirtualMachine } from "./vm/virtual_machine.mjs";
 
@@ -38,7 +38,7 @@ function giveUp(reason) {
 if (!process.stdout.isTTY) process.env.NO_COLOR = "1";
 const shimReason = await setUpOrExit();
 if (shimReason !== undefined) giveUp(`no shim: ${shimReason}`);
-const missing = missingVirtualMachine();
+const missing = missingOpenssl() ?? missingVirtualMachine();
 if (missing !== undefined) giveUp(missing);
 // Some containers forbid what user-mode-linux is made of (ptrace); then nothing was found out about us.
 const probe = await runInVirtualMachine(["true"], { limitMs: 60_000 });

@@ -1,7 +1,7 @@
 /**
  * What proving the C side needs beyond building it: clang with its sanitizers and libFuzzer for `npm run fuzz`,
- * valgrind for `npm test`, a kernel with kTLS for `npm run test:ktls`. None is needed to use or to change the library, so a plain set-up
- * stays small.
+ * valgrind and the openssl program for `npm test`, a kernel with kTLS for `npm run test:ktls`. None is needed to use or to change the
+ * library, so a plain set-up stays small.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { capture, findProgram, tail } from "./command.mjs";
@@ -57,4 +57,9 @@ export function missingVirtualMachine() {
     hasVirtualMachine,
     "user-mode-linux, a Linux kernel that runs as a program,",
   );
+}
+
+/** Why the openssl program, which makes certificates for tests and benches, cannot be used here; undefined when it can. */
+export function missingOpenssl() {
+  return install(["openssl"], () => findProgram("openssl") !== undefined, "the openssl program");
 }
