@@ -29,6 +29,8 @@ export type {
   WebSocketOptions,
   WithLoop,
 } from "./options.ts";
+export type { TlsInfo, TlsVersion } from "./tls.ts";
+export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsCertificate, TlsOptions } from "./tls_options.ts";
 export type { Address, TransportStats } from "./transport.ts";
 export { type ConnectOptions, connect } from "./websocket/client.ts";
 export { CloseEvent, type CloseEventFields } from "./websocket/close_event.ts";

@@ -109,7 +109,7 @@ export interface Connection {
   close(): void;
   /** Closes at once (RST), dropping what is queued. */
   abort(): void;
-  /** The peer's address, or undefined when the socket is gone. */
+  /** The peer's address from TCP's connection on, which with TLS comes before `opened`; undefined when the socket is gone. */
   remoteAddress(): Address | undefined;
   /** Our own address, or undefined when the socket is gone. */
   localAddress(): Address | undefined;
@@ -148,6 +148,10 @@ export interface TransportStats {
   readonly noBuffers: number;
   /** Times that the loop went to sleep in the kernel's hands. */
   readonly parks: number;
+  /** TLS handshakes done, on either side. */
+  readonly handshakes: number;
+  /** Those of them that resumed an earlier session, as far as the runtime tells. */
+  readonly resumptions: number;
 }
 
 /** How connections come into being. One per loop. */

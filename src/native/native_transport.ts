@@ -140,6 +140,8 @@ class NativeTransport implements Transport {
       shortSends: this.#turns.shortSends,
       noBuffers: 0,
       parks: 0,
+      handshakes: 0,
+      resumptions: 0,
     };
   }
 

@@ -16,10 +16,11 @@ export interface WebSocketUrl {
   readonly authorization: string | undefined;
 }
 
-const UNIX_SCHEME = "ws+unix:";
+/** `wss+unix:` is the same with TLS. */
+const UNIX_SCHEMES: readonly string[] = ["ws+unix:", "wss+unix:"];
 
 /**
- * Parses `ws:`, `wss:`, `http:`, `https:`, and `ws+unix:PATH:TARGET`, as in `ws+unix:/run/feed.sock:/v2`.
+ * Parses `ws:`, `wss:`, `http:`, `https:`, and `ws+unix:PATH:TARGET` or `wss+unix:PATH:TARGET`, as in `ws+unix:/run/feed.sock:/v2`.
  *
  * @throws TypeError when it is no such URL, or has a fragment (RFC 6455 §3).
  */
@@ -27,7 +28,8 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
   const text = typeof url === "string" ? url : url.href;
   if (text.includes("#"))
     throw new TypeError(`Cannot connect to "${withoutUser(text)}": a WebSocket URL has no fragment`);
-  if (text.toLowerCase().startsWith(UNIX_SCHEME)) return parseUnix(text);
+  const unix = UNIX_SCHEMES.find((scheme) => text.toLowerCase().startsWith(scheme));
+  if (unix !== undefined) return parseUnix(text, unix);
   let parsed: URL;
   try {
     parsed = new URL(text);
@@ -74,14 +76,14 @@ function isSecure(scheme: string, text: string): boolean {
       return true;
     default:
       throw new TypeError(
-        `Cannot connect to "${withoutUser(text)}": its scheme is not ws, wss, http, https or ws+unix`,
+        `Cannot connect to "${withoutUser(text)}": its scheme is not ws, wss, http, https, ws+unix or wss+unix`,
       );
   }
 }
 
 /** `ws+unix:PATH:TARGET`. The target may be missing; the path ends at the first colon. */
-function parseUnix(text: string): WebSocketUrl {
-  const rest = text.slice(UNIX_SCHEME.length);
+function parseUnix(text: string, scheme: string): WebSocketUrl {
+  const rest = text.slice(scheme.length);
   const colon = rest.indexOf(":");
   const path = colon < 0 ? rest : rest.slice(0, colon);
   const target = colon < 0 || colon === rest.length - 1 ? "/" : rest.slice(colon + 1);
@@ -91,7 +93,7 @@ function parseUnix(text: string): WebSocketUrl {
   // The URL parser escapes what a request line cannot hold, and resolves dots as for any other URL.
   const parsed = new URL(target.startsWith("/") ? `ws://localhost${target}` : `ws://localhost/${target}`);
   return {
-    secure: false,
+    secure: scheme.startsWith("wss"),
     host: path,
     port: 0,
     hostHeader: "localhost",

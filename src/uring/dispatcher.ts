@@ -171,7 +171,7 @@ export class Dispatcher implements ConnectionHost {
       const a = events[at + 2];
       const connection = this.#find(handle);
       if (connection === undefined) {
-        this.#listenerEvent(events[at], handle, a);
+        this.#listenerEvent(events[at], handle, a, events[at + 3]);
         continue;
       }
       switch (events[at]) {
@@ -190,7 +190,7 @@ export class Dispatcher implements ConnectionHost {
           connection.handler.ended();
           break;
         case layout.EVENT_CLOSED:
-          this.#closed(connection, a);
+          this.#closed(connection, a, events[at + 3]);
           break;
       }
     }
@@ -206,8 +206,8 @@ export class Dispatcher implements ConnectionHost {
     }
   }
 
-  #closed(connection: UringConnection, errno: number): void {
-    const error = errno === 0 ? undefined : socketError(connection.action, errno);
+  #closed(connection: UringConnection, errno: number, detail: number): void {
+    const error = errno === 0 ? undefined : socketError(connection.action, errno, detail);
     const slot = connection.handle & layout.HANDLE_SLOT_MASK;
     if (this.#connections[slot] === connection) this.#connections[slot] = undefined;
     else this.#displaced.delete(connection.handle);
@@ -217,10 +217,10 @@ export class Dispatcher implements ConnectionHost {
     connection.handler.closed(error);
   }
 
-  #listenerEvent(kind: number, handle: number, a: number): void {
+  #listenerEvent(kind: number, handle: number, a: number, detail: number): void {
     if (kind === layout.EVENT_ACCEPTED) this.#accepted(handle, a);
     else if (kind === layout.EVENT_ACCEPT_FAILED) {
-      this.#listeners.get(handle)?.handler.failed(socketError("Cannot accept a connection", a));
+      this.#listeners.get(handle)?.handler.failed(socketError("Cannot accept a connection", a, detail));
     }
   }
 

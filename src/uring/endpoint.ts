@@ -1,5 +1,6 @@
 /** Writes `struct rw_endpoint` and reads addresses back: where text and numbers of the socket API meet. */
 
+import type { TlsSettings } from "../tls.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../transport.ts";
 import {
   ENDPOINT_HOST_OFFSET,
@@ -13,6 +14,9 @@ import {
   ENDPOINT_OFFSET,
   ENDPOINT_QUICK_ACK,
   ENDPOINT_REUSE_PORT,
+  ENDPOINT_TLS_NAME_BYTES,
+  ENDPOINT_TLS_NAME_OFFSET,
+  ENDPOINT_TLS_OFFSET,
   FAMILY_IPV4,
   FAMILY_IPV6,
   FAMILY_UNIX,
@@ -26,16 +30,22 @@ const DEFAULT_BACKLOG = 1_024;
 
 const encoder = new TextEncoder();
 
-/** Fills in the endpoint of `rw_listen`. @throws RangeError for a host, port or text that does not fit. */
-export function writeListenEndpoint(bytes: Uint8Array, endpoint: ListenEndpoint): void {
+/**
+ * Fills in the endpoint of `rw_listen`.
+ *
+ * @param tlsContext - Of `rw_tls_open`; 0: no TLS.
+ * @throws RangeError for a host, port or text that does not fit.
+ */
+export function writeListenEndpoint(bytes: Uint8Array, endpoint: ListenEndpoint, tlsContext = 0): void {
   const fields = writeEndpoint(bytes, endpoint.address, endpoint);
   if (endpoint.reusePort === true) fields[2] |= ENDPOINT_REUSE_PORT;
   if (endpoint.ipv6Only === true) fields[2] |= ENDPOINT_IPV6_ONLY;
   fields[3] = endpoint.backlog ?? DEFAULT_BACKLOG;
+  writeTls(bytes, fields, tlsContext, endpoint.tls, "");
 }
 
-/** Fills in the endpoint of `rw_connect`. @throws RangeError for a host, port or text that does not fit. */
-export function writeConnectEndpoint(bytes: Uint8Array, endpoint: ConnectEndpoint): void {
+/** Fills in the endpoint of `rw_connect`; see {@link writeListenEndpoint}. */
+export function writeConnectEndpoint(bytes: Uint8Array, endpoint: ConnectEndpoint, tlsContext = 0): void {
   const fields = writeEndpoint(bytes, endpoint.address, endpoint);
   fields[9] = writeText(
     bytes,
@@ -52,6 +62,20 @@ export function writeConnectEndpoint(bytes: Uint8Array, endpoint: ConnectEndpoin
     "interface",
     endpoint.interface ?? "",
   );
+  writeTls(bytes, fields, tlsContext, endpoint.tls, endpoint.tls?.servername ?? "");
+}
+
+function writeTls(
+  bytes: Uint8Array,
+  fields: Uint32Array,
+  context: number,
+  settings: TlsSettings | undefined,
+  name: string,
+): void {
+  fields[11] = context;
+  const more = new Uint32Array(bytes.buffer, bytes.byteOffset + ENDPOINT_OFFSET + ENDPOINT_TLS_OFFSET, 2);
+  more[0] = settings?.handshakeTimeoutMs ?? 0;
+  more[1] = writeText(bytes, ENDPOINT_TLS_NAME_OFFSET, ENDPOINT_TLS_NAME_BYTES - 1, "server name", name);
 }
 
 function writeEndpoint(bytes: Uint8Array, address: Address, options: SocketOptions): Uint32Array {

@@ -11,6 +11,9 @@ import { ABI_VERSION } from "./symbols.ts";
 /** One buffer serves many receives; where the kernel cannot do that (before 6.12), C cuts the arena smaller. */
 const RECEIVE_BUFFER_BYTES = 65_536;
 
+/** Most certificates are smaller; a larger one takes a second call. */
+const USUAL_CERTIFICATE_BYTES = 4_096;
+
 /**
  * The kernel writes into a block as long as its ring is open, whether or not the program still holds the
  * loop: open rings must never be garbage.
@@ -183,6 +186,25 @@ export class Ring {
     const bytes = this.isOpen ? this.#shim.rw_address(this.#id, handle >>> 0, which) : -1;
     // The client's end of a Unix socket has no name: an empty one.
     return bytes >= 0 ? this.text(bytes) : undefined;
+  }
+
+  /** What TLS has agreed on, in lines; undefined without TLS, before it is agreed and when the socket is gone. */
+  tlsText(handle: number): string | undefined {
+    const bytes = this.isOpen ? this.#shim.rw_tls_describe(this.#id, handle >>> 0) : -1;
+    return bytes > 0 ? this.text(bytes) : undefined;
+  }
+
+  /** The peer's own certificate, DER; undefined when it has shown none. */
+  peerCertificate(handle: number): Uint8Array | undefined {
+    for (let capacity = USUAL_CERTIFICATE_BYTES; ; ) {
+      const room = new Uint8Array(capacity);
+      const bytes = this.isOpen
+        ? this.#shim.rw_tls_peer_certificate(this.#id, handle >>> 0, room, capacity)
+        : -1;
+      if (bytes <= 0) return undefined;
+      if (bytes <= capacity) return room.slice(0, bytes);
+      capacity = bytes;
+    }
   }
 
   /** Opens our end of the wake-up socket. Returns what the runtime needs for its end. */

@@ -16,6 +16,7 @@ import {
   QUEUED_GONE,
 } from "./layout.ts";
 import type { Ring } from "./ring.ts";
+import { readTlsInfo } from "./tls_info.ts";
 
 /** What a connection needs of its transport beyond the ring. */
 export interface ConnectionHost {
@@ -143,7 +144,9 @@ export class UringConnection implements Connection {
   }
 
   tls(): TlsInfo | undefined {
-    return undefined;
+    if (this.handle === 0) return undefined;
+    const text = this.#ring.tlsText(this.handle);
+    return text === undefined ? undefined : readTlsInfo(text, this.#ring.peerCertificate(this.handle));
   }
 
   /** Calls `drained` if `queuedBytes` is below what was last shown. For the transport, once C has spoken. */

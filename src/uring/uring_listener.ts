@@ -1,5 +1,6 @@
 /** A listener over the ring. */
 
+import type { ServerTlsSettings } from "../tls.ts";
 import type { Address, Listener, ListenerHandler } from "../transport.ts";
 
 /** {@link Listener} over io_uring. */
@@ -9,17 +10,21 @@ export class UringListener implements Listener {
   /** The shim's handle; 0 once closed. */
   handle: number;
   readonly #unlisten: (listener: UringListener) => void;
+  readonly #updateTls: ((settings: ServerTlsSettings) => void) | undefined;
 
+  /** @param updateTls - Undefined: it speaks no TLS. */
   constructor(
     handle: number,
     address: Address,
     handler: ListenerHandler,
     unlisten: (listener: UringListener) => void,
+    updateTls: ((settings: ServerTlsSettings) => void) | undefined,
   ) {
     this.handler = handler;
     this.address = address;
     this.handle = handle;
     this.#unlisten = unlisten;
+    this.#updateTls = updateTls;
   }
 
   close(): void {
@@ -28,7 +33,8 @@ export class UringListener implements Listener {
     this.handle = 0;
   }
 
-  updateTls(): void {
-    throw new TypeError("Cannot update TLS: this listener has none");
+  updateTls(settings: ServerTlsSettings): void {
+    if (this.#updateTls === undefined) throw new TypeError("Cannot update TLS: this listener has none");
+    this.#updateTls(settings);
   }
 }

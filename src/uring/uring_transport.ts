@@ -25,6 +25,7 @@ import { Ring } from "./ring.ts";
 import { openShim, type Shim } from "./shim.ts";
 import { ShimCodec } from "./shim_codec.ts";
 import { THRESHOLDS } from "./thresholds.ts";
+import { TlsContexts } from "./tls_contexts.ts";
 import { UringConnection } from "./uring_connection.ts";
 import { UringKernels } from "./uring_kernels.ts";
 import { UringListener } from "./uring_listener.ts";
@@ -70,12 +71,14 @@ class UringTransport implements Transport {
   readonly #dispatcher: Dispatcher;
   readonly #driver: Driver;
   readonly #found: string;
+  readonly #contexts: TlsContexts;
   readonly #openCodec: () => Codec;
   #codec: Codec | undefined = undefined;
 
   constructor(ring: Ring, shim: Shim, options: UringTransportOptions) {
     this.#ring = ring;
     this.#found = ring.text();
+    this.#contexts = new TlsContexts(shim, () => options.runtime.rootCertificates());
     this.#openCodec = () => new ShimCodec(shim);
     this.kernels = new UringKernels(ring, shim, THRESHOLDS[options.runtime.name]);
     const dispatcher = new Dispatcher(
@@ -103,17 +106,30 @@ class UringTransport implements Transport {
   async listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener> {
     const action = `Cannot listen on ${addressText(endpoint.address)}`;
     this.#checkOpen(action);
-    writeListenEndpoint(this.#ring.bytes, endpoint);
-    const result = this.#ring.listen();
+    const context = endpoint.tls === undefined ? 0 : this.#contexts.server(endpoint.tls);
+    let result = -1;
+    try {
+      writeListenEndpoint(this.#ring.bytes, endpoint, context);
+      result = this.#ring.listen();
+    } finally {
+      if (result < 0) this.#contexts.closeServer(context);
+    }
     if (result < 0) throw socketError(action, -result);
     const handle = this.#ring.newHandle;
     const isUnix = endpoint.address.family === "unix";
     const text = this.#ring.address(handle, layout.ADDRESS_LOCAL);
     const address = text === undefined || isUnix ? endpoint.address : readAddress(text, false);
-    const listener = new UringListener(handle, address, handler, (closing) => {
-      this.#ring.unlisten(closing.handle);
-      this.#dispatcher.removeListener(closing);
-    });
+    const listener = new UringListener(
+      handle,
+      address,
+      handler,
+      (closing) => {
+        this.#ring.unlisten(closing.handle);
+        this.#contexts.closeServer(context);
+        this.#dispatcher.removeListener(closing);
+      },
+      context === 0 ? undefined : (settings): void => this.#contexts.updateServer(context, settings),
+    );
     this.#dispatcher.addListener(listener);
     this.#dispatcher.touch();
     return listener;
@@ -122,7 +138,8 @@ class UringTransport implements Transport {
   connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection {
     const { address } = endpoint;
     this.#checkOpen(`Cannot connect to ${addressText(address)}`);
-    writeConnectEndpoint(this.#ring.bytes, endpoint);
+    const context = endpoint.tls === undefined ? 0 : this.#contexts.client(endpoint.tls);
+    writeConnectEndpoint(this.#ring.bytes, endpoint, context);
     const result = this.#ring.connect();
     if (result < 0) throw socketError(`Cannot connect to ${addressText(address)}`, -result);
     const handle = this.#ring.newHandle;
@@ -165,6 +182,8 @@ class UringTransport implements Transport {
       shortSends: this.#ring.field(layout.FIELD_STAT_SHORT_SENDS),
       noBuffers: this.#ring.field(layout.FIELD_STAT_NO_BUFFERS),
       parks: this.#ring.field(layout.FIELD_STAT_PARKS),
+      handshakes: this.#ring.field(layout.FIELD_STAT_HANDSHAKES),
+      resumptions: this.#ring.field(layout.FIELD_STAT_RESUMPTIONS),
     };
   }
 
@@ -186,6 +205,7 @@ class UringTransport implements Transport {
     this.#driver.close();
     this.#ring.close();
     this.#dispatcher.close(error);
+    this.#contexts.close();
     this.#codec?.close();
   }
 

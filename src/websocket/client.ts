@@ -2,7 +2,6 @@
  * `connect` and its options: from a URL to an open WebSocket.
  */
 
-import { RingwireError } from "../errors.ts";
 import { defaultLoop, engineOf } from "../loop.ts";
 import {
   CLIENT_NUMBERS,
@@ -15,7 +14,9 @@ import {
   type WithLoop,
 } from "../options.ts";
 import { checkProtocols, writeUpgradeRequest } from "../protocol/upgrade_request.ts";
-import { parseWebSocketUrl } from "../protocol/url.ts";
+import { parseWebSocketUrl, type WebSocketUrl } from "../protocol/url.ts";
+import type { ClientTlsSettings } from "../tls.ts";
+import { type ClientTlsOptions, type Environment, readClientTls } from "../tls_options.ts";
 import { ClientHandshake } from "./client_handshake.ts";
 import type { WebSocketHandlers } from "./handlers.ts";
 import { readSettings } from "./settings.ts";
@@ -33,9 +34,11 @@ export interface ConnectOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly headers?: Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
   /** Gives up connecting when it aborts. Does not touch an open socket. */
   readonly signal?: AbortSignal;
-  /** How long resolving and connecting may take, milliseconds. @default 5,000 */
+  /** Certificates and terms of TLS, for `wss:` and `https:` URLs. @default the server is verified by the system's authorities */
+  readonly tls?: ClientTlsOptions;
+  /** How long resolving and connecting may take, milliseconds. TLS comes after it, with `tls.handshakeTimeoutMs`. @default 5,000 */
   readonly connectTimeoutMs?: number;
-  /** How long the server may take to answer the handshake, milliseconds. @default 10,000 */
+  /** How long the server may take to answer the WebSocket handshake, milliseconds. @default 10,000 */
   readonly handshakeTimeoutMs?: number;
   /** Bytes of the answer's head. @default 8,192 */
   readonly maxHeaderBytes?: number;
@@ -56,6 +59,7 @@ const OPTION_NAMES = [
   "protocols",
   "headers",
   "signal",
+  "tls",
   "localAddress",
   "interface",
 ];
@@ -63,10 +67,10 @@ const OPTION_NAMES = [
 /**
  * Opens a WebSocket. Resolves once the handshake is done.
  *
- * @param url - `ws:` or `http:`, or `ws+unix:PATH:TARGET` for a Unix socket.
+ * @param url - `ws:` or `wss:`, `http:` or `https:`, or `ws+unix:PATH:TARGET` (with TLS: `wss+unix:`) for a Unix socket.
  * @throws TypeError, RangeError for a bad URL, unknown options and values out of range.
  * @throws RingwireError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_CONNECTION_TIMEOUT`, `ERR_HANDSHAKE_TIMEOUT`,
- *   `ERR_HANDSHAKE_REFUSED` (with `status`), `ERR_HANDSHAKE_FAILED`, `ERR_ABORTED` …
+ *   `ERR_HANDSHAKE_REFUSED` (with `status`), `ERR_HANDSHAKE_FAILED`, `ERR_TLS_UNKNOWN_ISSUER`, `ERR_TLS_HOST_MISMATCH`, `ERR_ABORTED` …
  *
  * @example
  * ```ts
@@ -92,16 +96,12 @@ export async function connect<Data = undefined>(
   const numbers = readNumbers("connect", options, CLIENT_NUMBERS);
   const settings = readSettings<Data>("client", options.websocket ?? {});
   const target = parseWebSocketUrl(url);
-  if (target.secure) {
-    throw new RingwireError(
-      "ERR_UNSUPPORTED",
-      `Cannot connect to a wss: or https: URL: this version has no TLS yet; use ws:`,
-    );
-  }
   const protocols =
     typeof options.protocols === "string" ? [options.protocols] : [...(options.protocols ?? [])];
   checkProtocols(protocols);
+  if (!target.secure) refuseTls(options.tls);
   const engine = engineOf(options.loop ?? defaultLoop());
+  const tls = readTls(target, options.tls, engine.runtime.environment);
   const nonce = new Uint8Array(16);
   engine.runtime.randomFill(nonce);
   const key = btoa(String.fromCharCode(...nonce));
@@ -132,10 +132,41 @@ export async function connect<Data = undefined>(
       ...readSystemSocketOptions("connect", options),
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       ...(options.interface === undefined ? {} : { interface: options.interface }),
+      ...(tls === undefined ? {} : { tls }),
     },
     ...numbers,
   });
   return handshake.start();
+}
+
+/** For URLs without TLS: options of it would be relied on in vain. @throws TypeError when there are some. */
+export function refuseTls(tls: ClientTlsOptions | undefined): void {
+  if (tls === undefined) return;
+  throw new TypeError(`Option "tls" is for wss: and https: URLs; this one asks for no TLS`);
+}
+
+function readTls(
+  target: WebSocketUrl,
+  given: ClientTlsOptions | undefined,
+  environment: Environment,
+): ClientTlsSettings | undefined {
+  if (!target.secure) return undefined;
+  // The path of a Unix socket is no name that a certificate could have.
+  const host = target.port === 0 ? target.hostHeader : target.host;
+  const settings = readClientTls(given ?? {}, host, environment);
+  if (!settings.rejectUnauthorized) warnUnverified(host);
+  return settings;
+}
+
+let hasWarned = false;
+
+/** Once, however many connections there are: whoever looks at the console must see it, and see the rest too. */
+function warnUnverified(host: string): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  console.warn(
+    `ringwire: the certificate of ${host} is not verified (tls.rejectUnauthorized is false): anybody on the way can read and change everything. Trust the server's own authority with tls.ca instead.`,
+  );
 }
 
 function headerEntries(given: ConnectOptions<unknown>["headers"]): (readonly [string, string])[] {

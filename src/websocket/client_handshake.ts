@@ -11,6 +11,7 @@ import { acceptInput } from "../protocol/upgrade.ts";
 import { checkUpgradeResponse } from "../protocol/upgrade_request.ts";
 import { withoutUser } from "../protocol/url.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
+import { tlsError } from "../tls_errors.ts";
 import type { Address, ConnectEndpoint, Connection, ConnectionHandler } from "../transport.ts";
 import { literalAddresses, resolvedAddresses } from "./address_of.ts";
 import { Session } from "./session.ts";
@@ -54,6 +55,8 @@ export class ClientHandshake<Data> {
     );
   #addresses: Address[] = [];
   #isDone = false;
+  /** `connectTimeoutMs` is over, but an attempt's TCP connection stood by then and TLS has its own deadline. */
+  #isTcpOver = false;
   #winner: Attempt<Data> | undefined = undefined;
   #resolve: (socket: Socket<Data>) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -63,7 +66,9 @@ export class ClientHandshake<Data> {
     this.#settings = settings;
     this.#plan = plan;
     this.#deadline = new CallbackTimer(() => this.#timedOut());
-    this.#nextAttempt = new CallbackTimer(() => this.#attempt());
+    this.#nextAttempt = new CallbackTimer(() => {
+      if (!this.#isSecuring) this.#attempt();
+    });
   }
 
   /** Begins. An address that needs no resolving is tried before this returns, so that polled loops need no promises. */
@@ -95,7 +100,7 @@ export class ClientHandshake<Data> {
     return promise;
   }
 
-  /** An attempt's TCP connection stands: the others are given up. */
+  /** An attempt's connection stands, TLS included: the others are given up. */
   connected(winner: Attempt<Data>): void {
     this.#winner = winner;
     this.#engine.wheel.cancel(this.#nextAttempt);
@@ -110,7 +115,8 @@ export class ClientHandshake<Data> {
   attemptFailed(attempt: Attempt<Data>, error: RingwireError): void {
     this.#attempts.delete(attempt);
     if (this.#isDone) return;
-    if (attempt === this.#winner) this.fail(error);
+    // Who breaks TLS has been reached: to try another address then would only hide why.
+    if (attempt === this.#winner || error.code.startsWith("ERR_TLS_")) this.fail(error);
     else if (this.#addresses.length > 0) this.#attempt();
     else if (this.#attempts.size === 0) this.fail(error);
   }
@@ -179,8 +185,28 @@ export class ClientHandshake<Data> {
     this.#engine.wheel.schedule(timer, this.#engine.runtime.nowMs(), delayMs);
   }
 
+  /** Whether an attempt is past TCP and in its TLS handshake: a peer is there, another address need not be tried. */
+  get #isSecuring(): boolean {
+    if (this.#plan.socketOptions.tls === undefined || this.#winner !== undefined) return false;
+    for (const attempt of this.#attempts) if (attempt.isReached) return true;
+    return false;
+  }
+
   #timedOut(): void {
     const { url, connectTimeoutMs, handshakeTimeoutMs } = this.#plan;
+    const { tls } = this.#plan.socketOptions;
+    if (tls !== undefined && this.#isSecuring && !this.#isTcpOver) {
+      this.#isTcpOver = true;
+      // Who has not been reached by now is late.
+      for (const attempt of this.#attempts) if (!attempt.isReached) attempt.giveUp();
+      // The transport has its own deadline, which began with TCP and so comes first.
+      this.#arm(this.#deadline, tls.handshakeTimeoutMs);
+      return;
+    }
+    if (this.#isTcpOver && this.#winner === undefined) {
+      this.fail(tlsError("ERR_TLS_TIMEOUT", `Cannot connect to ${withoutUser(url)}`));
+      return;
+    }
     this.fail(
       this.#winner === undefined
         ? new RingwireError(
@@ -205,6 +231,11 @@ class Attempt<Data> implements ConnectionHandler {
   constructor(handshake: ClientHandshake<Data>, limits: { maxBytes: number; maxHeaders: number }) {
     this.#handshake = handshake;
     this.#parser = new HeadParser("response", limits);
+  }
+
+  /** The peer has answered on TCP. */
+  get isReached(): boolean {
+    return !this.#isOver && this.connection?.remoteAddress() !== undefined;
   }
 
   send(request: string): void {

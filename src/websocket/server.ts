@@ -2,6 +2,7 @@
  * `serve` and its options: a WebSocket server in the shape that Bun users know, on every runtime.
  */
 
+import type { RingwireError } from "../errors.ts";
 import type { HttpLimits } from "../http/http_session.ts";
 import { defaultLoop, engineOf, type Loop } from "../loop.ts";
 import {
@@ -17,6 +18,8 @@ import {
 } from "../options.ts";
 import { checkHeader } from "../protocol/header_list.ts";
 import { checkProtocols } from "../protocol/upgrade_request.ts";
+import type { TlsInfo } from "../tls.ts";
+import { readServerTls, type ServerTlsOptions } from "../tls_options.ts";
 import type { Address } from "../transport.ts";
 import { serverAddress } from "./address_of.ts";
 import type { WebSocketHandlers } from "./handlers.ts";
@@ -52,6 +55,13 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   ) => Response | undefined | Promise<Response | undefined>;
   /** Makes the answer when `fetch` throws. @default 500 without details, and the error on the console */
   readonly error?: (error: unknown) => Response | Promise<Response>;
+  /** Certificate, key and terms of TLS: the server speaks `wss:` and `https:` then. @default no TLS */
+  readonly tls?: ServerTlsOptions;
+  /**
+   * Hears of TLS handshakes that failed: `error.code` says why, such as `ERR_TLS_NO_CERTIFICATE` or `ERR_TLS_ALERT`. That connection is gone, nobody
+   * else notices. Any stranger can cause them, so without this function nothing is said.
+   */
+  readonly tlsError?: (error: RingwireError) => unknown;
   /** Handlers and options of the WebSockets. */
   readonly websocket: WebSocketHandlers<Data> & WebSocketOptions;
   /** Subprotocols in the server's favour; the client's preference decides. `*` takes the client's first. None in common: 400. */
@@ -92,6 +102,8 @@ const OPTION_NAMES = [
   "unix",
   "fetch",
   "error",
+  "tls",
+  "tlsError",
   "websocket",
   "protocols",
   "requiredHeaders",
@@ -129,6 +141,9 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
   if (options.fetch !== undefined && typeof options.fetch !== "function") {
     throw new TypeError(`Option "fetch" of serve must be a function, not ${typeof options.fetch}`);
   }
+  if (options.tlsError !== undefined && typeof options.tlsError !== "function") {
+    throw new TypeError(`Option "tlsError" of serve must be a function, not ${typeof options.tlsError}`);
+  }
   if (options.websocket === undefined)
     throw new TypeError(`serve needs the option "websocket": handlers of its sockets`);
   const settings = readSettings<Data>("server", options.websocket);
@@ -149,12 +164,13 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
   };
   const loop = options.loop ?? defaultLoop();
   const engine = engineOf(loop);
+  const tls = options.tls === undefined ? undefined : readServerTls(options.tls, engine.runtime.environment);
   const hostname = options.hostname ?? "0.0.0.0";
   const address = await serverAddress(engine.runtime, options.unix, hostname, numbers.port);
   const host = new ServerHost<Data>(engine, options, settings, limits, numbers.maxConnections);
   const server = new Server<Data>(host, loop, options.hostname);
   host.server = server;
-  await host.listen({ ...endpointOptions, address });
+  await host.listen({ ...endpointOptions, address, ...(tls === undefined ? {} : { tls }) });
   return server;
 }
 
@@ -187,12 +203,16 @@ export class Server<Data = undefined> implements AsyncDisposable {
     return this.#hostname ?? this.#host.address.host;
   }
 
-  /** A URL that `connect` takes: `ws://127.0.0.1:8080/`. A server on all addresses is reached at the loopback one. */
+  /**
+   * A URL that `connect` takes: `ws://127.0.0.1:8080/`, with TLS `wss:`. A server on all addresses is reached at the loopback one; whether its
+   * certificate is for that name is another matter.
+   */
   get url(): string {
     const { family, host, port } = this.#host.address;
-    if (family === "unix") return `ws+unix:${host}:/`;
+    const scheme = this.#host.isSecure ? "wss" : "ws";
+    if (family === "unix") return `${scheme}+unix:${host}:/`;
     const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-    return family === "ipv6" ? `ws://[${reachable}]:${port}/` : `ws://${reachable}:${port}/`;
+    return `${scheme}://${family === "ipv6" ? `[${reachable}]` : reachable}:${port}/`;
   }
 
   /** Open WebSockets. */
@@ -218,6 +238,23 @@ export class Server<Data = undefined> implements AsyncDisposable {
   /** The address that a request came from; undefined when its peer is gone. */
   remoteAddress(request: Request): Address | undefined {
     return this.#host.remoteAddress(request);
+  }
+
+  /** What TLS has agreed on with the peer that a request came from; undefined without TLS, and when the peer is gone. */
+  tls(request: Request): TlsInfo | undefined {
+    return this.#host.tls(request);
+  }
+
+  /**
+   * Other certificates and terms for TLS handshakes from now on; no connection is dropped. What is left out stays as it was: a renewed
+   * certificate needs `cert` and `key` and nothing else.
+   *
+   * @param options - Anything of {@linkcode ServerTlsOptions} but `handshakeTimeoutMs`, which stays.
+   * @throws TypeError for a server without TLS, and for what is wrong; the old ones stay in use then.
+   * @throws RingwireError `ERR_UNSUPPORTED` where a runtime's native sockets cannot do it.
+   */
+  updateTls(options: Partial<ServerTlsOptions>): void {
+    this.#host.updateTls(options);
   }
 
   /**

@@ -10,6 +10,8 @@ import type { Refusal } from "../protocol/http_response.ts";
 import { answerOffers } from "../protocol/permessage_deflate.ts";
 import { acceptInput, readUpgrade, type UpgradeRequest, writeUpgradeResponse } from "../protocol/upgrade.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
+import type { TlsInfo } from "../tls.ts";
+import { readServerTls, type ServerTlsOptions } from "../tls_options.ts";
 import type {
   Address,
   Connection,
@@ -64,6 +66,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   readonly #origins: ReadonlySet<string> | undefined;
   readonly #https: Set<HttpSession> = new Set();
   readonly #pending: WeakMap<Request, Pending> = new WeakMap();
+  /** As given at last; undefined: no TLS. */
+  #tlsOptions: ServerTlsOptions | undefined;
   #listener: Listener | undefined = undefined;
   #complainedMs = -Infinity;
   /** Failures since the last line on the console. */
@@ -85,6 +89,12 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     this.#maxConnections = maxConnections;
     this.#requiredHeaders = options.requiredHeaders ?? [];
     this.#origins = options.origins === undefined ? undefined : new Set(options.origins);
+    this.#tlsOptions = options.tls;
+  }
+
+  /** Whether it speaks TLS. */
+  get isSecure(): boolean {
+    return this.#tlsOptions !== undefined;
   }
 
   /** @throws RingwireError when the system refuses. */
@@ -111,6 +121,10 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   }
 
   failed(error: RingwireError): void {
+    if (error.code.startsWith("ERR_TLS_")) {
+      this.#tlsFailed(error);
+      return;
+    }
     const nowMs = this.#engine.runtime.nowMs();
     if (nowMs - this.#complainedMs < COMPLAINT_MS) {
       this.#unreported++;
@@ -153,6 +167,23 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
 
   remoteAddress(request: Request): Address | undefined {
     return this.#pending.get(request)?.session.connection.remoteAddress();
+  }
+
+  tls(request: Request): TlsInfo | undefined {
+    return this.#pending.get(request)?.session.connection.tls();
+  }
+
+  updateTls(given: Partial<ServerTlsOptions>): void {
+    const before = this.#tlsOptions;
+    if (before === undefined) throw new TypeError("Cannot update TLS: this server has none");
+    const options: ServerTlsOptions = { ...before, ...given };
+    const { environment } = this.#engine.runtime;
+    const settings = readServerTls(options, environment);
+    if (settings.handshakeTimeoutMs !== readServerTls(before, environment).handshakeTimeoutMs) {
+      throw new TypeError(`Cannot update TLS: "handshakeTimeoutMs" stays as it was when the server began`);
+    }
+    (this.#listener as Listener).updateTls(settings);
+    this.#tlsOptions = options;
   }
 
   stop(graceMs: number): Promise<void> {
@@ -218,7 +249,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     });
     // A Host may be empty; a target in absolute form says itself which host is meant (RFC 9112 §3.2.2).
     const url = head.target.startsWith("/")
-      ? `ws://${head.headers.get("host") || "localhost"}${head.target}`
+      ? `${this.isSecure ? "wss" : "ws"}://${head.headers.get("host") || "localhost"}${head.target}`
       : `ws${head.target.slice("http".length)}`;
     const session = new Session<Data>(
       this.#engine,
@@ -241,7 +272,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
 
   #fetch(fetch: NonNullable<ServeOptions<Data>["fetch"]>, pending: Pending, body: Uint8Array): void {
     const { session, head } = pending;
-    const request = toRequest(head, body);
+    const request = toRequest(head, body, this.isSecure ? "https" : "http");
     if (request === undefined) {
       session.refuse(badRequest("The request's method or target cannot be served"));
       return;
@@ -293,6 +324,16 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     session.refuse({ status: 500, reason: "", headers: [] });
   }
 
+  /** Strangers cause these: what the program makes of them must not bring the server down. */
+  #tlsFailed(error: RingwireError): void {
+    try {
+      const result = this.#options.tlsError?.(error);
+      if (result instanceof Promise) result.catch((thrown: unknown) => console.error(thrown));
+    } catch (thrown) {
+      console.error(thrown);
+    }
+  }
+
   #abortAll(): void {
     for (const session of this.#https) session.connection.abort();
     for (const session of this.sockets) session.terminate();
@@ -312,12 +353,14 @@ function entriesOf(
 }
 
 /** The request as `fetch` gets it, or undefined where the platform's Request cannot hold it (CONNECT, TRACE, odd targets). */
-function toRequest(head: RequestHead, body: Uint8Array): Request | undefined {
+function toRequest(head: RequestHead, body: Uint8Array, scheme: "http" | "https"): Request | undefined {
   const { target, method } = head;
   // The Fetch standard forbids these; not every runtime does, and a program must not meet them on one only.
   if (FORBIDDEN_METHODS.has(method.toUpperCase())) return undefined;
   // A Host may be empty, and the target's first segment must not become the host then.
-  const url = target.startsWith("/") ? `http://${head.headers.get("host") || "localhost"}${target}` : target;
+  const url = target.startsWith("/")
+    ? `${scheme}://${head.headers.get("host") || "localhost"}${target}`
+    : target;
   try {
     return new Request(url, {
       method,

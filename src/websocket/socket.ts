@@ -4,6 +4,7 @@
 
 import { isSendableCloseCode } from "../protocol/close_code.ts";
 import { OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
+import type { TlsInfo } from "../tls.ts";
 import type { Address } from "../transport.ts";
 import type { CloseInfo, SendStatus } from "./handlers.ts";
 import type { Message } from "./message.ts";
@@ -56,6 +57,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   readonly extensions: string;
   readonly #session: Session<Data>;
   #closed: Promise<CloseInfo> | undefined = undefined;
+  #tls: TlsInfo | undefined = undefined;
 
   /** Not for programs: sockets come from `connect` and `serve`. */
   constructor(session: Session<Data>, info: SocketInfo, data: Data) {
@@ -84,6 +86,24 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   /** Our own address, or undefined when the socket is gone. */
   get localAddress(): Address | undefined {
     return this.#session.connection.localAddress();
+  }
+
+  /**
+   * What TLS has agreed on: version, cipher, whether the session was resumed, whether the kernel encrypts (kTLS), the peer's certificate.
+   * Undefined without TLS. It is read when it is first asked for, which must be while the socket is there, and kept.
+   *
+   * @example
+   * ```ts
+   * import type { Socket } from "ringwire";
+   *
+   * const describe = ({ tls }: Socket): string =>
+   *   tls === undefined ? "plain" : `${tls.version} ${tls.cipher}${tls.resumed ? " resumed" : ""}`;
+   * console.log(typeof describe);
+   * ```
+   */
+  get tls(): TlsInfo | undefined {
+    this.#tls ??= this.#session.connection.tls();
+    return this.#tls;
   }
 
   /** Resolves when the socket is gone; never rejects. */

@@ -5,7 +5,8 @@
 import type { Loop } from "../loop.ts";
 import { type CompressionMode, type CompressionOptions, checkKnown } from "../options.ts";
 import { withoutUser } from "../protocol/url.ts";
-import { connect } from "./client.ts";
+import type { ClientTlsOptions } from "../tls_options.ts";
+import { connect, refuseTls } from "./client.ts";
 import { CloseEvent } from "./close_event.ts";
 import type { Socket } from "./socket.ts";
 
@@ -14,6 +15,7 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 const MAX_REASON_BYTES = 123;
+const SCHEMES: readonly string[] = ["ws:", "wss:", "ws+unix:", "wss+unix:"];
 const encoder = new TextEncoder();
 
 /** What `new WebSocket()` takes beyond the standard, instead of subprotocols. */
@@ -24,6 +26,8 @@ export interface WebSocketInit {
   readonly headers?: Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
   /** Whether and how permessage-deflate is offered. Browsers always do; here it is off unless asked for. @default "disabled" */
   readonly compression?: CompressionMode | CompressionOptions;
+  /** Certificates and terms of TLS, for `wss:` and `https:` URLs. @default the server is verified by the system's authorities */
+  readonly tls?: ClientTlsOptions;
   /** The loop to live on. */
   readonly loop?: Loop;
 }
@@ -87,9 +91,10 @@ export class WebSocket extends EventTarget {
   /**
    * Starts connecting. `open`, or `error` and `close`, will tell.
    *
-   * @param url - `ws:` or `http:`, absolute.
+   * @param url - `ws:`, `wss:`, `http:` or `https:`, absolute.
    * @param protocols - Subprotocols to offer, or {@linkcode WebSocketInit}.
    * @throws DOMException `SyntaxError` for a bad URL or subprotocol.
+   * @throws TypeError for unknown options, and for `tls` with a URL that asks for none.
    */
   constructor(url: string | URL, protocols: string | readonly string[] | WebSocketInit = []) {
     super();
@@ -97,15 +102,17 @@ export class WebSocket extends EventTarget {
       typeof protocols === "string" || Array.isArray(protocols)
         ? { protocols: protocols as string | readonly string[] }
         : (protocols as WebSocketInit);
-    checkKnown("WebSocket", init, ["protocols", "headers", "compression", "loop"]);
+    checkKnown("WebSocket", init, ["protocols", "headers", "compression", "tls", "loop"]);
     this.url = normalize(url);
     const offered = typeof init.protocols === "string" ? [init.protocols] : [...(init.protocols ?? [])];
     if (new Set(offered).size !== offered.length || !offered.every(isProtocol)) {
       throw new DOMException(`Cannot offer the subprotocols ${JSON.stringify(offered)}`, "SyntaxError");
     }
+    if (!this.url.startsWith("wss")) refuseTls(init.tls);
     connect(this.url, {
       protocols: offered,
       ...(init.headers === undefined ? {} : { headers: init.headers }),
+      ...(init.tls === undefined ? {} : { tls: init.tls }),
       ...(init.loop === undefined ? {} : { loop: init.loop }),
       signal: this.#abort.signal,
       websocket: {
@@ -320,7 +327,7 @@ function normalize(url: string | URL): string {
   if (parsed.protocol === "http:" || parsed.protocol === "https:") {
     parsed = new URL(parsed.href.replace("http", "ws"));
   }
-  if (parsed.protocol !== "ws:" && parsed.protocol !== "wss:" && parsed.protocol !== "ws+unix:") {
+  if (!SCHEMES.includes(parsed.protocol)) {
     throw new DOMException(`Cannot connect to "${shown}": its scheme is not ws or wss`, "SyntaxError");
   }
   if (parsed.hash !== "" || parsed.href.endsWith("#")) {

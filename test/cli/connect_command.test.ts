@@ -174,12 +174,6 @@ test("a handshake that the server refuses is told with its status", async () => 
   expect(outcome.stderr).toMatch(/^ringwire: ERR_HANDSHAKE_REFUSED: [^\n]*404[^\n]*\n$/);
 });
 
-test("a wss: URL is refused as not supported yet", async () => {
-  const outcome = await runCli(["connect", "wss://127.0.0.1:1"]);
-  expect(outcome.code).toBe(1);
-  expect(outcome.stderr).toMatch(/^ringwire: ERR_UNSUPPORTED: [^\n]+\n$/);
-});
-
 test("an unknown host is told by code", async () => {
   const outcome = await runCli(["connect", "ws://does-not-exist.invalid"]);
   expect(outcome.code).toBe(1);

@@ -72,10 +72,6 @@ onEachTransport("bad input", (rig) => {
     });
   }
 
-  test("wss: is ERR_UNSUPPORTED", async () => {
-    await expect(rig.connect("wss://localhost/")).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
-  });
-
   test("a port in use is ERR_ADDRESS_IN_USE, which names the address", async () => {
     const server = await rig.serve({ websocket: {} });
     const again = rig.serve({ port: server.port, websocket: {} });
