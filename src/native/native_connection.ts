@@ -1,7 +1,7 @@
 /** A connection over a runtime's own socket: gathers what a turn commits, queues what the system does not take. */
 
 import { RingwireError } from "../errors.ts";
-import type { NativeSocket, NativeSocketHandler } from "../runtime/runtime.ts";
+import type { NativeConnecting, NativeSocket, NativeSocketHandler } from "../runtime/runtime.ts";
 import type { TlsInfo } from "../tls.ts";
 import type { Address, Connection, ConnectionHandler } from "../transport.ts";
 import type { SendArena } from "./send_arena.ts";
@@ -50,8 +50,8 @@ export class NativeConnection implements Connection, NativeSocketHandler {
   readonly #host: ConnectionHost;
   readonly #arena: SendArena;
   #socket: NativeSocket | undefined = undefined;
-  /** Gives up a connect that has no outcome yet. */
-  #giveUp: (() => void) | undefined = undefined;
+  /** A connect that has no outcome yet. */
+  #connecting: NativeConnecting | undefined = undefined;
   #cancelLinger: (() => void) | undefined = undefined;
   readonly #queue: SendQueue = new SendQueue();
   /** What this turn has committed: `#piece[#pieceStart, #pieceEnd)`. */
@@ -160,7 +160,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
   }
 
   remoteAddress(): Address | undefined {
-    return this.#socket?.remoteAddress();
+    return (this.#socket ?? this.#connecting)?.remoteAddress();
   }
 
   localAddress(): Address | undefined {
@@ -178,10 +178,10 @@ export class NativeConnection implements Connection, NativeSocketHandler {
     this.#socket = socket;
   }
 
-  /** Remembers how a connect is given up. */
-  connecting(giveUp: () => void): void {
-    if (this.#isDead) giveUp();
-    else if (this.#socket === undefined) this.#giveUp = giveUp;
+  /** Remembers a connect, which can be given up. */
+  connecting(connecting: NativeConnecting): void {
+    if (this.#isDead) connecting.giveUp();
+    else if (this.#socket === undefined) this.#connecting = connecting;
   }
 
   /** Hands what was committed to the system, queues the rest, and takes the steps of closing that are due. */
@@ -224,7 +224,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
       socket.abort();
       return;
     }
-    this.#giveUp = undefined;
+    this.#connecting = undefined;
     this.#socket = socket;
     if (this.#isPaused) socket.pause();
     this.#host.touch(this);
@@ -372,11 +372,11 @@ export class NativeConnection implements Connection, NativeSocketHandler {
   #fail(error: RingwireError | undefined): void {
     if (this.#isDead) return;
     const socket = this.#socket;
-    const giveUp = this.#giveUp;
+    const connecting = this.#connecting;
     // Dead first: some runtimes call `closed` from inside `abort`.
     this.#die(error);
     socket?.abort();
-    giveUp?.();
+    connecting?.giveUp();
   }
 
   #die(error: RingwireError | undefined): void {
@@ -385,7 +385,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
     this.#isDeaf = true;
     this.#error = error;
     this.#socket = undefined;
-    this.#giveUp = undefined;
+    this.#connecting = undefined;
     this.#cancelLinger?.();
     this.#cancelLinger = undefined;
     this.#queue.clear();

@@ -115,9 +115,9 @@ class NativeTransport implements Transport {
     if (this.#isFull()) throw this.#tooMany("connect");
     const connection = new NativeConnection(this.#turns);
     connection.handler = handler;
-    const giveUp = this.#runtime.sockets.connect(endpoint, connection);
+    const connecting = this.#runtime.sockets.connect(endpoint, connection);
     this.#connections.add(connection);
-    connection.connecting(giveUp);
+    connection.connecting(connecting);
     return connection;
   }
 

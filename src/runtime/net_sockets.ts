@@ -6,26 +6,24 @@
  * at 1 KiB, over 100 connections).
  */
 
-import {
-  type AddressInfo,
-  connect as connectNet,
-  createServer,
-  type ListenOptions,
-  type NetConnectOpts,
-  type Socket,
-} from "node:net";
-import { systemError } from "../errors.ts";
+import type { Socket } from "node:net";
 import type { TlsInfo } from "../tls.ts";
-import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../transport.ts";
-import { ipAddress, unixAddress } from "./native_address.ts";
-import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "./runtime.ts";
-import { checkEndpoint, endpointText, lostText, socketFailure } from "./socket_failure.ts";
+import type { Address, ConnectEndpoint, ListenEndpoint } from "../transport.ts";
+import { type NetRuntime, openServer, openSocket, SocketAddresses } from "./net_endpoint.ts";
+import type {
+  NativeConnecting,
+  NativeListener,
+  NativeSocket,
+  NativeSocketHandler,
+  NativeSockets,
+} from "./runtime.ts";
+import { endpointText, lostText, socketFailure } from "./socket_failure.ts";
+import { connectTls, listenTls } from "./tls_sockets.ts";
 
 /** Most bytes handed to Node at once: it tells of progress only when all of them have left. */
 const MAX_WRITE_BYTES = 262_144;
 /** What is read arrives here, for all clients: it is handled before the next read. */
 const READ_BYTES = 65_536;
-const DEFAULT_BACKLOG = 1_024;
 
 const readBuffer = new Uint8Array(READ_BYTES);
 /** Bytes on their way to the system. Node may go on reading them after `write`; then this becomes another array. */
@@ -44,8 +42,7 @@ class NodeSocket implements NativeSocket {
   pendingBytes = 0;
   handler: NativeSocketHandler | undefined = undefined;
   readonly #socket: Socket;
-  readonly #path: string | undefined;
-  readonly #isClient: boolean;
+  readonly #addresses: SocketAddresses;
   #error: unknown = undefined;
   readonly #written = (): void => {
     if (this.pendingBytes === 0 || this.#socket.writableLength > 0) return;
@@ -55,8 +52,7 @@ class NodeSocket implements NativeSocket {
 
   constructor(socket: Socket, address: Address, isClient: boolean) {
     this.#socket = socket;
-    this.#path = address.family === "unix" ? address.host : undefined;
-    this.#isClient = isClient;
+    this.#addresses = new SocketAddresses(socket, address, isClient);
     socket.on("end", () => this.handler?.ended());
     socket.on("error", (error) => {
       this.#error ??= error;
@@ -109,20 +105,16 @@ class NodeSocket implements NativeSocket {
     const socket = this.#socket;
     // While a shutdown is under way Node refuses to reset (EINVAL), and then never closes the descriptor at all.
     const isEnding = socket.writableEnded && !socket.writableFinished;
-    if (this.#path === undefined && !isEnding) socket.resetAndDestroy();
+    if (!this.#addresses.isUnix && !isEnding) socket.resetAndDestroy();
     else socket.destroy();
   }
 
   remoteAddress(): Address | undefined {
-    if (this.#path !== undefined) return unixAddress(this.#isClient ? this.#path : "");
-    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
-    return ipAddress(remoteAddress, remotePort, remoteFamily);
+    return this.#addresses.remote();
   }
 
   localAddress(): Address | undefined {
-    if (this.#path !== undefined) return unixAddress(this.#isClient ? "" : this.#path);
-    const { localAddress, localPort, localFamily } = this.#socket;
-    return ipAddress(localAddress, localPort, localFamily);
+    return this.#addresses.local();
   }
 
   tls(): TlsInfo | undefined {
@@ -130,33 +122,17 @@ class NodeSocket implements NativeSocket {
   }
 }
 
-function socketOptions(options: SocketOptions): {
-  allowHalfOpen: true;
-  noDelay: boolean;
-  keepAlive: boolean;
-  keepAliveInitialDelay: number;
-} {
-  const { noDelay = true, keepAliveMs = 0 } = options;
-  return { allowHalfOpen: true, noDelay, keepAlive: keepAliveMs > 0, keepAliveInitialDelay: keepAliveMs };
-}
-
-/** What differs between those who have node:net. */
-export interface NetRuntime {
-  /** For messages. */
-  readonly name: string;
-  /** Options that are refused because they would be ignored. */
-  readonly lacking: readonly string[];
-  /** Error names of `bind` that say less than they should, with what they mean. */
-  readonly bindErrors: Readonly<Record<string, string>>;
-  /** @throws RingwireError `ERR_PERMISSION_DENIED` rather than let the runtime ask its user. */
-  checkPermission(action: string, address: Address): void;
-}
-
-/** {@link NativeSockets} over node:net. */
+/** {@link NativeSockets} over node:net and, for those who ask for TLS, node:tls. */
 export function netSockets(runtime: NetRuntime): NativeSockets {
   return {
-    listen: (endpoint, accepted, failed) => listen(runtime, endpoint, accepted, failed),
-    connect: (endpoint, handler) => connect(runtime, endpoint, handler),
+    listen: (endpoint, accepted, failed) =>
+      endpoint.tls === undefined
+        ? listen(runtime, endpoint, accepted, failed)
+        : listenTls(runtime, endpoint, endpoint.tls, accepted, failed),
+    connect: (endpoint, handler) =>
+      endpoint.tls === undefined
+        ? connect(runtime, endpoint, handler)
+        : connectTls(runtime, endpoint, endpoint.tls, handler),
   };
 }
 
@@ -166,48 +142,30 @@ async function listen(
   accepted: (socket: NativeSocket) => NativeSocketHandler,
   failed: Parameters<NativeSockets["listen"]>[2],
 ): Promise<NativeListener> {
-  checkEndpoint(runtime.name, endpoint, runtime.lacking);
-  const { address, backlog = DEFAULT_BACKLOG, reusePort = false, ipv6Only = false } = endpoint;
-  const action = `Cannot listen on ${endpointText(address)}`;
-  runtime.checkPermission(action, address);
-  const server = createServer(socketOptions(endpoint), (socket) => {
-    const own = new NodeSocket(socket, address, false);
-    own.handler = accepted(own);
-    own.readByEvents();
-  });
-  const target =
-    address.family === "unix"
-      ? { path: address.host, backlog }
-      : { host: address.host, port: address.port, backlog, ipv6Only, ...(reusePort && { reusePort }) };
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException): void => {
-      const meaning = runtime.bindErrors[error.code ?? ""];
-      reject(meaning === undefined ? socketFailure(action, error) : systemError(action, meaning, error));
-    };
-    server.once("error", refuse);
-    server.listen(target as ListenOptions, () => {
-      server.removeListener("error", refuse);
-      resolve();
-    });
-  });
-  server.on("error", (error) => failed(socketFailure("Cannot accept a connection", error)));
-  const bound = address.family === "unix" ? address.port : (server.address() as AddressInfo).port;
-  return { address: { ...address, port: bound }, close: () => void server.close(), updateTls };
+  const { server, address } = await openServer(
+    runtime,
+    endpoint,
+    (socket) => {
+      const own = new NodeSocket(socket, endpoint.address, false);
+      own.handler = accepted(own);
+      own.readByEvents();
+    },
+    failed,
+  );
+  return { address, close: () => void server.close(), updateTls };
 }
 
 function updateTls(): void {
   throw new TypeError("Cannot update TLS: this listener has none");
 }
 
-function connect(runtime: NetRuntime, endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void {
-  checkEndpoint(runtime.name, endpoint, runtime.lacking);
-  const { address, localAddress } = endpoint;
+function connect(
+  runtime: NetRuntime,
+  endpoint: ConnectEndpoint,
+  handler: NativeSocketHandler,
+): NativeConnecting {
+  const { address } = endpoint;
   const action = `Cannot connect to ${endpointText(address)}`;
-  runtime.checkPermission(action, address);
-  const target =
-    address.family === "unix"
-      ? { path: address.host }
-      : { host: address.host, port: address.port, ...(localAddress !== undefined && { localAddress }) };
   const onread = {
     // A function, or Node would want an array for each socket.
     buffer: (): Uint8Array => readBuffer,
@@ -216,7 +174,7 @@ function connect(runtime: NetRuntime, endpoint: ConnectEndpoint, handler: Native
       return true;
     },
   };
-  const socket = connectNet({ ...target, ...socketOptions(endpoint), onread } as NetConnectOpts);
+  const socket = openSocket(runtime, endpoint, action, { onread });
   const own = new NodeSocket(socket, address, true);
   let isOpen = false;
   own.handler = {
@@ -232,7 +190,7 @@ function connect(runtime: NetRuntime, endpoint: ConnectEndpoint, handler: Native
     own.handler = handler;
     handler.opened(own);
   });
-  return () => void socket.destroy();
+  return { giveUp: () => void socket.destroy(), remoteAddress: () => undefined };
 }
 
 function pass(handler: NativeSocketHandler): NativeSocketHandler {

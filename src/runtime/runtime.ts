@@ -50,6 +50,14 @@ export interface NativeSocketHandler {
   closed(error: RingwireError | undefined): void;
 }
 
+/** A connect that has no outcome yet. */
+export interface NativeConnecting {
+  /** Gives up. */
+  giveUp(): void;
+  /** The peer's address once the TCP connection stands and only TLS is under way; undefined before. */
+  remoteAddress(): Address | undefined;
+}
+
 export interface NativeListener {
   readonly address: Address;
   close(): void;
@@ -68,8 +76,12 @@ export interface NativeSockets {
     accepted: (socket: NativeSocket) => NativeSocketHandler,
     failed: (error: RingwireError) => void,
   ): Promise<NativeListener>;
-  /** Starts connecting; ends in `opened` or `closed(error)`. The returned function gives up. */
-  connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void;
+  /**
+   * Starts connecting; ends in `opened` or `closed(error)`.
+   *
+   * @throws TypeError for certificates that do not fit, RingwireError `ERR_UNSUPPORTED` for what the runtime cannot honour.
+   */
+  connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): NativeConnecting;
 }
 
 /** The runtime's end of the wake-up socket (see ffi/include/ringwire.h). */

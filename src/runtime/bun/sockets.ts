@@ -5,8 +5,16 @@ import type { RingwireError } from "../../errors.ts";
 import type { TlsInfo } from "../../tls.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../../transport.ts";
 import { ipAddress, unixAddress } from "../native_address.ts";
-import type { NativeListener, NativeSocket, NativeSocketHandler, NativeSockets } from "../runtime.ts";
+import type { NetRuntime } from "../net_endpoint.ts";
+import type {
+  NativeConnecting,
+  NativeListener,
+  NativeSocket,
+  NativeSocketHandler,
+  NativeSockets,
+} from "../runtime.ts";
 import { checkEndpoint, endpointText, lostText, socketFailure } from "../socket_failure.ts";
+import { connectTls, listenTls } from "../tls_sockets.ts";
 
 type Events = SocketHandler<BunSocket, "uint8array">;
 
@@ -121,12 +129,24 @@ const EVENTS = {
   },
 } as const satisfies Events;
 
+/** TLS goes over Bun's node:net. What Bun's own sockets refuse is refused there too. */
+const NET: NetRuntime = {
+  name: "Bun",
+  lacking: ["backlog", "localAddress"],
+  bindErrors: {},
+  checkPermission() {},
+};
+
 /** {@link NativeSockets} of Bun. */
 export const sockets: NativeSockets = {
-  listen(endpoint, accepted): Promise<NativeListener> {
+  listen(endpoint, accepted, failed): Promise<NativeListener> {
+    if (endpoint.tls !== undefined) return listenTls(NET, endpoint, endpoint.tls, accepted, failed);
     return new Promise((resolve) => resolve(listen(endpoint, accepted)));
   },
-  connect,
+  connect: (endpoint, handler) =>
+    endpoint.tls === undefined
+      ? connect(endpoint, handler)
+      : connectTls(NET, endpoint, endpoint.tls, handler),
 };
 
 function listen(
@@ -167,7 +187,7 @@ function updateTls(): void {
   throw new TypeError("Cannot update TLS: this listener has none");
 }
 
-function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () => void {
+function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): NativeConnecting {
   checkEndpoint("Bun", endpoint, ["localAddress"]);
   const { address } = endpoint;
   let isSettled = false;
@@ -200,8 +220,11 @@ function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): () =>
     resolve(Bun.connect(options as unknown as UnixSocketOptions<BunSocket>)),
   );
   connecting.catch(fail);
-  return () => {
-    // Bun cannot give up a connect: the socket is dropped once it has opened.
-    isSettled = true;
+  return {
+    giveUp(): void {
+      // Bun cannot give up a connect: the socket is dropped once it has opened.
+      isSettled = true;
+    },
+    remoteAddress: () => undefined,
   };
 }

@@ -1,5 +1,6 @@
 /** Deno's own sockets: those of its node:net, for the reasons given there. */
 
+import type { Socket } from "node:net";
 import { systemError } from "../../errors.ts";
 import type { Address } from "../../transport.ts";
 import { netSockets } from "../net_sockets.ts";
@@ -33,10 +34,26 @@ function checkPermission(action: string, address: Address): void {
   throw systemError(`${action} without --allow-read and --allow-write`, "EACCES");
 }
 
+/** As much as is used of what Deno's node:net has below a socket. */
+interface Handle {
+  readStop?(): unknown;
+  readStart?(): unknown;
+}
+
+/** Pausing a TLS socket leaves Deno reading from the one below, without a limit (2.9.6: 200 MB in 2 s). */
+function throttle(raw: Socket, isPaused: boolean): void {
+  const handle = (raw as unknown as { _handle?: Handle | null })._handle;
+  if (isPaused) handle?.readStop?.();
+  else handle?.readStart?.();
+}
+
 /** {@link NativeSockets} of Deno. */
 export const sockets: NativeSockets = netSockets({
   name: "Deno",
   lacking: ["ipv6Only"],
   bindErrors: { EINVAL: "EADDRNOTAVAIL" },
   checkPermission,
+  throttle,
+  // Deno's TLS makes an end of a reset. Nobody has asked for the address before: it is asked for now, and a reset socket has none.
+  isReset: (socket) => socket.remoteAddress === undefined,
 });

@@ -1,0 +1,114 @@
+/** What a peer's certificates say: which faults they have beyond what the runtime tells, which keys are in them, what both ends agreed on. */
+
+import { createHash, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import {
+  checkServerIdentity,
+  type DetailedPeerCertificate,
+  type PeerCertificate,
+  type TLSSocket,
+} from "node:tls";
+import type { ClientTlsSettings, TlsInfo, TlsVersion } from "../tls.ts";
+import type { TlsErrorCode } from "../tls_errors.ts";
+import { isWeakKey } from "./tls_identity.ts";
+
+/** Longer chains are followed no further. */
+const MAX_CHAIN = 16;
+const SERVER_USE = "1.3.6.1.5.5.7.3.1";
+const CLIENT_USE = "1.3.6.1.5.5.7.3.2";
+const ANY_USE = "2.5.29.37.0";
+
+/**
+ * The peer's certificate and those above it, as far as each was really signed by an authority that is the next: the runtime
+ * verifies a chain but does not tell which, and a peer may append whatever it likes.
+ */
+export function chainOf(socket: TLSSocket): readonly X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let at = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined;
+  while (at?.raw !== undefined && chain.length < MAX_CHAIN) {
+    const certificate = new X509Certificate(at.raw);
+    const below = chain.at(-1);
+    if (below !== undefined) {
+      if (below.raw.equals(certificate.raw)) break;
+      if (!certificate.ca || !below.checkIssued(certificate) || !below.verify(certificate.publicKey)) break;
+    }
+    chain.push(certificate);
+    at = at.issuerCertificate;
+  }
+  return chain;
+}
+
+/** Whether a chain has one of the pinned keys. @param pins - SHA-256 of SubjectPublicKeyInfo, hexadecimal. */
+export function hasPin(chain: readonly X509Certificate[], pins: readonly string[]): boolean {
+  return chain.some(({ publicKey }) => {
+    const info = publicKey.export({ type: "spki", format: "der" });
+    return pins.includes(createHash("sha256").update(info).digest("hex"));
+  });
+}
+
+/**
+ * A more exact code for a certificate that a runtime only calls unverifiable: Deno says so of every fault.
+ *
+ * @param use - What the peer's certificate must be good for.
+ */
+export function faultOf(
+  code: TlsErrorCode,
+  socket: TLSSocket,
+  use: "server" | "client",
+  nowMs: number,
+): TlsErrorCode {
+  if (code !== "ERR_TLS_UNKNOWN_ISSUER") return code;
+  const shown = shownBy(socket);
+  for (const { validFrom, validTo } of shown) {
+    if (Date.parse(validTo) < nowMs) return "ERR_TLS_CERTIFICATE_EXPIRED";
+    if (Date.parse(validFrom) > nowMs) return "ERR_TLS_CERTIFICATE_NOT_YET_VALID";
+  }
+  const uses = shown[0]?.keyUsage as readonly string[] | undefined;
+  if (uses !== undefined && uses.length > 0) {
+    const wanted = use === "server" ? SERVER_USE : CLIENT_USE;
+    if (!uses.includes(wanted) && !uses.includes(ANY_USE)) return "ERR_TLS_CERTIFICATE";
+  }
+  if (shown[0] !== undefined && isWeakKey(shown[0].publicKey)) return "ERR_TLS_CERTIFICATE";
+  return shown.slice(1).some(({ ca }) => !ca) ? "ERR_TLS_CERTIFICATE" : code;
+}
+
+/** What the peer has shown, signed by whomever. */
+function shownBy(socket: TLSSocket): readonly X509Certificate[] {
+  const shown: X509Certificate[] = [];
+  let at = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined;
+  while (at?.raw !== undefined && shown.length < MAX_CHAIN) {
+    const certificate = new X509Certificate(at.raw);
+    if (shown.some(({ raw }) => raw.equals(certificate.raw))) break;
+    shown.push(certificate);
+    at = at.issuerCertificate;
+  }
+  return shown;
+}
+
+/** What is wrong with the name in a server's certificate, or undefined. */
+export function nameFault(settings: ClientTlsSettings, certificate: PeerCertificate): Error | undefined {
+  const { servername } = settings;
+  // The common name was a place for host names long ago; nobody takes it any more (RFC 9525 §2).
+  if (isIP(servername) === 0 && !/(^|, )DNS:/.test(certificate.subjectaltname ?? "")) {
+    return Object.assign(new Error("The certificate has no name of a host"), {
+      code: "ERR_TLS_CERT_ALTNAME_INVALID",
+    });
+  }
+  return checkServerIdentity(servername, certificate);
+}
+
+/** What a socket has agreed on. Once its handshake is done. */
+export function infoOf(socket: TLSSocket, servername: string): TlsInfo {
+  const peer = socket.getPeerCertificate(false) as PeerCertificate | undefined;
+  const { alpnProtocol } = socket;
+  return {
+    version: (socket.getProtocol() ?? "TLSv1.3") as TlsVersion,
+    cipher: socket.getCipher().standardName,
+    alpn: typeof alpnProtocol === "string" ? alpnProtocol : "",
+    resumed: socket.isSessionReused(),
+    ktls: { tx: false, rx: false },
+    servername,
+    // A copy: the runtime's may be a view of something larger.
+    peerCertificate: peer?.raw === undefined ? undefined : new Uint8Array(peer.raw),
+  };
+}
