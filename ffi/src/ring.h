@@ -23,14 +23,17 @@
 
 /* What a completion belongs to: the byte above the handle in user_data. */
 enum operation {
-	OPERATION_IGNORED = 0, /* cancels: their own result says nothing we need */
+	OPERATION_IGNORED = 0,
 	OPERATION_SEND = 1,    /* from the send arena, completes inside the submit */
 	OPERATION_DRAIN = 2,   /* from the connection's queue, completes whenever the peer reads */
 	OPERATION_RECEIVE = 3,
 	OPERATION_CONNECT = 4,
 	OPERATION_ACCEPT = 5,
 	OPERATION_RETRY = 6,   /* the pause after a failed accept */
+	OPERATION_CANCEL = 16, /* and above: a cancel of the operation so far above, when it found nothing */
 };
+/* The flag that says an operation is in flight. */
+#define FLAG_OF(operation) (1u << ((operation) - 1))
 
 enum connection_state {
 	STATE_FREE = 0,

@@ -51,15 +51,24 @@ static void hold(struct ring *ring, const struct held_completion *completion)
 	ring->held[(ring->held_first + ring->held_count++) % ring->held_capacity] = *completion;
 }
 
+static void cancel_missed(struct ring *ring, struct connection *connection, enum operation operation);
+
 static void complete(struct ring *ring, const struct held_completion *completion)
 {
 	struct connection *connection = connection_find(ring, (uint32_t)completion->user_data);
+	enum operation operation;
 
 	/* Cannot happen while slots outlive what is in flight for them; costs nothing to be sure. */
 	if (!connection)
 		return;
-	switch ((enum operation)(completion->user_data >> 32)) {
+	operation = (enum operation)(completion->user_data >> 32);
+	if (operation > OPERATION_CANCEL) {
+		cancel_missed(ring, connection, operation - OPERATION_CANCEL);
+		return;
+	}
+	switch (operation) {
 	case OPERATION_IGNORED:
+	case OPERATION_CANCEL:
 		break;
 	case OPERATION_SEND:
 		send_completed(ring, connection, completion->res);
@@ -201,13 +210,24 @@ struct io_uring_sqe *ring_prepare(struct ring *ring, enum operation operation, u
 
 void ring_cancel(struct ring *ring, enum operation operation, uint32_t handle)
 {
-	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_IGNORED, handle);
+	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_CANCEL + operation, handle);
 
 	entry->opcode = IORING_OP_ASYNC_CANCEL;
 	entry->fd = -1;
 	entry->addr = user_data(operation, handle);
-	/* A cancel that finds nothing posts a completion, which is ignored. */
+	/* Only a cancel that found nothing to cancel posts a completion. */
 	entry->flags = IOSQE_CQE_SKIP_SUCCESS;
+}
+
+/* Mostly what was to be cancelled had completed before. But an operation on its way between the kernel's lists, from a poll that
+ * fired to the thread that goes on with it, is found in neither; it would stay, and its connection with it. */
+static void cancel_missed(struct ring *ring, struct connection *connection, enum operation operation)
+{
+	/* Without this flag it is another receive than the one that was to be cancelled. */
+	bool is_wanted = operation == OPERATION_RECEIVE && !(connection->flags & FLAG_CANCELLING);
+
+	if ((connection->flags & FLAG_OF(operation)) && !is_wanted)
+		ring_cancel(ring, operation, connection_handle(ring, connection));
 }
 
 /* After the submit: whatever the kernel left of this turn's segments moves to the queues. */
