@@ -262,6 +262,9 @@ RW_API int32_t rw_tls_open(uint32_t role, const void *config, uint32_t config_by
 RW_API int32_t rw_tls_update(uint32_t context, const void *config, uint32_t config_bytes, void *text, uint32_t text_bytes);
 RW_API int32_t rw_tls_close(uint32_t context);
 
+/* Writes which OpenSSL is in here ("OpenSSL 3.0.19 27 Jan 2026") and returns its length; -EINVAL when it does not fit. */
+RW_API int32_t rw_tls_version(void *text, uint32_t text_bytes);
+
 /* What a connection has agreed on, as lines at RW_TEXT_OFFSET: "version TLSv1.3", "cipher TLS_AES_128_GCM_SHA256" (IANA's name), "alpn http/1.1"
  * ("alpn " for none), "resumed 0", "ktls_tx 0", "ktls_rx 0", "name example.org" (what SNI asked for). Returns their length; -ENOTCONN
  * before the handshake is done or without TLS. */

@@ -33,6 +33,7 @@ export const SYMBOLS = {
   rw_tls_open: ["u32", "buffer", "u32", "buffer", "u32"],
   rw_tls_update: ["u32", "buffer", "u32", "buffer", "u32"],
   rw_tls_close: ["u32"],
+  rw_tls_version: ["buffer", "u32"],
   rw_tls_describe: ["u32", "u32"],
   rw_tls_peer_certificate: ["u32", "u32", "buffer", "u32"],
   rw_inflate: ["u32", "buffer", "u32", "u32", "buffer", "u32", "u32", "u32"],

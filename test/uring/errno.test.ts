@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { socketError } from "../../src/uring/errno.ts";
+
+const HEADER = readFileSync(new URL("../../ffi/include/ringwire.h", import.meta.url), "utf8");
+
+describe("errors of sockets", () => {
+  test("every failure of TLS in the header has a code of its own", () => {
+    const numbers = [...HEADER.matchAll(/RW_TLS_ERROR_(\w+) = (0x[\da-f]+)/g)].map(
+      ([, name, number]) => [name, Number(number)] as const,
+    );
+    expect(numbers.length).toBe(17);
+    const codes = numbers.map(([name, number]) => {
+      const { code } = socketError("Cannot connect", number, 0);
+      expect(code, name).toMatch(/^ERR_TLS_/);
+      // The header says EXPIRED where the code says CERTIFICATE_EXPIRED.
+      expect(code.endsWith(`_${name}`), `${name} is ${code}`).toBe(true);
+      return code;
+    });
+    expect(new Set(codes).size).toBe(codes.length);
+  });
+
+  test("an alert is told by name, a certificate's fault in words", () => {
+    expect(socketError("x", 0x100c, 48).message).toContain("(alert unknown_ca)");
+    expect(socketError("x", 0x1006, 66).message).toContain("(its key is too short)");
+    expect(socketError("x", 0x1006, 93).message).toContain("(X509_V_ERR 93)");
+    expect(socketError("x", 0x1001, 10).message).not.toContain("10");
+  });
+
+  test("a number of the system stays one", () => {
+    expect(socketError("x", 111, 48)).toMatchObject({ code: "ERR_CONNECTION_REFUSED" });
+    expect(socketError("x", 28)).toMatchObject({ code: "ERR_TOO_MANY_CONNECTIONS" });
+  });
+});
