@@ -33,6 +33,9 @@ bool tls_context_takes_name(const struct tls_context *context, const char *name,
  * SSL_MODE_*, RELEASE_BUFFERS and ACCEPT_MOVING_WRITE_BUFFER are on; of SSL_OP_*, ENABLE_KTLS when either KERNEL flag is. OpenSSL's
  * app data (SSL_set_app_data) is the caller's. NULL: no memory. */
 SSL *tls_session_new(struct tls_context *context, const char *name, uint32_t name_bytes, uint32_t port);
+/* Takes NULL too. Instead of SSL_free, which would have a session forgotten that ends without close_notify: TLS has not asked for
+ * that since version 1.1 (RFC 5246 section 7.2.1). After fatal alerts it is forgotten all the same. */
+void tls_session_free(SSL *ssl);
 /* RW_TLS_VERIFY … of the configuration that it was made with. */
 uint32_t tls_session_flags(const SSL *ssl);
 /* Once the handshake is done: whether all that was agreed on will do. 0 or RW_TLS_ERROR_*. */

@@ -99,24 +99,17 @@ SSL *tls_session_new(struct tls_context *context, const char *name, uint32_t nam
 	return NULL;
 }
 
+void tls_session_free(SSL *ssl)
+{
+	if (!ssl)
+		return;
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(ssl);
+}
+
 uint32_t tls_session_flags(const SSL *ssl)
 {
 	return tls_note_of(ssl)->configuration->flags;
-}
-
-/* OpenSSL 3.0 takes any protocol that a server names. */
-static bool is_protocol_ours(const SSL *ssl, const struct tls_configuration *configuration)
-{
-	const unsigned char *chosen;
-	unsigned bytes;
-
-	SSL_get0_alpn_selected(ssl, &chosen, &bytes);
-	if (bytes == 0)
-		return true;
-	for (uint32_t at = 0; at < configuration->alpn_bytes; at += 1u + configuration->alpn[at])
-		if (configuration->alpn[at] == bytes && memcmp(configuration->alpn + at + 1, chosen, bytes) == 0)
-			return true;
-	return false;
 }
 
 uint32_t tls_session_check(SSL *ssl, uint32_t *detail)
@@ -134,7 +127,7 @@ uint32_t tls_session_check(SSL *ssl, uint32_t *detail)
 		*detail = (uint32_t)SSL_get_verify_result(ssl);
 		return tls_trust_error(SSL_get_verify_result(ssl));
 	}
-	return !is_client || is_protocol_ours(ssl, configuration) ? 0 : RW_TLS_ERROR_ALPN;
+	return 0;
 }
 
 struct lines {
