@@ -4,7 +4,7 @@
  * A slot is used again only after everything in flight for it was reaped, its socket closed and CLOSED
  * published, so a completion never meets a stranger.
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +68,8 @@ void connection_show_queued(struct ring *ring, const struct connection *connecti
 
 void connection_free(struct ring *ring, struct connection *connection)
 {
+	if (connection->tls)
+		tls_free(ring, connection);
 	connection->state = STATE_FREE;
 	connection->next = ring->connection_free;
 	ring->connection_free = (uint32_t)(connection - ring->connections);
@@ -85,13 +87,15 @@ void connection_opened(struct ring *ring, struct connection *connection)
 static void finish_if_quiet(struct ring *ring, struct connection *connection)
 {
 	uint32_t slot = (uint32_t)(connection - ring->connections);
-	bool is_recycle_awaited = (connection->flags & FLAG_STARVED) && !(connection->flags & FLAG_ABORTED);
+	bool is_recycle_awaited = (connection->flags & (FLAG_STARVED | FLAG_BACKLOG)) && !(connection->flags & FLAG_ABORTED);
 
 	if (connection->state != STATE_DYING || (connection->flags & FLAGS_IN_FLIGHT) || is_recycle_awaited)
 		return;
 	close(connection->fd);
 	connection->fd = -1;
 	send_drop_queue(ring, connection);
+	if (connection->flags & FLAG_TLS)
+		tls_close(connection);
 	connection->state = STATE_FINISHED;
 	connection->next = RW_NONE;
 	if (ring->finished_last == RW_NONE)
@@ -123,9 +127,11 @@ static void set_dying(struct ring *ring, struct connection *connection, int32_t 
 static void die(struct ring *ring, struct connection *connection, int32_t error)
 {
 	if (connection->state == STATE_OPEN ||
-	    (connection->state == STATE_CLOSING && !(connection->flags & FLAG_CONNECTING)))
+	    (connection->state == STATE_CLOSING && !(connection->flags & FLAGS_OPENING)))
 		ring->control[RW_FIELD_STAT_CONNECTIONS]--;
 	set_dying(ring, connection, error);
+	if (connection->flags & FLAG_TLS)
+		tls_stop(ring, connection);
 }
 
 /* Ends a connection that can send no more. What its socket still holds is delivered: after shutdown the
@@ -133,7 +139,7 @@ static void die(struct ring *ring, struct connection *connection, int32_t error)
 void connection_fail(struct ring *ring, struct connection *connection, int32_t error)
 {
 	if (connection->state != STATE_OPEN && connection->state != STATE_CLOSING &&
-	    connection->state != STATE_CONNECTING)
+	    connection->state != STATE_CONNECTING && connection->state != STATE_SECURING)
 		return;
 	die(ring, connection, error);
 	shutdown(connection->fd, SHUT_RDWR);
@@ -157,6 +163,8 @@ void connection_abort(struct ring *ring, struct connection *connection, int32_t 
 	receive_cancel(ring, connection);
 	cancel_drain(ring, connection);
 	cancel_connect(ring, connection);
+	if (connection->flags & FLAG_TLS)
+		tls_stop(ring, connection);
 	finish_if_quiet(ring, connection);
 }
 
@@ -164,10 +172,15 @@ void connection_abort(struct ring *ring, struct connection *connection, int32_t 
 void connection_progress(struct ring *ring, struct connection *connection)
 {
 	bool has_left = connection->queued_bytes == 0 &&
-			!(connection->flags & (FLAG_SENDING | FLAG_DRAINING | FLAG_CONNECTING));
+			!(connection->flags & (FLAG_SENDING | FLAG_DRAINING | FLAGS_OPENING));
+	bool is_ending = (connection->state == STATE_OPEN &&
+			  (connection->flags & (FLAG_END_ASKED | FLAG_END_DONE)) == FLAG_END_ASKED) ||
+			 connection->state == STATE_CLOSING;
 
-	if (has_left && connection->state == STATE_OPEN &&
-	    (connection->flags & (FLAG_END_ASKED | FLAG_END_DONE)) == FLAG_END_ASKED) {
+	/* TLS says goodbye behind everything else, and that may have to wait in the queue too. */
+	if (has_left && is_ending && (connection->flags & FLAG_TLS))
+		has_left = tls_goodbye(ring, connection);
+	if (has_left && connection->state == STATE_OPEN && is_ending) {
 		connection->flags |= FLAG_END_DONE;
 		shutdown(connection->fd, SHUT_WR);
 	}
@@ -186,6 +199,11 @@ static void close_gently(struct ring *ring, struct connection *connection)
 {
 	/* Also of one that is failing already: what its socket still holds is not wanted any more. */
 	connection->flags |= FLAG_DISCARD;
+	if (connection->flags & FLAG_BACKLOG) {
+		tls_drop_backlog(connection->tls);
+		receive_rearm(ring, connection);
+		connection_progress(ring, connection);
+	}
 	if (connection->state != STATE_OPEN && connection->state != STATE_CONNECTING)
 		return;
 	if (connection->state == STATE_CONNECTING && connection->queued_bytes == 0 &&
@@ -199,7 +217,8 @@ static void close_gently(struct ring *ring, struct connection *connection)
 
 void connection_command(struct ring *ring, struct connection *connection, const struct rw_command *command)
 {
-	if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED)
+	if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED ||
+	    connection->state == STATE_SECURING)
 		return;
 	switch (command->op) {
 	case RW_COMMAND_CLOSE:
@@ -222,12 +241,27 @@ void connection_command(struct ring *ring, struct connection *connection, const 
 		connection->flags &= ~(uint32_t)FLAG_PAUSED;
 		/* A cancel still on its way: its completion arms the receive again. */
 		if (connection->state == STATE_OPEN &&
-		    !(connection->flags & (FLAG_RECEIVING | FLAG_PEER_ENDED | FLAG_STARVED)))
+		    !(connection->flags & (FLAG_RECEIVING | FLAG_PEER_ENDED | FLAG_STARVED | FLAG_BACKLOG)))
 			receive_arm(ring, connection);
 		break;
 	default:
 		break;
 	}
+}
+
+/* A connection of ours can be used: TCP is connected, and TLS is agreed on. */
+static void ready(struct ring *ring, struct connection *connection)
+{
+	if (connection->state == STATE_CLOSING) {
+		ring->control[RW_FIELD_STAT_CONNECTIONS]++;
+	} else {
+		event_add(ring, RW_EVENT_CONNECTED, connection_handle(ring, connection), 0, 0);
+		connection_opened(ring, connection);
+		if (connection->flags & FLAG_PAUSED)
+			receive_cancel(ring, connection);
+	}
+	send_drain(ring, connection);
+	connection_progress(ring, connection);
 }
 
 void connection_connected(struct ring *ring, struct connection *connection, int32_t res)
@@ -242,16 +276,21 @@ void connection_connected(struct ring *ring, struct connection *connection, int3
 		finish_if_quiet(ring, connection);
 		return;
 	}
-	if (connection->state == STATE_CLOSING) {
-		ring->control[RW_FIELD_STAT_CONNECTIONS]++;
-	} else {
-		event_add(ring, RW_EVENT_CONNECTED, connection_handle(ring, connection), 0, 0);
+	if (connection->flags & FLAG_TLS)
+		tls_begin(ring, connection);
+	else
+		ready(ring, connection);
+}
+
+/* The TLS handshake is done, by either side. */
+void connection_secured(struct ring *ring, struct connection *connection)
+{
+	if (connection->state == STATE_SECURING) {
+		event_add(ring, RW_EVENT_ACCEPTED, connection_handle(ring, connection), connection->tls->listener, 0);
 		connection_opened(ring, connection);
-		if (connection->flags & FLAG_PAUSED)
-			receive_cancel(ring, connection);
+	} else {
+		ready(ring, connection);
 	}
-	send_drain(ring, connection);
-	connection_progress(ring, connection);
 }
 
 /* Publishes QUEUED, then CLOSED, as far as there is room; the rest waits for the next turn. */
@@ -277,7 +316,10 @@ void connection_publish(struct ring *ring)
 		ring->finished_first = connection->next;
 		if (ring->finished_first == RW_NONE)
 			ring->finished_last = RW_NONE;
-		event_add(ring, RW_EVENT_CLOSED, connection_handle(ring, connection), connection->error, 0);
+		if (connection->flags & FLAG_TLS)
+			tls_publish_closed(ring, connection);
+		else
+			event_add(ring, RW_EVENT_CLOSED, connection_handle(ring, connection), connection->error, 0);
 		connection_free(ring, connection);
 	}
 }
@@ -307,6 +349,8 @@ RW_API int32_t rw_connect(uint32_t id)
 		return result;
 	connection = opening.connection;
 	result = bind_local(connection->fd, &opening.endpoint, &opening.address);
+	if (result == 0 && opening.endpoint.tls_context != 0)
+		result = tls_open(opening.ring, connection, RW_TLS_CLIENT, &opening.endpoint);
 	if (result < 0)
 		return opening_undo(&opening, result);
 	connection->state = STATE_CONNECTING;

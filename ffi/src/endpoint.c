@@ -18,6 +18,10 @@ static int32_t endpoint_check(const struct rw_endpoint *endpoint)
 	    endpoint->local_address_bytes > sizeof endpoint->local_address ||
 	    endpoint->interface_bytes > sizeof endpoint->interface || endpoint->port > 65535)
 		return -EINVAL;
+	if (endpoint->tls_context != 0 &&
+	    (endpoint->tls_name_bytes > sizeof endpoint->tls_name || endpoint->tls_timeout_ms == 0 ||
+	     endpoint->tls_timeout_ms > INT32_MAX))
+		return -EINVAL;
 	return 0;
 }
 

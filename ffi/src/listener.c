@@ -2,7 +2,7 @@
  * Listening and accepting. A failed accept (out of descriptors …) is told of and tried again after a
  * pause; it neither spins nor ends the listener.
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -57,6 +57,14 @@ static void take(struct ring *ring, struct connection *listener, int fd)
 	/* Unlike TCP_NODELAY and keep-alive, this one is not inherited. */
 	if (listener->flags & FLAG_QUICK_ACK)
 		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+	if (listener->flags & FLAG_TLS) {
+		if (tls_accept(ring, listener, connection) == 0)
+			return;
+		close(fd);
+		connection_free(ring, connection);
+		event_add(ring, RW_EVENT_ACCEPT_FAILED, handle, ENOMEM, 0);
+		return;
+	}
 	event_add(ring, RW_EVENT_ACCEPTED, connection_handle(ring, connection), handle, 0);
 	connection_opened(ring, connection);
 }
@@ -159,7 +167,10 @@ RW_API int32_t rw_listen(uint32_t id)
 	if (result < 0)
 		return result;
 	listener = opening.connection;
-	result = bind_and_listen(listener, &opening.endpoint, &opening.address);
+	if (opening.endpoint.tls_context != 0)
+		result = tls_open(opening.ring, listener, RW_TLS_SERVER, &opening.endpoint);
+	if (result == 0)
+		result = bind_and_listen(listener, &opening.endpoint, &opening.address);
 	if (result < 0)
 		return opening_undo(&opening, result);
 	remember_path(listener, &opening.address);
@@ -198,6 +209,8 @@ void listener_release(struct ring *ring, struct connection *listener)
 		ring_cancel(ring, OPERATION_ACCEPT, handle);
 	if (listener->flags & FLAG_RETRYING)
 		ring_cancel(ring, OPERATION_RETRY, handle);
+	if (listener->flags & FLAG_TLS)
+		tls_give_up(ring, handle);
 	ring_submit(ring, true);
 	close(listener->fd);
 	listener->fd = -1;

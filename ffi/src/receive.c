@@ -7,7 +7,7 @@
  *   bundles (6.10): small buffers; one completion spans as many as it needs
  *   plain: one buffer per completion
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +120,8 @@ void receive_cancel(struct ring *ring, struct connection *connection)
 	ring_cancel(ring, OPERATION_RECEIVE, connection_handle(ring, connection));
 }
 
-static void publish(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes)
+/* Tells of received bytes. */
+void receive_publish(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes)
 {
 	uint32_t handle = connection_handle(ring, connection);
 
@@ -133,6 +134,15 @@ static void publish(struct ring *ring, struct connection *connection, uint32_t o
 		}
 	}
 	event_add(ring, RW_EVENT_RECEIVED, handle, offset, bytes);
+}
+
+/* Bytes of the socket stand in the receive arena. */
+static void take(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes)
+{
+	if (connection->flags & FLAG_UNSEAL)
+		tls_feed(ring, connection, ring->block + offset, bytes);
+	else
+		receive_publish(ring, connection, offset, bytes);
 }
 
 /* Finds the bytes of a completion in the arena, books them, and tells of them unless they are unwanted.
@@ -162,7 +172,7 @@ static bool book(struct ring *ring, struct connection *connection, uint32_t byte
 			run_bytes += part;
 		} else {
 			if (run_bytes > 0 && is_wanted)
-				publish(ring, connection, run_offset, run_bytes);
+				take(ring, connection, run_offset, run_bytes);
 			run_offset = offset;
 			run_bytes = part;
 		}
@@ -171,7 +181,7 @@ static bool book(struct ring *ring, struct connection *connection, uint32_t byte
 			buffer = (buffer + 1) & (ring->buffer_count - 1);
 	}
 	if (run_bytes > 0 && is_wanted)
-		publish(ring, connection, run_offset, run_bytes);
+		take(ring, connection, run_offset, run_bytes);
 	return true;
 }
 
@@ -185,12 +195,13 @@ static void starve(struct ring *ring, struct connection *connection)
 	ring->starved = (uint32_t)(connection - ring->connections);
 }
 
-static void rearm(struct ring *ring, struct connection *connection)
+/* Goes on receiving, unless something stands against it. */
+void receive_rearm(struct ring *ring, struct connection *connection)
 {
 	bool is_held_back = (connection->flags & FLAG_PAUSED) && connection->state == STATE_OPEN;
 
 	if (connection->fd < 0 || is_held_back ||
-	    (connection->flags & (FLAG_ABORTED | FLAG_PEER_ENDED | FLAG_RECEIVING | FLAG_STARVED)))
+	    (connection->flags & (FLAG_ABORTED | FLAG_PEER_ENDED | FLAG_RECEIVING | FLAG_STARVED | FLAG_BACKLOG)))
 		return;
 	receive_arm(ring, connection);
 }
@@ -208,17 +219,21 @@ void receive_completed(struct ring *ring, struct connection *connection, int32_t
 	if (flags & IORING_CQE_F_MORE)
 		return;
 	if (res > 0 || res == -EAGAIN || res == -EINTR) {
-		rearm(ring, connection);
+		receive_rearm(ring, connection);
 	} else if (res == 0) {
 		connection->flags |= FLAG_PEER_ENDED;
-		if (connection->state == STATE_OPEN)
+		if (connection->flags & FLAG_TLS)
+			tls_fin(ring, connection);
+		else if (connection->state == STATE_OPEN)
 			event_add(ring, RW_EVENT_ENDED, connection_handle(ring, connection), 0, 0);
 	} else if (res == -ENOBUFS) {
 		starve(ring, connection);
 	} else if (res == -ECANCELED) {
 		/* PAUSE, or the end. When RESUME overtook the cancel, go on. */
 		if (connection->state == STATE_OPEN || connection->state == STATE_CLOSING)
-			rearm(ring, connection);
+			receive_rearm(ring, connection);
+	} else if (connection->flags & FLAG_TLS) {
+		tls_receive_failed(ring, connection, -res);
 	} else if (connection->state == STATE_DYING) {
 		connection->flags |= FLAG_PEER_ENDED;
 	} else {
@@ -248,7 +263,7 @@ void receive_recycle(struct ring *ring)
 		struct connection *connection = &ring->connections[slot];
 		slot = connection->next_starved;
 		connection->flags &= ~(uint32_t)FLAG_STARVED;
-		rearm(ring, connection);
+		receive_rearm(ring, connection);
 		connection_progress(ring, connection);
 	}
 }

@@ -4,7 +4,7 @@
  * The table is only written in open and close, under a mutex; calls in between compare two atomics.
  * A forked child sees no rings: the kernel objects belong to the parent's thread.
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #define RING_SLOTS 64u
 #define RING_SLOT_BITS 8u
 #define CLOSE_PATIENCE_NS 200000000ull
+#define PLAIN_BYTES_MIN 65536u
 
 static struct ring rings[RING_SLOTS];
 static uint32_t ring_serial;
@@ -113,6 +114,8 @@ static const char *read_control(struct ring *ring)
 	ring->send_offset = control[RW_FIELD_SEND_OFFSET];
 	ring->send_arena_bytes = control[RW_FIELD_SEND_BYTES];
 	ring->connection_capacity = control[RW_FIELD_MAX_CONNECTIONS];
+	ring->plain_offset = control[RW_FIELD_PLAIN_OFFSET];
+	ring->plain_bytes = control[RW_FIELD_PLAIN_BYTES];
 	ring->max_queued_bytes = control[RW_FIELD_MAX_QUEUED_BYTES];
 	ring->max_queued_total = (uint64_t)control[RW_FIELD_MAX_QUEUED_TOTAL_KIB] << 10;
 	arena = (uint64_t)ring->buffer_bytes * ring->buffer_count;
@@ -132,6 +135,9 @@ static const char *read_control(struct ring *ring)
 	if (ring->send_arena_bytes == 0 ||
 	    !is_range(ring->send_offset, ring->send_arena_bytes, ring->block_bytes, 64))
 		return "send arena out of range";
+	if (ring->plain_bytes != 0 && (ring->plain_bytes < PLAIN_BYTES_MIN ||
+				       !is_range(ring->plain_offset, ring->plain_bytes, ring->block_bytes, 64)))
+		return "plain arena out of range";
 	if (ring->connection_capacity < 1 || ring->connection_capacity >= 1u << RW_HANDLE_SLOT_BITS)
 		return "connection limit out of range";
 	if (!is_range(queued_offset, 4ull * ring->connection_capacity, ring->block_bytes, 4))
@@ -143,7 +149,8 @@ static const char *read_control(struct ring *ring)
 					{ event_offset, 16ull * ring->event_capacity },
 					{ queued_offset, 4ull * ring->connection_capacity },
 					{ ring->receive_offset, arena },
-					{ ring->send_offset, ring->send_arena_bytes } }, 5))
+					{ ring->plain_bytes ? ring->plain_offset : 0, ring->plain_bytes },
+					{ ring->send_offset, ring->send_arena_bytes } }, 6))
 		return "parts of the block overlap";
 
 	ring->commands = (struct rw_command *)(ring->block + command_offset);
@@ -184,6 +191,7 @@ static void release(struct ring *ring)
 	if (ring->is_uring_open)
 		io_uring_queue_exit(&ring->uring);
 	ring->is_uring_open = false;
+	tls_work_free(ring);
 	free(ring->segment_next);
 	free(ring->iovecs);
 	free(ring->messages);
@@ -256,7 +264,7 @@ static int32_t open_in(struct ring *ring, void *block, uint32_t block_bytes)
 	ring->control[RW_FIELD_KERNEL_MAJOR] = probe.kernel_major;
 	ring->control[RW_FIELD_KERNEL_MINOR] = probe.kernel_minor;
 	ring->control[RW_FIELD_HANDLE] = 0;
-	for (uint32_t i = RW_FIELD_STAT_TURNS; i <= RW_FIELD_STAT_PARKS; i++)
+	for (uint32_t i = RW_FIELD_STAT_TURNS; i <= RW_FIELD_STAT_RESUMPTIONS; i++)
 		ring->control[i] = 0;
 	return 0;
 }
@@ -326,6 +334,8 @@ static void drop_sockets(struct ring *ring)
 			shutdown(connection->fd, SHUT_RDWR);
 		if (connection->fd >= 0)
 			close(connection->fd);
+		if (connection->tls)
+			tls_free(ring, connection);
 		if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED)
 			listener_forget_path(connection);
 		else

@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 
 #define RW_NONE UINT32_MAX
+/* Event records one completion may need at most: a receive that wraps the arena, and ENDED behind it. */
+#define EVENTS_PER_COMPLETION 4u
 
 /* What a completion belongs to: the byte above the handle in user_data. */
 enum operation {
@@ -30,6 +32,8 @@ enum operation {
 	OPERATION_CONNECT = 4,
 	OPERATION_ACCEPT = 5,
 	OPERATION_RETRY = 6,   /* the pause after a failed accept */
+	OPERATION_POLL = 7,    /* OpenSSL wants to read or write the socket itself */
+	OPERATION_DEADLINE = 8,/* of a TLS handshake */
 	OPERATION_CANCEL = 16, /* and above: a cancel of the operation so far above, when it found nothing */
 };
 /* The flag that says an operation is in flight. */
@@ -44,6 +48,7 @@ enum connection_state {
 	STATE_FINISHED,  /* socket closed, CLOSED not yet published */
 	STATE_LISTENING,
 	STATE_UNLISTENED,
+	STATE_SECURING,  /* accepted, in its TLS handshake: nobody was told of it yet */
 };
 
 enum connection_flag {
@@ -54,19 +59,30 @@ enum connection_flag {
 	FLAG_CONNECTING = 1 << 3,
 	FLAG_ACCEPTING = 1 << 4,
 	FLAG_RETRYING = 1 << 5,
-	FLAGS_IN_FLIGHT = (1 << 6) - 1,
+	FLAG_POLLING = 1 << 6,
+	FLAG_TIMING = 1 << 7,
+	FLAGS_IN_FLIGHT = (1 << 8) - 1,
 
-	FLAG_PAUSED = 1 << 6,
-	FLAG_CANCELLING = 1 << 7,   /* a cancel of the receive is on its way */
-	FLAG_PEER_ENDED = 1 << 8,
-	FLAG_END_ASKED = 1 << 9,    /* half-close wanted once everything has left */
-	FLAG_END_DONE = 1 << 10,
-	FLAG_DISCARD = 1 << 11,     /* bytes that still arrive are dropped */
-	FLAG_ABORTED = 1 << 12,
-	FLAG_STARVED = 1 << 13,     /* its receive ended for want of buffers; on the starved list */
-	FLAG_NOTIFY = 1 << 14,      /* QUEUED to be published; on the notify list */
-	FLAG_STREAM_UNIX = 1 << 15,
-	FLAG_QUICK_ACK = 1 << 16,
+	FLAG_PAUSED = 1 << 8,
+	FLAG_CANCELLING = 1 << 9,   /* a cancel of the receive is on its way */
+	FLAG_PEER_ENDED = 1 << 10,
+	FLAG_END_ASKED = 1 << 11,   /* half-close wanted once everything has left */
+	FLAG_END_DONE = 1 << 12,
+	FLAG_DISCARD = 1 << 13,     /* bytes that still arrive are dropped */
+	FLAG_ABORTED = 1 << 14,
+	FLAG_STARVED = 1 << 15,     /* its receive ended for want of buffers; on the starved list */
+	FLAG_NOTIFY = 1 << 16,      /* QUEUED to be published; on the notify list */
+	FLAG_STREAM_UNIX = 1 << 17,
+	FLAG_QUICK_ACK = 1 << 18,
+
+	FLAG_TLS = 1 << 19,
+	FLAG_HANDSHAKE = 1 << 20,   /* TLS, and not secured yet */
+	FLAG_SEAL = 1 << 21,        /* what is sent goes through OpenSSL */
+	FLAG_UNSEAL = 1 << 22,      /* what is received goes through OpenSSL */
+	FLAG_BACKLOG = 1 << 23,     /* ciphertext waits in C's memory for room in the plain arena */
+
+	/* Nothing can be sent yet. */
+	FLAGS_OPENING = FLAG_CONNECTING | FLAG_HANDSHAKE,
 };
 
 /* What a send left over, in C's memory. */
@@ -81,7 +97,7 @@ struct connection {
 	uint32_t generation;     /* 1 to 4,095 */
 	uint32_t flags;
 	uint16_t state;
-	uint16_t error;          /* errno to be told with CLOSED */
+	uint16_t error;          /* errno or RW_TLS_ERROR_* to be told with CLOSED */
 
 	/* Segments of this turn: indices of command records, chained through ring->segment_next. */
 	uint32_t send_first, send_last;
@@ -100,6 +116,7 @@ struct connection {
 			uint64_t inode;  /* so that only our own file is unlinked */
 		} listener;
 	};
+	struct tls *tls;         /* with FLAG_TLS; of a listener too */
 };
 
 /* A completion that found no room in the event array. */
@@ -146,6 +163,10 @@ struct ring {
 	uint32_t buffer_given;    /* buffers the kernel has, or that events point into */
 
 	uint32_t send_offset, send_arena_bytes;
+
+	/* TLS; see tls_connection.h. Plain bytes are put one run behind the other until a recycling turn empties the arena. */
+	uint32_t plain_offset, plain_bytes, plain_used;
+	struct tls_work *tls;     /* made when it is first needed */
 
 	struct connection *connections;
 	uint32_t connection_capacity, connection_high, connection_free;
@@ -198,6 +219,7 @@ void connection_abort(struct ring *ring, struct connection *connection, int32_t 
 void connection_progress(struct ring *ring, struct connection *connection);
 void connection_publish(struct ring *ring);
 void connection_show_queued(struct ring *ring, const struct connection *connection);
+void connection_secured(struct ring *ring, struct connection *connection);
 
 /* ── listener.c ── */
 void listener_accepted(struct ring *ring, struct connection *listener, int32_t res, uint32_t flags);
@@ -231,13 +253,19 @@ void send_completed(struct ring *ring, struct connection *connection, int32_t re
 void send_settle(struct ring *ring, struct connection *connection);
 void send_drain(struct ring *ring, struct connection *connection);
 void send_drained(struct ring *ring, struct connection *connection, int32_t res);
+void send_show(struct ring *ring, struct connection *connection);
 void send_drop_queue(struct ring *ring, struct connection *connection);
+struct queue_block *send_take_queue(struct ring *ring, struct connection *connection);
+int32_t send_enqueue(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes);
+int32_t send_now(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes);
 
 /* ── receive.c ── */
 int32_t receive_open(struct ring *ring, bool may_combine);
 void receive_close(struct ring *ring);
 void receive_arm(struct ring *ring, struct connection *connection);
+void receive_rearm(struct ring *ring, struct connection *connection);
 void receive_cancel(struct ring *ring, struct connection *connection);
+void receive_publish(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes);
 void receive_completed(struct ring *ring, struct connection *connection, int32_t res, uint32_t flags);
 void receive_recycle(struct ring *ring);
 void receive_forget_starved(struct ring *ring);

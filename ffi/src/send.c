@@ -3,9 +3,10 @@
  *
  * An arena send carries MSG_WAITALL | MSG_DONTWAIT and IOSQE_CQE_SKIP_SUCCESS: the kernel posts a
  * completion only when it did not take everything, so the common case costs none. (Without WAITALL a
- * short send counts as a success and would be skipped silently.)
+ * short send counts as a success and would be skipped silently.) A socket whose records the kernel makes (kTLS) takes no
+ * WAITALL, so there every send posts one. Where OpenSSL makes them, tls_record.c stands between the segments and the socket.
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -61,6 +62,10 @@ void send_prepare(struct ring *ring, struct connection *connection)
 	uint32_t count = 0, bytes = 0;
 
 	connection->send_taken = 0;
+	if (connection->flags & FLAG_SEAL) {
+		tls_send_prepare(ring, connection);
+		return;
+	}
 	if (connection->queued_bytes > 0 || (connection->flags & FLAG_ABORTED) ||
 	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING) ||
 	    (connection->flags & FLAG_CONNECTING))
@@ -85,6 +90,10 @@ void send_prepare(struct ring *ring, struct connection *connection)
 	entry->fd = connection->fd;
 	entry->flags = IOSQE_CQE_SKIP_SUCCESS;
 	entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
+	if (connection->flags & FLAG_TLS) {
+		entry->flags = 0;
+		entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	}
 	if (count == 1) {
 		entry->opcode = IORING_OP_SEND;
 		entry->addr = (uintptr_t)first[0].iov_base;
@@ -159,6 +168,14 @@ static int32_t enqueue(struct ring *ring, struct connection *connection, const u
 	return 0;
 }
 
+/* The queue has changed, and may have to be sent. */
+void send_show(struct ring *ring, struct connection *connection)
+{
+	notify(ring, connection);
+	connection_show_queued(ring, connection);
+	send_drain(ring, connection);
+}
+
 /* Copies what the kernel did not take, so that the arena is free again. */
 void send_settle(struct ring *ring, struct connection *connection)
 {
@@ -167,6 +184,8 @@ void send_settle(struct ring *ring, struct connection *connection)
 	int32_t error = 0;
 
 	connection->flags &= ~(uint32_t)FLAG_SENDING;
+	if ((connection->flags & FLAG_SEAL) && tls_send_settle(ring, connection))
+		return;
 	if (left == 0 || connection->state == STATE_DYING || (connection->flags & FLAG_ABORTED)) {
 		connection_progress(ring, connection);
 		return;
@@ -189,9 +208,32 @@ void send_settle(struct ring *ring, struct connection *connection)
 		connection_abort(ring, connection, -error);
 		return;
 	}
-	notify(ring, connection);
-	connection_show_queued(ring, connection);
-	send_drain(ring, connection);
+	send_show(ring, connection);
+}
+
+/* Puts bytes behind everything that is queued. Returns 0, or -errno: it can send no more. */
+int32_t send_enqueue(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes)
+{
+	int32_t error = enqueue(ring, connection, data, bytes, bytes);
+
+	if (error == 0)
+		send_show(ring, connection);
+	return error;
+}
+
+/* The same for bytes of C's own that the socket may take at once. Only while no segment of this turn is on its way. */
+int32_t send_now(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes)
+{
+	ssize_t taken = 0;
+
+	if (connection->queued_bytes == 0 && !(connection->flags & FLAG_DRAINING)) {
+		taken = send(connection->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (taken < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
+			return -errno;
+		if (taken < 0)
+			taken = 0;
+	}
+	return (uint32_t)taken == bytes ? 0 : send_enqueue(ring, connection, data + taken, bytes - (uint32_t)taken);
 }
 
 /* Starts sending the first block of the queue, unless one is on its way. */
@@ -243,17 +285,24 @@ void send_drained(struct ring *ring, struct connection *connection, int32_t res)
 	connection_progress(ring, connection);
 }
 
-/* Only when no send from the queue is in flight. */
-void send_drop_queue(struct ring *ring, struct connection *connection)
+/* Empties the queue; its blocks are the caller's to free. Only when no send from it is in flight. */
+struct queue_block *send_take_queue(struct ring *ring, struct connection *connection)
 {
 	struct queue_block *block = connection->queue.first;
+
+	connection->queue.first = connection->queue.last = NULL;
+	ring->queued_total -= connection->queued_bytes;
+	connection->queued_bytes = 0;
+	return block;
+}
+
+void send_drop_queue(struct ring *ring, struct connection *connection)
+{
+	struct queue_block *block = send_take_queue(ring, connection);
 
 	while (block) {
 		struct queue_block *next = block->next;
 		free(block);
 		block = next;
 	}
-	connection->queue.first = connection->queue.last = NULL;
-	ring->queued_total -= connection->queued_bytes;
-	connection->queued_bytes = 0;
 }

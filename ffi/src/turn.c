@@ -4,15 +4,13 @@
  * The send arena is free when a turn returns. Arena sends carry MSG_DONTWAIT, so they complete inside
  * io_uring_enter; what the kernel did not take is copied to the connection's queue before we return.
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Records one completion may need at most: a receive that wraps the arena, and ENDED behind it. */
-#define EVENTS_PER_COMPLETION 4u
 /* How often a turn goes back to the kernel for what its own completions prepared, and for task work
  * beyond the 20 items that one io_uring_enter runs. Bounded, so that timers of the program never starve. */
 #define PASSES_MAX 6
@@ -88,6 +86,12 @@ static void complete(struct ring *ring, const struct held_completion *completion
 	case OPERATION_RETRY:
 		listener_retry(ring, connection);
 		break;
+	case OPERATION_POLL:
+		tls_polled(ring, connection, completion->res);
+		break;
+	case OPERATION_DEADLINE:
+		tls_timed(ring, connection, completion->res);
+		break;
 	}
 }
 
@@ -157,7 +161,7 @@ void ring_drop_accepted(struct ring *ring)
 /* Whether the kernel has nothing for us and we have nothing for it. */
 bool ring_is_idle(struct ring *ring)
 {
-	return ring->held_count == 0 && ring->starved == RW_NONE && io_uring_sq_ready(&ring->uring) == 0 && io_uring_cq_ready(&ring->uring) == 0 &&
+	return ring->held_count == 0 && ring->starved == RW_NONE && !tls_has_work(ring) && io_uring_sq_ready(&ring->uring) == 0 && io_uring_cq_ready(&ring->uring) == 0 &&
 	       (kernel_flags(ring) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0;
 }
 
@@ -239,6 +243,8 @@ void ring_settle_sends(struct ring *ring)
 		send_settle(ring, connection);
 	}
 	ring->iovec_count = ring->message_count = 0;
+	if (ring->tls)
+		ring->tls->sealed.used = 0;
 }
 
 static bool is_in_send_arena(const struct ring *ring, const struct rw_command *command)
@@ -293,6 +299,8 @@ static void exchange(struct ring *ring)
 			}
 			ring_settle_sends(ring);
 		}
+		if (ring->tls)
+			tls_run(ring);
 		if (ring->held_count > 0)
 			break;
 	}
@@ -313,7 +321,7 @@ static int64_t now_ns(void)
 static bool may_wait_at_once(const struct ring *ring)
 {
 	if (ring->event_count != ring->event_turn_start || event_room(ring) < EVENTS_PER_COMPLETION ||
-	    ring->held_count > 0 || ring->starved != RW_NONE || ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
+	    ring->held_count > 0 || ring->starved != RW_NONE || tls_has_work(ring) || ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
 		return false;
 	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
 		if (ring->connections[slot].send_taken != ring->connections[slot].send_bytes)
@@ -337,6 +345,16 @@ static void wait_for_events(struct ring *ring, int32_t wait_us)
 			if (ring->event_count > 0)
 				break;
 			receive_recycle(ring);
+		}
+		if (tls_has_work(ring)) {
+			/* As good as the next turn: there is nothing to tell. */
+			if (ring->event_count == 0)
+				ring->plain_used = 0;
+			tls_turn(ring);
+			if (wait_us > 0 && now_ns() > deadline)
+				break;
+			exchange(ring);
+			continue;
 		}
 		if (wait_us > 0) {
 			int64_t left = deadline - now_ns();
@@ -369,10 +387,13 @@ static int32_t take_turn(struct ring *ring, uint32_t command_count, uint32_t fla
 		wake_awake(ring);
 	if (flags & RW_TURN_RECYCLE) {
 		ring->event_count = 0;
+		ring->plain_used = 0;
 		receive_recycle(ring);
 	}
 	ring->event_turn_start = ring->event_count;
 	is_clean = take_commands(ring, command_count);
+	if (ring->tls)
+		tls_turn(ring);
 	ring_release_held(ring);
 	if (wait_us == 0 || !may_wait_at_once(ring))
 		exchange(ring);

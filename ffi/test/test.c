@@ -61,7 +61,9 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	uint32_t queued_offset = (event_offset + events * 16 + 63) & ~63u;
 	uint32_t connections = or_default(given.connections, 1024);
 	uint32_t receive_offset = (queued_offset + connections * 4 + 4095) & ~4095u;
-	uint32_t send_offset = receive_offset + buffer_bytes * buffers;
+	uint32_t plain_bytes = or_default(given.plain_bytes, 1 << 20);
+	uint32_t plain_offset = receive_offset + buffer_bytes * buffers;
+	uint32_t send_offset = plain_offset + plain_bytes;
 	int32_t result;
 
 	event_offset = (event_offset + 63) & ~63u;
@@ -80,6 +82,8 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	rig->control[RW_FIELD_RECEIVE_OFFSET] = receive_offset;
 	rig->control[RW_FIELD_RECEIVE_BUFFER_BYTES] = buffer_bytes;
 	rig->control[RW_FIELD_RECEIVE_BUFFER_COUNT] = buffers;
+	rig->control[RW_FIELD_PLAIN_OFFSET] = plain_offset;
+	rig->control[RW_FIELD_PLAIN_BYTES] = plain_bytes;
 	rig->control[RW_FIELD_SEND_OFFSET] = send_offset;
 	rig->control[RW_FIELD_SEND_BYTES] = send_bytes;
 	rig->control[RW_FIELD_MAX_CONNECTIONS] = connections;

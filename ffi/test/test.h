@@ -38,7 +38,7 @@ bool test_is_valgrind(void);
 /* The block and the ring over it. Zero fields of the options stand for the defaults. */
 struct rig_options {
 	uint32_t commands, events, buffer_bytes, buffers, send_bytes, connections;
-	uint32_t max_queued, max_queued_total_kib, entries, disabled;
+	uint32_t max_queued, max_queued_total_kib, entries, disabled, plain_bytes;
 };
 struct rig {
 	uint32_t id;
