@@ -69,15 +69,18 @@ static int choose_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 	struct tls_tickets *tickets = &tls_note_of(ssl)->context->tickets;
 	const struct tls_ticket_key *key = &tickets->keys[0];
 
+	if (!renew(tickets))
+		return -1;
 	if (!is_sealing) {
 		key = find(tickets, name);
 		if (!key)
 			return 0;
 		if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1 || !set_mac(mac, key))
 			return -1;
-		return key == &tickets->keys[0] ? 1 : 2;
+		/* Clients use a ticket of TLS 1.3 once, so they need another. */
+		return key == &tickets->keys[0] && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	}
-	if (!renew(tickets) || RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
+	if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
 	    EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1 || !set_mac(mac, key))
 		return -1;
 	memcpy(name, key->name, sizeof key->name);
