@@ -2,8 +2,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
-import { type ClientTlsOptions, connect, RingwireError, type Socket } from "../../src/mod.ts";
-import type { IdentityName } from "../tls/authority.mjs";
+import { connect, RingwireError, type Socket } from "../../src/mod.ts";
 import { Journal } from "./journal.ts";
 import type { RawPeer } from "./raw_peer.ts";
 import { authority, clientTls, onEachSecureTransport, serverTls } from "./secure.ts";
@@ -179,71 +178,7 @@ onEachSecureTransport("wss:", (rig) => {
   });
 });
 
-interface Refused {
-  readonly what: string;
-  readonly shows?: IdentityName;
-  readonly tls?: () => ClientTlsOptions;
-  readonly code: string;
-  /** May come right by itself: worth another try some time. */
-  readonly shouldReconnect?: true;
-}
-
-const REFUSED: readonly Refused[] = [
-  { what: "has expired", shows: "expired", code: "ERR_TLS_CERTIFICATE_EXPIRED", shouldReconnect: true },
-  {
-    what: "is not valid yet",
-    shows: "notYetValid",
-    code: "ERR_TLS_CERTIFICATE_NOT_YET_VALID",
-    shouldReconnect: true,
-  },
-  { what: "is signed by itself", shows: "selfSigned", code: "ERR_TLS_SELF_SIGNED" },
-  {
-    what: "is signed by nobody whom this machine trusts",
-    tls: () => ({}),
-    code: "ERR_TLS_UNKNOWN_ISSUER",
-  },
-  {
-    what: "is signed by another authority",
-    tls: () => ({ ca: authority().stranger }),
-    code: "ERR_TLS_UNKNOWN_ISSUER",
-  },
-  { what: "is for another host", shows: "wrongHost", code: "ERR_TLS_HOST_MISMATCH" },
-  {
-    what: "is not for the name that was asked for",
-    tls: () => clientTls({ servername: "wrong.example.test" }),
-    code: "ERR_TLS_HOST_MISMATCH",
-  },
-  {
-    what: "has another key than the pinned one",
-    tls: () => clientTls({ pins: authority().identity("rsa").pin }),
-    code: "ERR_TLS_PIN_MISMATCH",
-  },
-];
-
 onEachSecureTransport("a server whose certificate", (rig) => {
-  for (const { what, shows, tls, code, shouldReconnect = false } of REFUSED) {
-    test(`${what} is refused with ${code}, before a byte of the request`, async () => {
-      let requests = 0;
-      const errors: RingwireError[] = [];
-      const server = await rig.serve({
-        tls: serverTls(shows),
-        tlsError: (error) => void errors.push(error),
-        fetch() {
-          requests++;
-          return new Response("no");
-        },
-        websocket: {},
-      });
-      const error = await refusal(rig.connect(server, { tls: tls?.() ?? clientTls() }));
-      expect(error).toMatchObject({ code, isRetryable: false, shouldReconnect });
-      expect(error.message).toContain(`127.0.0.1:${server.port}`);
-      for (let wait = 0; wait < 200 && errors.length === 0; wait++) await pause(5);
-      expect(errors.map((each) => each.code)).toEqual(["ERR_TLS_ALERT"]);
-      expect(requests).toBe(0);
-      expect(server.connections).toBe(0);
-    });
-  }
-
   test("is not looked at is taken only when that is asked for", async () => {
     const server = await rig.serve({ tls: serverTls("selfSigned"), websocket: echo });
     const client = await rig.connect(server, { tls: { rejectUnauthorized: false } });

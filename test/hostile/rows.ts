@@ -2,7 +2,7 @@
  * What hostile input every part must survive: the list this folder is measured against. Each row is an id that stands in
  * brackets at the start of at least one test's name here; each known hole is an id that stands in one; rows.test.ts checks both.
  *
- * Rows about TLS and about an HTTP client wait for those parts.
+ * Rows about an HTTP client wait for that part.
  */
 
 /** Ids of rows with what they ask for. Bad input gets a clear typed error to our user, the right close code or HTTP

@@ -129,12 +129,17 @@ const BY_NOBODY: readonly Row[] = [
 
 onEachTlsTransport("a refusal", (rig) => {
   /** Both fail, and a connection beside them does not notice. */
-  async function check(row: Row): Promise<void> {
+  async function check(row: Row, refuser: "client" | "server" | "both"): Promise<void> {
     const listening = await rig.listen(ECHO, row.server?.(rig), row.shows);
     const beside = await rig.pair(await rig.listen(ECHO));
     const seen = await rig.fail(listening, row.client?.(rig));
-    expect([seen.client, seen.server]).toEqual(row.codes);
-    expect(listening.accepting.recorders).toEqual([]);
+    const [client, server] = row.codes;
+    if (rig.isUring) expect(seen).toEqual({ client, server, wasAccepted: false });
+    else {
+      // The runtimes look at a certificate when the handshake is done, and what they tell the other end is up to them.
+      if (refuser !== "server") expect(seen.client).toBe(client);
+      if (refuser !== "client") expect(seen).toMatchObject({ server, wasAccepted: false });
+    }
     sendText(beside.client.connection!, "still here");
     await until("the echo is back", () => beside.client.receivedBytes === 10);
     expect(beside.client.closedCount + beside.server.closedCount).toBe(0);
@@ -142,22 +147,25 @@ onEachTlsTransport("a refusal", (rig) => {
 
   for (const row of BY_CLIENT) {
     test(`a server's certificate that is ${row.what}: ${row.codes[0]}, and not opened`, async () => {
-      await check(row);
+      await check(row, "client");
     });
   }
   for (const row of BY_SERVER) {
     for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
       test(`a client's certificate that is ${row.what}, ${version}: ${row.codes[1]}, and not accepted`, async () => {
-        await check({
-          ...row,
-          server: (at) => ({ ...row.server?.(at), minVersion: version, maxVersion: version }),
+        const server = (at: TlsRig): Partial<ServerTlsSettings> => ({
+          ...row.server?.(at),
+          minVersion: version,
+          maxVersion: version,
         });
+        await check({ ...row, server }, "server");
+      });
       });
     }
   }
   for (const row of BY_NOBODY) {
     test(`no common ${row.what}: ${row.codes[0]} and ${row.codes[1]}`, async () => {
-      await check(row);
+      await check(row, "both");
     });
   }
 

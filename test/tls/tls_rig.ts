@@ -95,17 +95,27 @@ export class TlsRig {
     return { client, server: recorders[before] };
   }
 
-  /** Connects, and waits for the failure of both ends. @returns Their codes; the server's as `failed` tells it. */
+  /**
+   * Connects, and waits for the failure of both ends.
+   *
+   * @returns Their codes; the server's as `failed` tells it, or, of a connection that was accepted, as `closed` does.
+   */
   async fail(
     listening: Listening,
     settings: Partial<ClientTlsSettings> = {},
-  ): Promise<{ client: string; server: string; events: readonly string[] }> {
-    const { failures } = listening.accepting;
-    const before = failures.length;
+  ): Promise<{ client: string; server: string; wasAccepted: boolean }> {
+    const { failures, recorders } = listening.accepting;
+    const [failuresBefore, acceptedBefore] = [failures.length, recorders.length];
     const client = this.connect(listening.listener.address.port, settings);
-    await until("both ends have failed", () => client.closedCount > 0 && failures.length > before);
-    const server = failures[before].code;
-    return { client: client.error?.code ?? "closed in order", server, events: client.events };
+    await until("both ends have failed", () => {
+      const accepted = recorders.at(acceptedBefore);
+      if (accepted?.events.at(-1) === "ended") accepted.connection?.close();
+      return client.closedCount > 0 && (failures.length > failuresBefore || accepted?.closedCount === 1);
+    });
+    const accepted = recorders.at(acceptedBefore);
+    const error = accepted === undefined ? failures[failuresBefore] : accepted.error;
+    const [ours, theirs] = [client.error?.code, error?.code].map((code) => code ?? "closed in order");
+    return { client: ours, server: theirs, wasAccepted: accepted !== undefined };
   }
 
   /** A relay in front of a port. */

@@ -1,16 +1,21 @@
 /**
  * The npm package ws as a client, in a Node process of its own: plays the scene named after the URL against a
- * server of ours that echoes, and prints what it saw as one line of JSON.
+ * server of ours that echoes, and prints what it saw as one line of JSON. Arguments: URL, scene, and for wss the file of
+ * the root to trust.
  */
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import WebSocket from "ws";
 
 if (process.versions.bun || process.versions.deno)
   throw new Error("this peer is the real ws: run it with Node");
 
-const [url, scene] = process.argv.slice(2);
+const [url, scene, caFile] = process.argv.slice(2);
 const seen = [];
-const ws = new WebSocket(url, scene === "protocols" ? ["a", "b"] : [], { maxPayload: 32 << 20 });
+const ws = new WebSocket(url, scene === "protocols" ? ["a", "b"] : [], {
+  maxPayload: 32 << 20,
+  ...(caFile ? { ca: readFileSync(caFile) } : {}),
+});
 const digest = (data) => `${data.length} ${data.reduce((sum, byte) => (sum * 31 + byte) % 1_000_003, 7)}`;
 const pattern = (size) => Uint8Array.from({ length: size }, (_, index) => (index * 7) & 0xff);
 

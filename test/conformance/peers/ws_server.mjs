@@ -1,16 +1,22 @@
 /**
  * The npm package ws as a server, in a Node process of its own: echoes, and does what the path asks for.
- * Prints its port.
+ * Prints its port. Arguments: files with a certificate and its key, for wss.
  */
+import { readFileSync } from "node:fs";
+import { createServer as createPlain } from "node:http";
+import { createServer as createSecure } from "node:https";
 import process from "node:process";
 import { WebSocketServer } from "ws";
 
 if (process.versions.bun || process.versions.deno)
   throw new Error("this peer is the real ws: run it with Node");
 
+const [, , certFile, keyFile] = process.argv;
+const http = certFile
+  ? createSecure({ cert: readFileSync(certFile), key: readFileSync(keyFile) })
+  : createPlain();
 const server = new WebSocketServer({
-  port: 0,
-  host: "127.0.0.1",
+  server: http,
   maxPayload: 32 << 20,
   perMessageDeflate: true,
   handleProtocols: (protocols) => [...protocols].at(-1),
@@ -40,4 +46,4 @@ server.on("connection", (ws, request) => {
       break;
   }
 });
-server.on("listening", () => console.log(server.address().port));
+http.listen(0, "127.0.0.1", () => console.log(http.address().port));
