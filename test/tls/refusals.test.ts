@@ -160,7 +160,6 @@ onEachTlsTransport("a refusal", (rig) => {
         });
         await check({ ...row, server }, "server");
       });
-      });
     }
   }
   for (const row of BY_NOBODY) {
