@@ -80,6 +80,15 @@ export function alertText(alert: number): string {
   return `alert ${ALERTS[alert] ?? alert}`;
 }
 
+/** The peer has closed before the handshake was done, without a word: nothing is cut off, there is just no connection. */
+export function leftInHandshake(action: string, cause?: unknown): RingwireError {
+  return new RingwireError(
+    "ERR_CONNECTION_CLOSED",
+    `${action}: the peer closed the connection in the middle of the TLS handshake; its log may say why`,
+    { cause },
+  );
+}
+
 /**
  * An error of TLS: `tlsError("ERR_TLS_ALERT", "Cannot connect to 127.0.0.1:443", alertText(48))`.
  *

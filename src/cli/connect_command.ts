@@ -9,6 +9,7 @@ import type { Socket } from "../websocket/socket.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { describeBytes, escapeControls } from "./printable.ts";
+import { clientTls, describeTls } from "./tls_files.ts";
 
 const MIB = 1 << 20;
 const DEFAULT_WAIT_MS = 1_000;
@@ -25,13 +26,19 @@ const OPTIONS = {
   wait: { kind: "number", min: 0, max: MAX_WAIT_MS },
   compression: { kind: "choice", choices: COMPRESSION_MODES },
   threshold: { kind: "number", min: 0, max: COMPRESSION_NUMBERS.thresholdBytes.max },
+  ca: { kind: "text" },
+  cert: { kind: "text" },
+  key: { kind: "text" },
+  servername: { kind: "text" },
+  insecure: { kind: "flag" },
 } as const;
 
 const HELP = `Usage: ringwire connect URL [OPTIONS]
 
 Each line of input is sent as a text message; each message that arrives is printed as a line, binary
 ones as "<5 bytes> 68656c6c6f". When the input ends, answers are waited for, then the connection is
-closed. URL: ws://HOST:PORT/PATH, or ws+unix:PATH:/TARGET.
+closed. URL: ws://HOST:PORT/PATH, wss:// with TLS, or ws+unix:PATH:/TARGET. What TLS has agreed on goes to
+standard error, such as "TLSv1.3 TLS_AES_256_GCM_SHA384 resumed=no ktls=tx,rx".
 
   --header 'Name: value'   a field for the request; may be repeated
   --protocol P             a subprotocol to offer; may be repeated, the preferred one first
@@ -42,6 +49,11 @@ closed. URL: ws://HOST:PORT/PATH, or ws+unix:PATH:/TARGET.
                            dedicated (a window per connection); standard error tells what the server
                            made of it                     (default: disabled)
   --threshold BYTES        smaller messages are not compressed (default: ${COMPRESSION_NUMBERS.thresholdBytes.default})
+  --ca FILE                authorities to trust besides the system's, PEM
+  --cert FILE              certificate to show, with its chain, PEM; with --key
+  --key FILE               its private key, PEM
+  --servername NAME        name to ask for and to find in the certificate (default: the URL's host)
+  --insecure               does not verify the server: anybody on the way can read and change everything
 
 Exit code: 0 after an orderly close (1000, 1001, no code), 1 otherwise. The close code and reason go to
 standard error.
@@ -79,6 +91,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
   if (url === undefined) throw new UsageError("connect needs a URL, such as ws://127.0.0.1:3000");
   if (extra !== undefined) throw new UsageError(`Unknown argument "${extra}"; connect takes one URL`);
   const headers = (options.header ?? []).map(splitHeader);
+  const tls = clientTls(options, console);
   const loop = new Loop(options.transport === undefined ? {} : { transport: options.transport });
   try {
     const printer = new Printer(console);
@@ -96,6 +109,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
       signal: givingUp.signal,
       headers,
       protocols: options.protocol ?? [],
+      ...(tls === undefined ? {} : { tls }),
       websocket: {
         // A line may have 16 MiB: one in the queue must not keep the next one out.
         maxBufferedBytes: 64 * MIB,
@@ -122,6 +136,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         },
       },
     });
+    if (socket.tls !== undefined) printer.notice(describeTls(socket.tls));
     const wantsCompression = (options.compression ?? "disabled") !== "disabled";
     if (console.inputIsTerminal || wantsCompression) {
       const facts = [`connected over ${loop.transport}`];

@@ -5,6 +5,7 @@ import { Loop } from "../loop.ts";
 import type { Console, ProcessLimit } from "../runtime/console.ts";
 import { runtime } from "../runtime/detect.ts";
 import { type CallCost, measureCallCost } from "../uring/call_cost.ts";
+import { openShim, type Shim } from "../uring/shim.ts";
 import { connect } from "../websocket/client.ts";
 import { serve } from "../websocket/server.ts";
 import { VERSION } from "./version.ts";
@@ -42,7 +43,11 @@ export interface Diagnosis {
     readonly reason: string;
     readonly callNs?: number;
     readonly instructions?: string;
+    /** The OpenSSL in it. */
+    readonly openssl?: string;
   };
+  /** Whether this kernel has kernel TLS loaded, and if not, why not as far as can be told. */
+  readonly kernelTls: { readonly works: boolean | undefined; readonly reason: string };
   /** What a program that asks for nothing gets. */
   readonly chosen: { readonly transport: string; readonly reason: string };
   readonly transports: readonly TransportDiagnosis[];
@@ -62,6 +67,7 @@ export async function diagnose(console: Console): Promise<Diagnosis> {
     architecture: console.architecture,
     kernel: console.kernel(),
     shim: diagnoseShim(),
+    kernelTls: diagnoseKernelTls(console),
     chosen: diagnoseChoice(),
     transports: [await diagnoseTransport("uring"), await diagnoseTransport("native")],
     limits: {
@@ -77,10 +83,34 @@ function diagnoseShim(): Diagnosis["shim"] {
   const found = { path, source: named === undefined ? "package" : "RINGWIRE_LIBRARY" } as const;
   try {
     const cost: CallCost = measureCallCost(runtime, path);
-    return { ...found, loads: true, reason: "loaded", ...cost };
+    return { ...found, loads: true, reason: "loaded", ...cost, openssl: opensslOf(openShim(runtime, path)) };
   } catch (error) {
     return { ...found, loads: false, reason: messageOf(error) };
   }
+}
+
+function opensslOf(shim: Shim): string {
+  const text = new Uint8Array(128);
+  const bytes = shim.rw_tls_version(text, text.length);
+  return new TextDecoder().decode(text.subarray(0, Math.max(0, bytes)));
+}
+
+/** What protocols the kernel can put upon TCP, those of modules once they are loaded. */
+const UPPER_PROTOCOLS_FILE = "/proc/sys/net/ipv4/tcp_available_ulp";
+
+function diagnoseKernelTls(console: Console): Diagnosis["kernelTls"] {
+  if (runtime.platform !== "linux") return { works: false, reason: "only Linux has it" };
+  let loaded: string;
+  try {
+    loaded = console.readFile(UPPER_PROTOCOLS_FILE);
+  } catch {
+    return { works: undefined, reason: `${UPPER_PROTOCOLS_FILE} cannot be read here` };
+  }
+  if (loaded.trim().split(/\s+/).includes("tls")) return { works: true, reason: "loaded" };
+  return {
+    works: false,
+    reason: "the kernel was built without CONFIG_TLS, or its module is not loaded (modprobe tls)",
+  };
 }
 
 function diagnoseChoice(): Diagnosis["chosen"] {

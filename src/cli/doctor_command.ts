@@ -13,7 +13,8 @@ const FEW_FILES = 4_096;
 const HELP = `Usage: ringwire doctor [--json]
 
 Says what this machine and runtime support, which transport a program gets and why, what a call into C
-costs, and echoes messages over each transport to see that it works.
+costs, which OpenSSL does TLS and whether the kernel can take that over (kTLS), and echoes messages over each transport to see
+that it works.
 
   --json   the same as JSON, for programs
 
@@ -45,6 +46,8 @@ function describe(diagnosis: Diagnosis): string {
   ];
   if (shim.callNs === undefined) rows.push(["", shim.reason]);
   else rows.push(["C call", `${shim.callNs.toFixed(1)} ns; byte loops use ${shim.instructions}`]);
+  if (shim.openssl !== undefined) rows.push(["TLS", `${shim.openssl}, in the shim`]);
+  rows.push(["kernel TLS", describeKernelTls(diagnosis.kernelTls)]);
   rows.push(["transport", `${chosen.transport}: ${chosen.reason}`]);
   for (const transport of transports) rows.push([transport.name, describeTransport(transport)]);
   rows.push(["open files", describeLimit(limits.openFiles, "")]);
@@ -58,6 +61,11 @@ function describe(diagnosis: Diagnosis): string {
 function describeTransport({ works, reason, echoP50Us, echoP99Us }: TransportDiagnosis): string {
   if (!works) return `does not work: ${reason}`;
   return `works; one echo takes ${echoP50Us?.toFixed(0)} µs (p99 ${echoP99Us?.toFixed(0)} µs), both ends in one thread`;
+}
+
+function describeKernelTls({ works, reason }: Diagnosis["kernelTls"]): string {
+  if (works === undefined) return reason;
+  return works ? "loaded: io_uring connections use it" : `not used: ${reason}`;
 }
 
 function describeLimit(limit: ProcessLimit | undefined, unit: string): string {

@@ -6,6 +6,8 @@ import type { Console } from "../runtime/console.ts";
 import { serve } from "../websocket/server.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { escapeControls } from "./printable.ts";
+import { describeTls, serverTls } from "./tls_files.ts";
 
 const MIB = 1 << 20;
 const MAX_BYTES = 2 ** 31 - 1;
@@ -22,6 +24,10 @@ const OPTIONS = {
   "max-message": { kind: "number", min: 1, max: MAX_BYTES },
   compression: { kind: "choice", choices: COMPRESSION_MODES },
   threshold: { kind: "number", min: 0, max: MAX_BYTES },
+  cert: { kind: "text" },
+  key: { kind: "text" },
+  "client-ca": { kind: "text" },
+  verbose: { kind: "flag" },
 } as const;
 
 const HELP = `Usage: ringwire echo [OPTIONS]
@@ -40,6 +46,11 @@ SIGINT or SIGTERM closes all connections (1001) and ends it with exit code 0.
                          itself) or dedicated (a window per connection); the ready line names it then
                          as compression=shared           (default: disabled)
   --threshold BYTES      smaller messages are not compressed (default: ${COMPRESSION_NUMBERS.thresholdBytes.default})
+  --cert FILE            certificate with its chain, PEM; with --key, its private key: serves wss: and https:. The
+  --key FILE             ready line says tls=on then
+  --client-ca FILE       authorities of clients' certificates, PEM; clients must show one
+  --verbose              a line on standard error for each connection, with TLS version, cipher, whether the session was
+                         resumed and what the kernel encrypts (kTLS); and for each TLS handshake that failed
 `;
 
 async function run(given: readonly string[], console: Console): Promise<number> {
@@ -48,8 +59,12 @@ async function run(given: readonly string[], console: Console): Promise<number> 
   if (options.unix !== undefined && (options.port !== undefined || options.host !== undefined)) {
     throw new UsageError(`Give either "--unix" or "--port" and "--host", not both`);
   }
+  const tls = serverTls(options, console);
   const drive = options.drive ?? "auto";
   const mode = options.compression ?? "disabled";
+  const notice = (text: string): void => {
+    if (options.verbose) console.writeError(`${escapeControls(text)}\n`);
+  };
   const loop = new Loop({
     drive,
     ...(options.transport === undefined ? {} : { transport: options.transport }),
@@ -66,7 +81,16 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         ? { port: options.port ?? 3_000, hostname: options.host ?? "127.0.0.1" }
         : { unix: options.unix }),
       maxConnections: 65_535,
+      ...(tls === undefined ? {} : { tls }),
+      tlsError: (error) => notice(`refused: ${error.code}: ${error.message}`),
       websocket: {
+        open(ws) {
+          if (!options.verbose) return;
+          const peer = ws.remoteAddress;
+          const from =
+            peer === undefined || peer.port === 0 ? "a Unix socket" : `${peer.host} port ${peer.port}`;
+          notice(`connected from ${from}${ws.tls === undefined ? "" : ` ${describeTls(ws.tls)}`}`);
+        },
         compression: {
           mode,
           ...(options.threshold === undefined ? {} : { thresholdBytes: options.threshold }),
@@ -88,6 +112,8 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     const url = server.address.family === "unix" ? server.url : server.url.replace(/\/$/, "");
     const facts = [`transport=${loop.transport}`, `drive=${drive}`];
     if (mode !== "disabled") facts.push(`compression=${mode}`);
+    if (tls !== undefined)
+      facts.push(`tls=${tls.clientCertificate === "require" ? "client-certificates" : "on"}`);
     console.write(`listening ${url} ${facts.join(" ")} (${loop.reason})\n`);
     await stopAsked;
     await server.stop({ graceMs: GRACE_MS });

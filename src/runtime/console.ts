@@ -37,6 +37,8 @@ export interface Console {
   onStop(callback: (signal: string) => void): () => void;
   /** A limit of this process by its name in /proc/self/limits; undefined where that cannot be read. */
   limit(name: string): ProcessLimit | undefined;
+  /** The text of a file. @throws RangeError naming the file and why it cannot be read. */
+  readFile(path: string): string;
   /** Ends the process once everything written has left. */
   exit(code: number): void;
 }
@@ -109,6 +111,17 @@ function readLimit(name: string): ProcessLimit | undefined {
   }
 }
 
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    throw new RangeError(
+      `Cannot read the file "${path}": ${typeof code === "string" ? code : String(error)}`,
+    );
+  }
+}
+
 /** The console of this process. */
 export function openConsole(): Console {
   // Whoever reads our output has gone: what `ringwire … | head` does is no error.
@@ -136,6 +149,7 @@ export function openConsole(): Console {
       };
     },
     limit: readLimit,
+    readFile: readText,
     exit(code) {
       process.exitCode = code;
       Promise.all([output.drained(), errors.drained()]).then(() => process.exit(code));

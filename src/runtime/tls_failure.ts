@@ -4,8 +4,10 @@
  */
 
 import { RingwireError } from "../errors.ts";
-import { alertText, type TlsErrorCode, tlsError } from "../tls_errors.ts";
+import { alertText, leftInHandshake, type TlsErrorCode, tlsError } from "../tls_errors.ts";
 import { socketFailure } from "./socket_failure.ts";
+
+export { leftInHandshake };
 
 /** Results of verifying a certificate that have a code of their own (OpenSSL's X509_V_ERR_*). */
 const VERIFICATION: Readonly<Record<string, TlsErrorCode>> = {
@@ -137,13 +139,4 @@ export function tlsFailure(action: string, error: unknown, isOpen: boolean): Rin
   // The peer has sent its FIN: Node, Bun and Deno make an error of that, without a system call.
   if (!isOpen && name === "ECONNRESET" && syscall === undefined) return leftInHandshake(action, error);
   return socketFailure(action, error);
-}
-
-/** The peer has closed before the handshake was done, without a word. */
-export function leftInHandshake(action: string, cause?: unknown): RingwireError {
-  return new RingwireError(
-    "ERR_CONNECTION_CLOSED",
-    `${action}: the peer closed the connection in the middle of the TLS handshake; its log may say why`,
-    { cause },
-  );
 }

@@ -2,7 +2,7 @@
 
 import type { RingwireError } from "../errors.ts";
 import type { ConnectionHandler } from "../transport.ts";
-import { socketError } from "./errno.ts";
+import { handshakeError, socketError } from "./errno.ts";
 import * as layout from "./layout.ts";
 import type { Ring } from "./ring.ts";
 import { type ConnectionHost, UringConnection } from "./uring_connection.ts";
@@ -207,7 +207,7 @@ export class Dispatcher implements ConnectionHost {
   }
 
   #closed(connection: UringConnection, errno: number, detail: number): void {
-    const error = errno === 0 ? undefined : socketError(connection.action, errno, detail);
+    const error = errno === 0 ? undefined : this.#failure(connection, errno, detail);
     const slot = connection.handle & layout.HANDLE_SLOT_MASK;
     if (this.#connections[slot] === connection) this.#connections[slot] = undefined;
     else this.#displaced.delete(connection.handle);
@@ -217,10 +217,17 @@ export class Dispatcher implements ConnectionHost {
     connection.handler.closed(error);
   }
 
+  #failure(connection: UringConnection, errno: number, detail: number): RingwireError {
+    const { action } = connection;
+    return connection.isConnecting
+      ? handshakeError(action, errno, detail)
+      : socketError(action, errno, detail);
+  }
+
   #listenerEvent(kind: number, handle: number, a: number, detail: number): void {
     if (kind === layout.EVENT_ACCEPTED) this.#accepted(handle, a);
     else if (kind === layout.EVENT_ACCEPT_FAILED) {
-      this.#listeners.get(handle)?.handler.failed(socketError("Cannot accept a connection", a, detail));
+      this.#listeners.get(handle)?.handler.failed(handshakeError("Cannot accept a connection", a, detail));
     }
   }
 

@@ -1,7 +1,7 @@
 /** Numbers of failures by name: Linux's errno, and `RW_TLS_ERROR_*` of ringwire.h above them. The same on x86-64, arm64 and riscv64, the machines this library is built for. */
 
 import { RingwireError, systemError } from "../errors.ts";
-import { alertText, type TlsErrorCode, tlsError } from "../tls_errors.ts";
+import { alertText, leftInHandshake, type TlsErrorCode, tlsError } from "../tls_errors.ts";
 
 const NAMES: Readonly<Record<number, string>> = {
   1: "EPERM",
@@ -122,6 +122,13 @@ export function socketError(action: string, errno: number, detail = 0): Ringwire
     "ERR_TOO_MANY_CONNECTIONS",
     `${action}: the loop has as many sockets as maxConnections permits; raise that option`,
   );
+}
+
+/** The error of a TLS handshake: as {@link socketError}, but nothing that ends before it began was cut off. */
+export function handshakeError(action: string, errno: number, detail: number): RingwireError {
+  return TLS_CODES[errno] === "ERR_TLS_TRUNCATED"
+    ? leftInHandshake(action)
+    : socketError(action, errno, detail);
 }
 
 function detailText(code: TlsErrorCode, detail: number): string | undefined {

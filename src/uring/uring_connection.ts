@@ -173,6 +173,11 @@ export class UringConnection implements Connection {
     this.#queuedIndex = this.#queued.length - 1;
   }
 
+  /** Whether it was asked for by `connect` and has not opened. */
+  get isConnecting(): boolean {
+    return this.#target !== undefined && !this.isOpen;
+  }
+
   /** What failed, for messages: `Cannot connect to 127.0.0.1:80`. */
   get action(): string {
     if (this.#target === undefined) return "Lost a connection";

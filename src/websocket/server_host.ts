@@ -50,6 +50,9 @@ const UPGRADE_REQUIRED: Refusal = {
 /** Any peer can make accepting fail, by connecting: the console gets one line in this time. */
 const COMPLAINT_MS = 1_000;
 
+/** What a client can bring about in its TLS handshake; all else is our system's trouble. */
+const CLIENTS_FAULTS = /^ERR_(TLS|CONNECTION)_/;
+
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** See the top of this file. */
@@ -121,7 +124,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   }
 
   failed(error: RingwireError): void {
-    if (error.code.startsWith("ERR_TLS_")) {
+    // With TLS a client can leave in the middle of its handshake too, or be reset there.
+    if (this.isSecure && CLIENTS_FAULTS.test(error.code)) {
       this.#tlsFailed(error);
       return;
     }

@@ -13,6 +13,8 @@ describe.skipIf(missing !== undefined)("doctor where io_uring works", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`${runtime.name} ${runtime.version}`);
     expect(stdout).toMatch(/^C call +\d+\.\d ns; byte loops use \S+$/m);
+    expect(stdout).toMatch(/^TLS +OpenSSL 3\.\S+ .*, in the shim$/m);
+    expect(stdout).toMatch(/^kernel TLS +(loaded|not used: |\/proc)/m);
     expect(stdout).toMatch(/^transport +uring: kernel \d/m);
     for (const name of ["uring", "native"]) {
       expect(stdout).toMatch(new RegExp(`^${name} +works; one echo takes \\d+ µs`, "m"));

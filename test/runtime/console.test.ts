@@ -12,6 +12,14 @@ describe.skipIf(process.platform !== "linux")("limits of the process", () => {
   });
 });
 
+test("a file that cannot be read is told by name and reason", () => {
+  const { readFile } = openConsole();
+  expect(readFile(new URL(import.meta.url).pathname)).toContain("told by name and reason");
+  expect(() => readFile("/nowhere/at all")).toThrow(
+    new RangeError('Cannot read the file "/nowhere/at all": ENOENT'),
+  );
+});
+
 test("the system tells its kernel and processor", () => {
   const { kernel, architecture } = openConsole();
   expect(kernel()).toMatch(/\d/);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { ServerTlsSettings } from "../../src/tls.ts";
+import { readClientTls } from "../../src/tls_options.ts";
 import {
   addressText,
   readAddress,
@@ -56,6 +58,25 @@ describe("endpoints", () => {
     expect(fieldsOf(bytes).slice(8)).toEqual([8, 8, 4, 0]);
     expect(textAt(bytes, layout.ENDPOINT_LOCAL_OFFSET, 8)).toBe("10.0.0.2");
     expect(textAt(bytes, layout.ENDPOINT_INTERFACE_OFFSET, 4)).toBe("eth0");
+  });
+
+  test("an endpoint with TLS has its context, deadline and name; one without has none of them", () => {
+    const address = { host: "127.0.0.1", port: 1, family: "ipv4" } as const;
+    const tlsFields = (bytes: Uint8Array): number[] => [
+      fieldsOf(bytes)[11],
+      ...new Uint32Array(bytes.buffer, layout.ENDPOINT_OFFSET + layout.ENDPOINT_TLS_OFFSET, 2),
+    ];
+    const tls = readClientTls({ servername: "feed.example", handshakeTimeoutMs: 7 }, "x", () => undefined);
+    const bytes = block();
+    writeConnectEndpoint(bytes, { address, tls }, 77);
+    expect(tlsFields(bytes)).toEqual([77, 7, 12]);
+    expect(textAt(bytes, layout.ENDPOINT_TLS_NAME_OFFSET, 12)).toBe("feed.example");
+    const plain = block();
+    writeConnectEndpoint(plain, { address });
+    expect(tlsFields(plain)).toEqual([0, 0, 0]);
+    const listening = block();
+    writeListenEndpoint(listening, { address, tls: tls as unknown as ServerTlsSettings }, 78);
+    expect(tlsFields(listening)).toEqual([78, 7, 0]);
   });
 
   test("what does not fit is refused at once", () => {

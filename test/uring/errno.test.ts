@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { socketError } from "../../src/uring/errno.ts";
+import { handshakeError, socketError } from "../../src/uring/errno.ts";
 
 const HEADER = readFileSync(new URL("../../ffi/include/ringwire.h", import.meta.url), "utf8");
 
@@ -25,6 +25,15 @@ describe("errors of sockets", () => {
     expect(socketError("x", 0x1006, 66).message).toContain("(its key is too short)");
     expect(socketError("x", 0x1006, 93).message).toContain("(X509_V_ERR 93)");
     expect(socketError("x", 0x1001, 10).message).not.toContain("10");
+  });
+
+  test("who leaves in the middle of a handshake has cut nothing off", () => {
+    expect(socketError("x", 0x100f).code).toBe("ERR_TLS_TRUNCATED");
+    const error = handshakeError("Cannot accept a connection", 0x100f, 0);
+    expect(error.code).toBe("ERR_CONNECTION_CLOSED");
+    expect(error.message).toMatch(/^Cannot accept a connection: .*handshake/);
+    expect(handshakeError("x", 0x100c, 70).message).toContain("(alert protocol_version)");
+    expect(handshakeError("x", 24, 0).code).toBe("ERR_TOO_MANY_FILES");
   });
 
   test("a number of the system stays one", () => {
