@@ -78,8 +78,8 @@ export class TlsSocket implements NativeSocket {
     socket.on("error", failed);
     raw.on("error", failed);
     socket.on("close", () => this.#closed());
-    // Some runtimes leave the TLS socket as it is when the one below is gone.
-    raw.on("close", () => socket.destroy());
+    // Some runtimes leave the TLS socket as it is when the one below is gone. What came last is still on its way up.
+    raw.on("close", () => setImmediate(() => socket.destroy()));
   }
 
   /** Ends a handshake without a word, or does nothing. */
@@ -180,8 +180,10 @@ export class TlsSocket implements NativeSocket {
   #ended(): void {
     const { runtime, action, addresses, lost } = this.#handshake;
     if (this.#isOver) return;
+    // A socket that has ended both ways has no peer any more, in the best order.
+    const mayBeReset = !addresses.isUnix && !this.#socket.writableEnded;
     if (this.#handler === undefined) this.#fail(leftInHandshake(action));
-    else if (!addresses.isUnix && runtime.isReset?.(this.#socket) === true) {
+    else if (mayBeReset && runtime.isReset?.(this.#socket) === true) {
       this.#error = socketFailure(lost, { code: "ECONNRESET" });
       this.#socket.destroy();
     } else this.#handler.ended();
