@@ -98,7 +98,7 @@ TEST(tls_records_that_are_malformed_are_refused)
 	expect_refusal(RW_TLS_CLIENT, RW_TLS_VERSIONS, versions, 4, "versions: malformed");
 	for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
 		expect_refusal(RW_TLS_CLIENT, RW_TLS_VERSIONS, versions[i], 8, "versions: not TLS 1.2 to 1.3");
-	expect_refusal(RW_TLS_CLIENT, RW_TLS_PIN, "x", 31, "pin: malformed");
+	expect_refusal(RW_TLS_CLIENT, RW_TLS_PIN, "thirty-one bytes, and one is lost", 31, "pin: malformed");
 	expect_refusal(RW_TLS_CLIENT, RW_TLS_ALPN, "\2h2\0", 4, "ALPN: malformed");
 	expect_refusal(RW_TLS_CLIENT, RW_TLS_ALPN, "\3h2", 3, "ALPN: malformed");
 	expect_refusal(RW_TLS_CLIENT, RW_TLS_ALPN, "", 0, "ALPN: malformed");
@@ -303,7 +303,8 @@ TEST(a_session_outlives_its_context)
 
 TEST(the_number_of_tls_contexts_is_limited)
 {
-	uint32_t *handles = calloc(RW_TLS_CONTEXT_LIMIT + 1, sizeof *handles), count = 0;
+	static uint32_t handles[RW_TLS_CONTEXT_LIMIT + 1];
+	uint32_t count = 0;
 	char text[100];
 	int32_t result;
 
@@ -316,7 +317,6 @@ TEST(the_number_of_tls_contexts_is_limited)
 	CHECK(count <= RW_TLS_CONTEXT_LIMIT && count > RW_TLS_CONTEXT_LIMIT - 10);
 	while (count > 0)
 		CHECK_EQUAL(rw_tls_close(handles[--count]), 0);
-	free(handles);
 }
 
 static const char *shown_to(uint32_t client, uint32_t server_context, const char *name)

@@ -151,7 +151,6 @@ TEST(names_match_by_whole_labels_and_addresses_as_addresses)
 
 		identity_make(&identity, &(struct wanted){ .common_name = "x.example", .names = cases[i].names, .issuer = &authority });
 		server = open_server(&identity, "");
-		printf("  %s for %s\n", cases[i].names, cases[i].name);
 		pair_expect(client, server, cases[i].name, cases[i].is_match ? 0 : RW_TLS_ERROR_HOST_MISMATCH,
 			    cases[i].is_match ? 0 : RW_TLS_ERROR_ALERT);
 		rw_tls_close(server);
