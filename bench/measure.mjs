@@ -101,7 +101,8 @@ export async function measure(participant, load, { seconds, warmupSeconds, progr
     const words = ["--port", port, "--seconds", String(seconds), "--warmup", String(warmupSeconds)];
     // taskset becomes the program it starts, so this is the server's own process id.
     words.push("--server-pid", String(child.pid));
-    for (const [name, value] of Object.entries(load)) words.push(`--${name}`, String(value));
+    for (const [name, value] of Object.entries(load))
+      words.push(`--${name}`, ...(value === true ? [] : [String(value)]));
     return await runLoad(program, words, (seconds + warmupSeconds + 20) * 1000);
   } catch (error) {
     throw new Error(`${participant.name}: ${error.message}`);

@@ -1,6 +1,6 @@
 /**
  * Who takes part: our server on each runtime and transport, each runtime's own server, ws, and the limit
- * in plain C. They echo with compression off and limits up, or send compressed feeds.
+ * in plain C. They echo with compression off and limits up, over TLS where that is asked for, or send compressed feeds.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -33,13 +33,17 @@ const OWN_FEEDS = {
  * The participants for a set of runtimes in the order in which they run: neighbours are compared. The limit runs next to
  * each runtime.
  *
- * @param options - `runtimes`, `hasShim`, `drive` of our server, and `feed`: the compression of a feed, undefined for an echo.
+ * @param options - `runtimes`, `hasShim`, `drive` of our server, `feed`: the compression of a feed, undefined for an echo, and `identity`:
+ * certificate and key for TLS ({ certFile, keyFile }), undefined for none. `closes`: connections are closed in order, which the limit
+ * cannot.
  * @returns A list of { name, command, environment, peers }, `peers` being the names to compare with.
  */
-export function listParticipants({ runtimes, hasShim, drive = "auto", feed }) {
+export function listParticipants({ runtimes, hasShim, drive = "auto", feed, identity, closes = false }) {
   const list = [];
   const isFeed = feed !== undefined;
-  const hasLimit = !isFeed && hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
+  const tls = identity ? ["--cert", identity.certFile, "--key", identity.keyFile] : [];
+  const hasLimit =
+    !isFeed && !identity && !closes && hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
   const spin = drive === "spin" ? ["--spin"] : [];
   const limit = { name: LIMIT_NAME, command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] };
   for (const runtime of runtimes) {
@@ -47,7 +51,7 @@ export function listParticipants({ runtimes, hasShim, drive = "auto", feed }) {
     const mode = isFeed ? ["--compression", feed] : [];
     const own = peer && {
       name: peer.name,
-      command: [...runtimeCommand(runtime), join(ROOT, peer.source), ...mode],
+      command: [...runtimeCommand(runtime), join(ROOT, peer.source), ...mode, ...tls],
       environment: {},
       peers: [],
     };
@@ -57,6 +61,7 @@ export function listParticipants({ runtimes, hasShim, drive = "auto", feed }) {
         ...programCommand(runtime, isFeed ? "bench/peers/ringwire_feed.ts" : "bench/peers/ringwire.ts"),
         ...["--transport", transport, "--drive", drive],
         ...mode,
+        ...tls,
       ],
       environment: programEnvironment(runtime),
       peers,

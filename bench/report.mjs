@@ -44,6 +44,7 @@ export function resultText(result) {
   const names = [...new Set(runs.map((run) => run.name))];
   const isPolling = workload.load.mode === "pingpong";
   const isFeed = workload.feed !== undefined;
+  const isConnect = workload.program === "connect";
   const figures = names.map((name) => {
     const cpu = {
       serverCpuPercent: of(name, "serverCpuPercent"),
@@ -51,12 +52,14 @@ export function resultText(result) {
     };
     return [
       name,
-      rate(of(name, "messagesPerSecond")),
+      rate(of(name, isConnect ? "connectionsPerSecond" : "messagesPerSecond")),
       ...["p50Ns", "p99Ns", "p999Ns", "maxNs"].map((key) => microseconds(of(name, key))),
       `${cpu.serverCpuPercent.toFixed(0)} %`,
       `${cpu.loadCpuPercent.toFixed(0)} %`,
       saturation(cpu, isPolling),
       ...(isFeed ? [of(name, "wireBytesPerMessage").toFixed(1), shareText(of, name)] : []),
+      ...(isConnect ? [of(name, "serverUsPerConnection").toFixed(1)] : []),
+      ...(workload.load.resume ? [`${of(name, "resumedPercent").toFixed(0)} %`] : []),
     ];
   });
   const ratios = result.comparisons.map((comparison) => [
@@ -68,7 +71,7 @@ export function resultText(result) {
   ]);
   const head = [
     "server",
-    "msg/s",
+    isConnect ? "conn/s" : "msg/s",
     "p50 µs",
     "p99 µs",
     "p99.9 µs",
@@ -77,6 +80,8 @@ export function resultText(result) {
     "load's CPU",
     "saturated",
     ...(isFeed ? ["wire B/msg", "of plain"] : []),
+    ...(isConnect ? ["its µs each"] : []),
+    ...(workload.load.resume ? ["resumed"] : []),
   ];
   const parts = [];
   if (ratios.length > 0) {

@@ -9,7 +9,9 @@ import { parseOrExit } from "../scripts/arguments.mjs";
 import { build } from "../scripts/build.mjs";
 import { programCommand, programEnvironment, RUNTIMES } from "../scripts/runtimes.mjs";
 import { capture, ROOT, tail } from "../scripts/setup/command.mjs";
+import { missingOpenssl } from "../scripts/setup/proof_tools.mjs";
 import { setUpOrExit } from "../scripts/setup.mjs";
+import { Authority } from "../test/tls/authority.mjs";
 import { compare } from "./compare.mjs";
 import { describeMachine } from "./machine.mjs";
 import { buildLoad, IS_PINNED, measure } from "./measure.mjs";
@@ -92,6 +94,15 @@ async function runRounds(workload, participants) {
   return { rounds, failures: [...failures] };
 }
 
+/** The certificate that every server shows; made when the first workload wants it. */
+let authority;
+
+function identityFor(workload) {
+  if (!workload.needsTls) return undefined;
+  authority ??= new Authority();
+  return authority.identity("local");
+}
+
 async function runWorkload(name, hasShim) {
   const workload = WORKLOADS[name];
   const participants = listParticipants({
@@ -99,6 +110,8 @@ async function runWorkload(name, hasShim) {
     hasShim,
     drive: workload.drive,
     feed: workload.feed,
+    identity: identityFor(workload),
+    closes: workload.program === "connect",
   });
   const machine = describeMachine();
   if (!isSmoke && machine.loadAverage > 1) {
@@ -155,8 +168,14 @@ if (loadReason !== undefined) {
 if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: server and load share a core");
 
 mkdirSync(directory, { recursive: true });
+const noTls = missingOpenssl();
 let failed = 0;
 for (const name of chosen) {
+  if (noTls !== undefined && WORKLOADS[name]?.needsTls) {
+    console.error(`\n${name}: SKIPPED: ${noTls}`);
+    if (!isSmoke) failed++;
+    continue;
+  }
   console.log(`\n${name}: ${(WORKLOADS[name] ?? MICRO_BENCHES[name]).title}`);
   const isMicro = MICRO_BENCHES[name] !== undefined;
   const result = isMicro
@@ -167,6 +186,7 @@ for (const name of chosen) {
   failed += result.failures.length;
   writeFileSync(join(directory, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
 }
+authority?.remove();
 if (isKept) {
   writeResults(directory);
   console.log("\nKept in bench/results, summed up in bench/RESULTS.md.");

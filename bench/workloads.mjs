@@ -21,6 +21,45 @@ function echo512(connections) {
   };
 }
 
+/** The same over TLS: what certificates are made for. */
+function overTls(workload, targets) {
+  return {
+    ...workload,
+    title: `${workload.title}, over TLS 1.3 with TLS_AES_128_GCM_SHA256`,
+    load: { ...workload.load, tls: true },
+    needsTls: true,
+    targets,
+  };
+}
+
+const ECHO_PIPE = {
+  ...MORE_IS_BETTER,
+  title: "echo of 64 B, 100 connections, 16 messages under way on each",
+  load: { connections: 100, "in-flight": 16, bytes: 64 },
+  smoke: true,
+};
+const ECHO_16K = {
+  ...MORE_IS_BETTER,
+  title: "echo of 16 KiB, 10 connections, 4 messages under way on each",
+  load: { connections: 10, "in-flight": 4, bytes: 16384 },
+};
+
+/** Connections that are opened, upgraded and closed, one after the other in each of 32 places. */
+function connecting(how, load) {
+  return {
+    figure: "connectionsPerSecond",
+    better: "more",
+    unit: "connections/s",
+    title: `connections opened, upgraded and closed, 32 at a time, ${how}`,
+    program: "connect",
+    load: { connections: 32, ...load },
+    needsTls: load.tls === true,
+    targets: {},
+    // A tiny run of each kind of handshake is enough.
+    smoke: load.tls === true && !load.resume,
+  };
+}
+
 function pingPong(how, drive, targets, load = {}) {
   return {
     ...LESS_IS_BETTER,
@@ -49,9 +88,7 @@ const PAUSE_US = 200;
 
 export const WORKLOADS = {
   "echo-pipe": {
-    ...MORE_IS_BETTER,
-    title: "echo of 64 B, 100 connections, 16 messages under way on each",
-    load: { connections: 100, "in-flight": 16, bytes: 64 },
+    ...ECHO_PIPE,
     targets: {
       "bun uring/Bun.serve": { final: 1.5, now: 1.2 },
       "deno uring/Deno.serve": { final: 12, now: 10 },
@@ -61,14 +98,11 @@ export const WORKLOADS = {
       "deno native/Deno.serve": { final: 0.9 },
       "node native/ws": { final: 2 },
     },
-    smoke: true,
   },
   "echo-512-100": echo512(100),
   "echo-512-500": echo512(500),
   "echo-16k": {
-    ...MORE_IS_BETTER,
-    title: "echo of 16 KiB, 10 connections, 4 messages under way on each",
-    load: { connections: 10, "in-flight": 4, bytes: 16384 },
+    ...ECHO_16K,
     targets: { "bun uring/Bun.serve": { final: 2.5 }, "*/C limit": { final: 0.9 } },
     smoke: true,
   },
@@ -89,6 +123,15 @@ export const WORKLOADS = {
     }),
     smoke: true,
   },
+  "tls-echo-pipe": overTls(ECHO_PIPE, {
+    "bun uring/Bun.serve": { final: 1.2 },
+    "deno uring/Deno.serve": { final: 6 },
+    "node uring/ws": { final: 6 },
+  }),
+  "tls-echo-16k": overTls(ECHO_16K, { "bun uring/Bun.serve": { final: 1.3 } }),
+  connect: connecting("without TLS", {}),
+  "tls-connect": connecting("TLS 1.3, whole handshakes (X25519, ECDSA with P-256)", { tls: true }),
+  "tls-connect-resumed": connecting("TLS 1.3, sessions resumed (X25519)", { tls: true, resume: true }),
   "deflate-dedicated": deflate("dedicated", "with context takeover"),
   "deflate-shared": deflate("shared", "without context takeover"),
 };

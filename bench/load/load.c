@@ -37,7 +37,7 @@ struct options {
 	const char *host, *path;
 	uint32_t port, connections, in_flight, bytes, pause_us;
 	double seconds, warmup_seconds;
-	int is_pingpong, server_pid;
+	int is_pingpong, is_tls, server_pid;
 };
 
 struct connection {
@@ -48,6 +48,8 @@ struct connection {
 	uint32_t sending_bytes;  /* what is left of the send under way; 0 = none */
 	uint32_t sending_at;
 	uint8_t is_dirty;        /* is on the list of those with something owed */
+	struct tls *tls;
+	uint8_t *sealed;         /* with TLS: the records being sent */
 };
 
 static struct options options = {
@@ -143,8 +145,8 @@ static void send_rest(uint32_t index)
 	struct connection *connection = &connections[index];
 	struct io_uring_sqe *sqe = next_sqe();
 
-	io_uring_prep_send(sqe, (int)index, frames + connection->sending_at, connection->sending_bytes,
-			   MSG_NOSIGNAL | MSG_WAITALL);
+	io_uring_prep_send(sqe, (int)index, (connection->tls ? connection->sealed : frames) + connection->sending_at,
+			   connection->sending_bytes, MSG_NOSIGNAL | MSG_WAITALL);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data64(sqe, (uint64_t)index << 1 | OP_SEND);
 }
@@ -168,6 +170,9 @@ static void send_owed(void)
 			connection->sent_ns[connection->newest++ & window_mask] = sent_ns;
 		connection->sending_at = 0;
 		connection->sending_bytes = connection->owed * frame_bytes;
+		if (connection->tls)
+			connection->sending_bytes =
+				(uint32_t)tls_seal(connection->tls, frames, connection->sending_bytes, connection->sealed);
 		connection->owed = 0;
 		connection->is_dirty = 0;
 		send_rest(index);
@@ -184,6 +189,30 @@ static void owe(uint32_t index, uint32_t count)
 	}
 }
 
+/* Counts the messages that end in what was received. */
+static int count_messages(struct connection *connection, const uint8_t *data, size_t bytes)
+{
+	static uint8_t content[TLS_MAX_RECORD_BYTES];
+	int count = 0;
+
+	/* Content is compared while warming up: enough to catch a server that echoes garbage. */
+	if (!connection->tls)
+		return websocket_read(&connection->reader, data, bytes, options.bytes, !is_measuring);
+	for (;;) {
+		ssize_t got = tls_open(connection->tls, &data, &bytes, content);
+		int more;
+
+		if (got == 0)
+			return count;
+		if (got == -2)
+			die("the server ended a connection", ECONNRESET);
+		more = got < 0 ? -1 : websocket_read(&connection->reader, content, (size_t)got, options.bytes, !is_measuring);
+		if (more < 0)
+			return -1;
+		count += more;
+	}
+}
+
 static void on_received(uint32_t index, const struct io_uring_cqe *cqe, uint64_t arrived_ns)
 {
 	struct connection *connection = &connections[index];
@@ -196,9 +225,7 @@ static void on_received(uint32_t index, const struct io_uring_cqe *cqe, uint64_t
 	}
 	if (cqe->res <= 0)
 		die("the server ended a connection", cqe->res == 0 ? ECONNRESET : -cqe->res);
-	/* Content is compared while warming up: enough to catch a server that echoes garbage. */
-	count = websocket_read(&connection->reader, buffer_memory + (size_t)buffer * buffer_bytes,
-			       (size_t)cqe->res, options.bytes, !is_measuring);
+	count = count_messages(connection, buffer_memory + (size_t)buffer * buffer_bytes, (size_t)cqe->res);
 	io_uring_buf_ring_add(buffers, buffer_memory + (size_t)buffer * buffer_bytes, buffer_bytes,
 			      (unsigned short)buffer, (int)buffer_count - 1, 0);
 	io_uring_buf_ring_advance(buffers, 1);
@@ -333,6 +360,7 @@ static void open_ring(void)
 static void open_connections(void)
 {
 	uint32_t window = 1;
+	SSL_CTX *context = options.is_tls ? tls_context() : NULL;
 	int *fds = calloc(options.connections, sizeof(*fds));
 	int result;
 
@@ -348,9 +376,14 @@ static void open_connections(void)
 		connections[i].sent_ns = calloc(window, sizeof(uint64_t));
 		if (!connections[i].sent_ns)
 			die("no memory", ENOMEM);
-		fds[i] = websocket_connect(options.host, (uint16_t)options.port, options.path);
+		fds[i] = websocket_connect(options.host, (uint16_t)options.port, options.path, context, &connections[i].tls);
 		if (fds[i] < 0)
 			exit(1);
+		if (!context)
+			continue;
+		connections[i].sealed = malloc(tls_sealed_bytes((size_t)options.in_flight * frame_bytes));
+		if (!connections[i].sealed)
+			die("no memory", ENOMEM);
 	}
 	result = io_uring_register_files(&ring, fds, options.connections);
 	if (result < 0)
@@ -380,7 +413,8 @@ static void read_options(int argc, char **argv)
 		{ "host", 1, 0, 'h' }, { "port", 1, 0, 'p' }, { "path", 1, 0, 'a' },
 		{ "connections", 1, 0, 'c' }, { "in-flight", 1, 0, 'i' }, { "bytes", 1, 0, 'b' },
 		{ "seconds", 1, 0, 's' }, { "warmup", 1, 0, 'w' }, { "mode", 1, 0, 'm' },
-		{ "server-pid", 1, 0, 'v' }, { "pause-us", 1, 0, 'u' }, { 0 },
+		{ "server-pid", 1, 0, 'v' }, { "pause-us", 1, 0, 'u' },
+		{ "tls", 0, 0, 't' }, { 0 },
 	};
 	int letter;
 
@@ -396,6 +430,7 @@ static void read_options(int argc, char **argv)
 		case 'w': options.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
 		case 'v': options.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
 		case 'u': options.pause_us = (uint32_t)number("pause-us", optarg, 0, 1000000); break;
+		case 't': options.is_tls = 1; break;
 		case 'm':
 			options.is_pingpong = strcmp(optarg, "pingpong") == 0;
 			if (options.is_pingpong || strcmp(optarg, "echo") == 0)
@@ -404,7 +439,7 @@ static void read_options(int argc, char **argv)
 		default:
 			fprintf(stderr, "load: --port N [--host IP] [--path P] [--connections N] [--in-flight N] [--bytes N]\n"
 					"      [--seconds S] [--warmup S] [--mode echo|pingpong] [--pause-us N]\n"
-					"      [--server-pid PID]\n");
+					"      [--tls] [--server-pid PID]\n");
 			exit(2);
 		}
 	}

@@ -13,8 +13,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static int upgrade(int fd, const char *host, uint16_t port, const char *path, const char *fields, char *text,
-		   size_t text_bytes)
+static int upgrade(int fd, struct tls *tls, const char *host, uint16_t port, const char *path, const char *fields,
+		   char *text, size_t text_bytes)
 {
 	size_t have = 0;
 	int length = snprintf(text, text_bytes,
@@ -22,10 +22,12 @@ static int upgrade(int fd, const char *host, uint16_t port, const char *path, co
 			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
 			      path, host, port, fields);
 
-	if (length < 0 || (size_t)length >= text_bytes || write(fd, text, (size_t)length) != length)
+	if (length < 0 || (size_t)length >= text_bytes ||
+	    (tls ? tls_write(tls, fd, text, (size_t)length) : write(fd, text, (size_t)length)) != length)
 		return -1;
 	for (;;) {
-		ssize_t got = read(fd, text + have, text_bytes - 1 - have);
+		ssize_t got = tls ? tls_read(tls, fd, text + have, text_bytes - 1 - have)
+				  : read(fd, text + have, text_bytes - 1 - have);
 		char *end;
 
 		if (got <= 0)
@@ -40,15 +42,8 @@ static int upgrade(int fd, const char *host, uint16_t port, const char *path, co
 	}
 }
 
-int websocket_connect(const char *host, uint16_t port, const char *path)
-{
-	char head[2048];
-
-	return websocket_connect_with(host, port, path, "", head, sizeof(head));
-}
-
-int websocket_connect_with(const char *host, uint16_t port, const char *path, const char *fields, char *head,
-			   size_t head_bytes)
+static int connect_and_upgrade(const char *host, uint16_t port, const char *path, const char *fields, char *head,
+			       size_t head_bytes, SSL_CTX *context, struct tls **tls)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	/* A server that accepts but never answers must not hang the bench. */
@@ -66,7 +61,12 @@ int websocket_connect_with(const char *host, uint16_t port, const char *path, co
 		fprintf(stderr, "load: cannot connect to %s:%u: %s\n", host, port, strerror(errno));
 		goto failed;
 	}
-	if (upgrade(fd, host, port, path, fields, head, head_bytes) < 0) {
+	if (context) {
+		*tls = tls_begin(context, fd);
+		if (!*tls)
+			goto failed;
+	}
+	if (upgrade(fd, context ? *tls : NULL, host, port, path, fields, head, head_bytes) < 0) {
 		fprintf(stderr, "load: %s:%u did not upgrade to WebSocket\n", host, port);
 		goto failed;
 	}
@@ -76,6 +76,19 @@ failed:
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+int websocket_connect(const char *host, uint16_t port, const char *path, SSL_CTX *context, struct tls **tls)
+{
+	char head[2048];
+
+	return connect_and_upgrade(host, port, path, "", head, sizeof(head), context, tls);
+}
+
+int websocket_connect_with(const char *host, uint16_t port, const char *path, const char *fields, char *head,
+			   size_t head_bytes)
+{
+	return connect_and_upgrade(host, port, path, fields, head, head_bytes, NULL, NULL);
 }
 
 uint8_t *websocket_frames(uint32_t count, uint32_t payload_bytes, uint32_t *frame_bytes)

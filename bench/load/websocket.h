@@ -5,12 +5,15 @@
 #ifndef RINGWIRE_BENCH_WEBSOCKET_H
 #define RINGWIRE_BENCH_WEBSOCKET_H
 
+#include "tls.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 /* Connects (blocking, TCP_NODELAY) and upgrades. Returns the socket, or -1 with a line on stderr.
- * Bytes behind the response head are an error: an echo server has nothing to say yet. */
-int websocket_connect(const char *host, uint16_t port, const char *path);
+ * Bytes behind the response head are an error: an echo server has nothing to say yet.
+ * context: speaks TLS; *tls becomes what goes on with it. NULL: does not. */
+int websocket_connect(const char *host, uint16_t port, const char *path, SSL_CTX *context, struct tls **tls);
 
 /* The same with further request fields ("Name: value\r\n" each, or ""); the answer's head, at most `head_bytes` with its final 0,
  * is copied to `head`. */

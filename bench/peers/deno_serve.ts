@@ -1,10 +1,20 @@
 /**
- * Peer: Deno's own WebSocket server as an echo. Deno offers no option for limits, and never compresses.
+ * Peer: Deno's own WebSocket server as an echo. Deno offers no option for limits, and never compresses. Options: --cert FILE --key
+ * FILE for TLS.
  */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+
 // Typed by hand: Deno's declarations and Bun's contradict each other in one program.
 interface DenoNamespace {
   serve(
-    options: { port: number; hostname: string; onListen: (address: { port: number }) => void },
+    options: {
+      port: number;
+      hostname: string;
+      cert?: string;
+      key?: string;
+      onListen: (address: { port: number }) => void;
+    },
     handler: (request: Request) => Response,
   ): unknown;
   upgradeWebSocket(
@@ -14,8 +24,12 @@ interface DenoNamespace {
 }
 const deno = (globalThis as unknown as { Deno: DenoNamespace }).Deno;
 
+const { values } = parseArgs({ options: { cert: { type: "string" }, key: { type: "string" } } });
+const { cert, key } = values;
+const tls = cert && key ? { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") } : {};
+
 deno.serve(
-  { port: 0, hostname: "127.0.0.1", onListen: ({ port }) => console.log(`listening ${port}`) },
+  { port: 0, hostname: "127.0.0.1", ...tls, onListen: ({ port }) => console.log(`listening ${port}`) },
   (request) => {
     const { socket, response } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
     socket.binaryType = "arraybuffer";

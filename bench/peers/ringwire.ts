@@ -1,8 +1,9 @@
 /**
  * What is being measured: a Ringwire echo server, on any runtime, over either transport.
  *
- * Options: --transport uring|native, --drive auto|spin.
+ * Options: --transport uring|native, --drive auto|spin; --cert FILE --key FILE for TLS, --ktls on|off.
  */
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Loop, serve } from "../../src/mod.ts";
 
@@ -10,6 +11,9 @@ const { values } = parseArgs({
   options: {
     transport: { type: "string", default: "uring" },
     drive: { type: "string", default: "auto" },
+    cert: { type: "string" },
+    key: { type: "string" },
+    ktls: { type: "string" },
   },
 });
 
@@ -17,10 +21,20 @@ const loop = new Loop({
   transport: values.transport as "uring" | "native",
   drive: values.drive as "auto" | "spin",
 });
+const { cert, key, ktls } = values;
 const server = await serve({
   port: 0,
   hostname: "127.0.0.1",
   loop,
+  ...(cert && key
+    ? {
+        tls: {
+          cert: readFileSync(cert),
+          key: readFileSync(key),
+          ...(ktls === undefined ? {} : { ktls: ktls === "on" }),
+        },
+      }
+    : {}),
   websocket: {
     // Equal to the peers: limits up, and no timers beyond those that every server has.
     maxMessageBytes: 64 << 20,
