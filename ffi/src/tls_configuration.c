@@ -24,8 +24,6 @@
 #define SECURITY_LEVEL 2
 #define KEY_LOG_LINE_MAX 512u
 
-#pragma weak tls_secret_line
-
 static SSL_CTX *find_named(const struct tls_configuration *configuration, const char *name)
 {
 	const char *rest = strchr(name, '.');
@@ -98,7 +96,7 @@ static void log_key(const SSL *ssl, const char *line)
 			(void)!write(configuration->key_log, text, (size_t)bytes);
 		OPENSSL_cleanse(text, sizeof text);
 	}
-	if (configuration->flags & RW_TLS_KERNEL_RECEIVE && tls_secret_line)
+	if (configuration->flags & RW_TLS_KERNEL_RECEIVE)
 		tls_secret_line(ssl, line);
 }
 

@@ -46,13 +46,13 @@ static const char *open_and_exchange(struct rig *rig)
 {
 	const struct rig_options options = { .buffers = 2, .buffer_bytes = 4096, .send_bytes = 4096, .entries = 16,
 					     .commands = 16, .events = 64, .connections = 8 };
-	char host[24];
+	char host[40];
 	struct rw_endpoint *endpoint;
 
 	if (rig_try_open(rig, &options) <= 0)
 		return "rw_ring_open";
-	/* An abstract name per ring: the text of rw_address would need parsing. */
-	snprintf(host, sizeof host, "@threads-%08x", rig->id);
+	/* An abstract name per ring: the text of rw_address would need parsing. Other runs of this test may go on beside this one. */
+	snprintf(host, sizeof host, "@threads-%d-%08x", getpid(), rig->id);
 	endpoint = rig_endpoint(rig, RW_FAMILY_UNIX, host, 0);
 	endpoint->host[0] = 0;
 	if (rw_listen(rig->id) != 0 || rw_connect(rig->id) != 0)
