@@ -395,7 +395,7 @@ void tls_close(struct connection *connection)
 		/* A session ended without a goodbye would be forgotten (an old rule of SSL 3). */
 		if (connection->error < RW_TLS_ERROR_EXPIRED || connection->error == RW_TLS_ERROR_TRUNCATED)
 			SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-		SSL_free(tls->ssl);
+		tls_session_free(tls->ssl);
 	}
 	tls->ssl = NULL;
 	OPENSSL_cleanse(tls->secret, sizeof tls->secret);
