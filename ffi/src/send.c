@@ -68,7 +68,7 @@ void send_prepare(struct ring *ring, struct connection *connection)
 	}
 	if (connection->queued_bytes > 0 || (connection->flags & FLAG_ABORTED) ||
 	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING) ||
-	    (connection->flags & FLAG_CONNECTING))
+	    (connection->flags & FLAGS_OPENING))
 		return;
 	for (uint32_t index = connection->send_first; index != RW_NONE; index = ring->segment_next[index]) {
 		const struct rw_command *command = &ring->commands[index];
@@ -243,7 +243,7 @@ void send_drain(struct ring *ring, struct connection *connection)
 	struct io_uring_sqe *entry;
 
 	if (!block || connection->queued_bytes == 0 ||
-	    (connection->flags & (FLAG_DRAINING | FLAG_CONNECTING | FLAG_ABORTED)) ||
+	    (connection->flags & (FLAG_DRAINING | FLAGS_OPENING | FLAG_ABORTED)) ||
 	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING))
 		return;
 	entry = ring_prepare(ring, OPERATION_DRAIN, connection_handle(ring, connection));

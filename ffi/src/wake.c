@@ -8,7 +8,7 @@
  *
  * The chain stays armed until it fires; waking for another reason leaves it in place for the next park.
  */
-#include "ring.h"
+#include "tls_connection.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -119,6 +119,12 @@ void wake_awake(struct ring *ring)
 	ring->is_signalling = false;
 }
 
+/* There is work without anything to tell: a wake-up right away makes the runtime take another turn. */
+static int32_t wake_soon(struct ring *ring)
+{
+	return send(ring->wake_fd, &wake_byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
 /* Arms the wake-up. Returns 0; events that came meanwhile show in the event count, and then nothing is armed. */
 int32_t wake_park(struct ring *ring)
 {
@@ -128,6 +134,8 @@ int32_t wake_park(struct ring *ring)
 		return -ENOTSUP;
 	if (ring->wake_fd < 0)
 		return -ENOTCONN;
+	if (tls_has_work(ring))
+		return wake_soon(ring);
 	if (ring->is_chain_armed && has_fired(&ring->waker))
 		ring->is_chain_armed = false;
 	if (!ring->is_chain_armed) {
@@ -165,8 +173,7 @@ int32_t wake_park(struct ring *ring)
 	wake_awake(ring);
 	if (ring->event_count != ring->event_turn_start)
 		return 0;
-	/* Still busy without anything to tell: a wake-up right away makes the runtime take another turn. */
-	return send(ring->wake_fd, &wake_byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN ? -errno : 0;
+	return wake_soon(ring);
 }
 
 static int32_t open_waker(struct ring *ring)

@@ -61,7 +61,7 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	uint32_t queued_offset = (event_offset + events * 16 + 63) & ~63u;
 	uint32_t connections = or_default(given.connections, 1024);
 	uint32_t receive_offset = (queued_offset + connections * 4 + 4095) & ~4095u;
-	uint32_t plain_bytes = or_default(given.plain_bytes, 1 << 20);
+	uint32_t plain_bytes = given.is_plainless ? 0 : or_default(given.plain_bytes, 1 << 20);
 	uint32_t plain_offset = receive_offset + buffer_bytes * buffers;
 	uint32_t send_offset = plain_offset + plain_bytes;
 	int32_t result;

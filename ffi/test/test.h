@@ -39,6 +39,7 @@ bool test_is_valgrind(void);
 struct rig_options {
 	uint32_t commands, events, buffer_bytes, buffers, send_bytes, connections;
 	uint32_t max_queued, max_queued_total_kib, entries, disabled, plain_bytes;
+	bool is_plainless;     /* no plain arena at all */
 };
 struct rig {
 	uint32_t id;
