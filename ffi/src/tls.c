@@ -391,16 +391,7 @@ void tls_close(struct connection *connection)
 	tls_list_remove(tls);
 	free(tls->said);
 	tls->said = NULL;
-<<<<<<< /tmp/c2/ffi/src/tls.c
 	tls_session_free(tls->ssl);
-=======
-	if (tls->ssl) {
-		/* A session ended without a goodbye would be forgotten (an old rule of SSL 3). */
-		if (connection->error < RW_TLS_ERROR_EXPIRED || connection->error == RW_TLS_ERROR_TRUNCATED)
-			SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-		tls_session_free(tls->ssl);
-	}
->>>>>>> /tmp/c2/head.tmp
 	tls->ssl = NULL;
 	OPENSSL_cleanse(tls->secret, sizeof tls->secret);
 }
