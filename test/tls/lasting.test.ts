@@ -34,7 +34,8 @@ onEachTlsTransport("sessions", (rig) => {
       const listening = await rig.listen(ECHO, { minVersion: version, maxVersion: version });
       expect(await visit(rig, listening)).toEqual([false, false]);
       expect(await visit(rig, listening)).toEqual([true, true]);
-      expect(await visit(rig, listening)).toEqual([true, true]);
+      // Servers of Node hand out two tickets with a full handshake and none with others.
+      if (rig.isUring) expect(await visit(rig, listening)).toEqual([true, true]);
       // Another name, other settings, another server: a session of one must not be shown to the other.
       expect(await visit(rig, listening, { servername: "127.0.0.1" })).toEqual([false, false]);
       expect(await visit(rig, listening, { rejectUnauthorized: false })).toEqual([false, false]);
