@@ -64,6 +64,7 @@ export interface ServerTlsSettings extends TlsSettings {
 
 /** What a TLS connection has agreed on. */
 export interface TlsInfo {
+  /** The version spoken. */
   readonly version: TlsVersion;
   /** IANA's name: `TLS_AES_128_GCM_SHA256`. */
   readonly cipher: string;

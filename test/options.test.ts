@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as options from "../src/options.ts";
+import { TLS_NUMBERS } from "../src/tls_options.ts";
 import { readSettings } from "../src/websocket/settings.ts";
 
 const TABLES = {
@@ -9,12 +10,15 @@ const TABLES = {
   CLIENT_NUMBERS: options.CLIENT_NUMBERS,
   SERVER_NUMBERS: options.SERVER_NUMBERS,
   COMPRESSION_NUMBERS: options.COMPRESSION_NUMBERS,
+  TLS_NUMBERS,
 } as const;
 
 describe("options", () => {
   test("the defaults are the documented ones", () => {
     const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
-    const files = ["../src/options.ts", "../src/websocket/client.ts", "../src/websocket/server.ts"].map(read);
+    const files = ["options.ts", "tls_options.ts", "websocket/client.ts", "websocket/server.ts"].map((file) =>
+      read(`../src/${file}`),
+    );
     const units: Readonly<Record<string, number>> = { KiB: 1 << 10, MiB: 1 << 20, GiB: 1 << 30 };
     const wrong: string[] = [];
     let checked = 0;

@@ -38,6 +38,8 @@ describe("WebSocket URL", () => {
       "localhost",
       "/v2?a=1",
     ]);
+    expect(parts("WSS+unix:/run/feed.sock:/v2")).toEqual([true, "/run/feed.sock", 0, "localhost", "/v2"]);
+    expect(() => parseWebSocketUrl("wss+unix:")).toThrow(TypeError);
     expect(parts("ws+unix:/run/feed.sock")).toEqual([false, "/run/feed.sock", 0, "localhost", "/"]);
     expect(parts("ws+unix:./feed.sock:")).toEqual([false, "./feed.sock", 0, "localhost", "/"]);
     expect(() => parseWebSocketUrl("ws+unix:")).toThrow(TypeError);

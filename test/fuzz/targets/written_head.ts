@@ -24,6 +24,7 @@ const SCHEMES = [
   "WS:",
   "ws+unix:",
   "WS+UNIX:",
+  "wss+unix:",
   "ftp:",
   "javascript:",
   "",
@@ -185,7 +186,7 @@ function checkUrl(text: string, hasSecret: boolean): WebSocketUrl | undefined {
   holds(/^\/[\x21-\x7e]*$/.test(url.target), `a target is an escaped path\n  ${url.target}`);
   holds(/^[\x21-\x7e]+$/.test(url.hostHeader), `a Host field is visible ASCII\n  ${url.hostHeader}`);
   holds(!/[/\\@?#]/.test(url.hostHeader), `a Host field is a host and port\n  ${url.hostHeader}`);
-  const isUnix = text.toLowerCase().startsWith("ws+unix:");
+  const isUnix = /^wss?\+unix:/i.test(text);
   // A socket's path and target have no credentials in them, whatever they look like.
   const isCredential = !isUnix && (hasSecret || hasPassword(text));
   const asked = `${url.hostHeader} ${url.target}`;
