@@ -77,6 +77,12 @@ const TLS_CODES: Readonly<Record<number, TlsErrorCode>> = {
   4113: "ERR_TLS_KEY_UPDATE",
 };
 
+/** Alerts that say what we would say ourselves, by number. */
+const ALERT_CODES: Readonly<Record<number, TlsErrorCode>> = {
+  70: "ERR_TLS_VERSION",
+  120: "ERR_TLS_ALPN",
+};
+
 /** What is wrong with a certificate, by OpenSSL's `X509_V_ERR_*`: those that are left for `ERR_TLS_CERTIFICATE` and can happen. */
 const CERTIFICATE_FAULTS: Readonly<Record<number, string>> = {
   7: "its signature is wrong",
@@ -115,6 +121,7 @@ export function errnoName(number: number): string {
  */
 export function socketError(action: string, errno: number, detail = 0): RingwireError {
   const code = TLS_CODES[errno];
+  if (code === "ERR_TLS_ALERT") return tlsError(ALERT_CODES[detail] ?? code, action, alertText(detail));
   if (code !== undefined) return tlsError(code, action, detailText(code, detail));
   const name = errnoName(errno);
   if (name !== "ENOSPC") return systemError(action, name);
@@ -132,7 +139,6 @@ export function handshakeError(action: string, errno: number, detail: number): R
 }
 
 function detailText(code: TlsErrorCode, detail: number): string | undefined {
-  if (code === "ERR_TLS_ALERT") return alertText(detail);
   if (code !== "ERR_TLS_CERTIFICATE") return undefined;
   return CERTIFICATE_FAULTS[detail] ?? `X509_V_ERR ${detail}`;
 }

@@ -27,6 +27,12 @@ describe("errors of sockets", () => {
     expect(socketError("x", 0x1001, 10).message).not.toContain("10");
   });
 
+  test("an alert that says what we would say ourselves has that code", () => {
+    expect(socketError("x", 0x100c, 70).code).toBe("ERR_TLS_VERSION");
+    expect(socketError("x", 0x100c, 120).code).toBe("ERR_TLS_ALPN");
+    expect(socketError("x", 0x100c, 40).code).toBe("ERR_TLS_ALERT");
+  });
+
   test("who leaves in the middle of a handshake has cut nothing off", () => {
     expect(socketError("x", 0x100f).code).toBe("ERR_TLS_TRUNCATED");
     const error = handshakeError("Cannot accept a connection", 0x100f, 0);
