@@ -181,6 +181,8 @@ static SSL_CTX *make(const struct tls_configuration *configuration, const struct
 		return NULL;
 	}
 	SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
+	/* For programs whose own list has DHE. */
+	SSL_CTX_set_dh_auto(ssl, 1);
 	use_options(ssl, settings);
 	if (settings->role == RW_TLS_SERVER)
 		SSL_CTX_set_tlsext_servername_callback(ssl, choose_name);

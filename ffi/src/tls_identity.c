@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +26,18 @@ static int32_t refuse(const struct reading *reading, const char *what)
 
 static int32_t refuse_as_told(const struct reading *reading, const char *what)
 {
-	const char *why = ERR_reason_error_string(ERR_peek_last_error());
+	unsigned long code = ERR_peek_last_error();
+	const char *why = ERR_reason_error_string(code);
 
+	switch (ERR_GET_REASON(code)) {
+	case SSL_R_EE_KEY_TOO_SMALL:
+	case SSL_R_CA_KEY_TOO_SMALL:
+		why = "its key is too short (RSA from 2048 bits, curves from 224)";
+		break;
+	case SSL_R_CA_MD_TOO_WEAK:
+		why = "it is signed with a digest that is broken (SHA-1, MD5)";
+		break;
+	}
 	ERR_clear_error();
 	return tls_refuse(reading->reason, -EINVAL, "%s%s: %s", reading->whose, what, why ? why : "no reason given");
 }

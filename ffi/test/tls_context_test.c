@@ -193,10 +193,10 @@ TEST(certificates_and_keys_that_will_not_do_are_refused_with_the_reason)
 
 	configuration.used = 0;
 	configuration_identity(&configuration, &small);
-	check_refused(&configuration, RW_TLS_SERVER, -EINVAL, "the certificate is refused: ee key too small");
+	check_refused(&configuration, RW_TLS_SERVER, -EINVAL, "the certificate is refused: its key is too short");
 	configuration.used = 0;
 	configuration_identity(&configuration, &sha1);
-	check_refused(&configuration, RW_TLS_SERVER, -EINVAL, "the certificate is refused: ca md too weak");
+	check_refused(&configuration, RW_TLS_SERVER, -EINVAL, "the certificate is refused: it is signed with a digest");
 
 	snprintf(chain, sizeof chain, "%s%s", authority.certificate_pem, server.certificate_pem);
 	configuration.used = 0;

@@ -5,6 +5,7 @@
 #include "tls_pair.h"
 
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -428,4 +429,63 @@ TEST(the_systems_roots_are_those_of_the_environment_and_read_again_when_they_cha
 		setenv("SSL_CERT_DIR", given_directory, 1);
 	free(given_file);
 	free(given_directory);
+}
+
+/* CHECK jumps out of the main thread's stack: not for use here. */
+static void *shake_with_roots(void *pointer)
+{
+	const struct identity *identity = pointer;
+	struct configuration of_client = { .used = 0 }, of_server = { .used = 0 };
+	bool is_good = true;
+
+	configuration_flags(&of_client, RW_TLS_VERIFY | RW_TLS_SYSTEM_ROOTS | RW_TLS_RESUME);
+	configuration_flags(&of_server, RW_TLS_RESUME);
+	configuration_identity(&of_server, identity);
+	for (int i = 0; i < 5 && is_good; i++) {
+		int32_t client = rw_tls_open(RW_TLS_CLIENT, of_client.bytes, of_client.used, NULL, 0);
+		int32_t server = rw_tls_open(RW_TLS_SERVER, of_server.bytes, of_server.used, NULL, 0);
+		struct pair pair;
+
+		if (client <= 0 || server <= 0)
+			return NULL;
+		pair_make(&pair, (uint32_t)client, (uint32_t)server, "a.example", 443);
+		pair_shake(&pair);
+		is_good = pair.client.is_done && pair.client.error == 0;
+		pair_free(&pair);
+		/* The last ones are left to the end of the thread. */
+		if (i < 4 && (rw_tls_close((uint32_t)client) != 0 || rw_tls_close((uint32_t)server) != 0))
+			return NULL;
+	}
+	return is_good ? pointer : NULL;
+}
+
+TEST(threads_verify_by_the_same_roots_at_once)
+{
+	char path[] = "/tmp/ringwire-roots-XXXXXX", *given = getenv("SSL_CERT_FILE");
+	struct identity identity;
+	pthread_t threads[4];
+	bool are_good = true;
+
+	make_authorities();
+	given = given ? strdup(given) : NULL;
+	close(mkstemp(path));
+	write_file(path, authority.certificate_pem);
+	setenv("SSL_CERT_FILE", path, 1);
+	identity_make(&identity, &(struct wanted){ .common_name = "x", .names = "DNS:a.example", .issuer = &authority });
+	for (int i = 0; i < 4; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, shake_with_roots, &identity), 0);
+	for (int i = 0; i < 4; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		are_good = are_good && result;
+	}
+	unlink(path);
+	if (given)
+		setenv("SSL_CERT_FILE", given, 1);
+	else
+		unsetenv("SSL_CERT_FILE");
+	free(given);
+	identity_free(&identity);
+	CHECK(are_good);
 }
