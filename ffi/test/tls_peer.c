@@ -170,11 +170,11 @@ void endpoint_tls(struct rig *rig, uint32_t context, const char *name, uint32_t 
 		memcpy(endpoint->tls_name, name, strlen(name));
 }
 
-uint32_t tls_listen(struct rig *rig, uint32_t context, uint32_t timeout_ms, uint16_t *port)
+uint32_t tls_listen(struct rig *rig, uint32_t context, uint32_t timeout_ms, uint32_t send_buffer, uint16_t *port)
 {
 	uint32_t handle;
 
-	rig_endpoint(rig, RW_FAMILY_IPV4, "127.0.0.1", 0);
+	rig_endpoint(rig, RW_FAMILY_IPV4, "127.0.0.1", 0)->send_buffer_bytes = send_buffer;
 	endpoint_tls(rig, context, NULL, timeout_ms);
 	CHECK_EQUAL(rw_listen(rig->id), 0);
 	handle = rig->control[RW_FIELD_HANDLE];
@@ -245,7 +245,7 @@ void secured_open(struct secured *secured, const struct secured_options *options
 		secured->fd = accept(listener, NULL, NULL);
 		close(listener);
 	} else {
-		secured->listener = tls_listen(&secured->rig, secured->context, options->timeout_ms, &secured->port);
+		secured->listener = tls_listen(&secured->rig, secured->context, options->timeout_ms, options->send_buffer, &secured->port);
 		secured->fd = peer_connect(secured->port);
 		if (options->receive_buffer)
 			setsockopt(secured->fd, SOL_SOCKET, SO_RCVBUF, &options->receive_buffer, sizeof options->receive_buffer);

@@ -22,6 +22,7 @@ struct secured_options {
 	bool is_open;           /* leave the handshake undone */
 	uint32_t timeout_ms;
 	int receive_buffer;     /* of the peer */
+	uint32_t send_buffer;   /* ours, of a server */
 };
 struct secured {
 	struct rig rig;
@@ -52,7 +53,7 @@ void peer_await(struct rig *rig, SSL *peer, int ssl_error);
 
 /* Sets what a TLS endpoint has besides, after rig_endpoint. */
 void endpoint_tls(struct rig *rig, uint32_t context, const char *name, uint32_t timeout_ms);
-uint32_t tls_listen(struct rig *rig, uint32_t context, uint32_t timeout_ms, uint16_t *port);
+uint32_t tls_listen(struct rig *rig, uint32_t context, uint32_t timeout_ms, uint32_t send_buffer, uint16_t *port);
 uint32_t tls_connect(struct rig *rig, uint32_t context, const char *name, uint32_t timeout_ms, uint16_t port);
 /* A line of rw_tls_describe, without its key. */
 const char *described(struct rig *rig, uint32_t handle, const char *key);
