@@ -4,7 +4,9 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ClientTlsSettings } from "../../src/tls.ts";
+import { runtime } from "../../src/runtime/detect.ts";
+import type { TlsFeature } from "../../src/runtime/tls_support.ts";
+import type { ClientTlsSettings, TlsSettings } from "../../src/tls.ts";
 import { sendText, until } from "../transport/recorder.ts";
 import { serverSettings } from "./secured.ts";
 import { ECHO, type Listening, onEachTlsTransport, type TlsRig } from "./tls_rig.ts";
@@ -29,18 +31,21 @@ async function visit(
 }
 
 onEachTlsTransport("sessions", (rig) => {
+  /** What a visit tells that comes after another one. */
+  const again = rig.honours("sessionResumption") ? [true, true] : [false, false];
+
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     test(`are resumed, ${version}, by the same name and settings only`, async () => {
       const listening = await rig.listen(ECHO, { minVersion: version, maxVersion: version });
       expect(await visit(rig, listening)).toEqual([false, false]);
-      expect(await visit(rig, listening)).toEqual([true, true]);
+      expect(await visit(rig, listening)).toEqual(again);
       // Servers of Node hand out two tickets with a full handshake and none with others.
-      if (rig.isUring) expect(await visit(rig, listening)).toEqual([true, true]);
+      if (rig.isUring) expect(await visit(rig, listening)).toEqual(again);
       // Another name, other settings, another server: a session of one must not be shown to the other.
       expect(await visit(rig, listening, { servername: "127.0.0.1" })).toEqual([false, false]);
       expect(await visit(rig, listening, { rejectUnauthorized: false })).toEqual([false, false]);
       expect(await visit(rig, await rig.listen(ECHO, { maxVersion: version }))).toEqual([false, false]);
-      expect(await visit(rig, listening)).toEqual([true, true]);
+      expect(await visit(rig, listening)).toEqual(again);
     });
   }
 
@@ -62,7 +67,7 @@ onEachTlsTransport("sessions", (rig) => {
     expect((await rig.fail(honest, { pins: ["cd".repeat(32)] })).client).toBe("ERR_TLS_PIN_MISMATCH");
     const pins = [Buffer.from(rig.authority.identity("local").pin, "base64").toString("hex")];
     await visit(rig, honest, { pins });
-    expect(await visit(rig, honest, { pins })).toEqual([true, true]);
+    expect(await visit(rig, honest, { pins })).toEqual(again);
   });
 
   test("of clients with certificates still tell the certificate", async () => {
@@ -71,7 +76,7 @@ onEachTlsTransport("sessions", (rig) => {
     const listening = await rig.listen(ECHO, { clientCertificate: "require", ca: [rig.authority.root] });
     await visit(rig, listening, { identity });
     const { client, server } = await rig.pair(listening, { identity });
-    expect(client.connection?.tls()?.resumed).toBe(true);
+    expect(client.connection?.tls()?.resumed).toBe(again[0]);
     expect(server.connection?.tls()?.peerCertificate).toEqual(derOf(cert));
     // Another client must not get in with nothing.
     expect((await rig.fail(listening)).server).toBe("ERR_TLS_NO_CERTIFICATE");
@@ -81,7 +86,7 @@ onEachTlsTransport("sessions", (rig) => {
     const listening = await rig.listen(ECHO);
     await visit(rig, listening);
     listening.listener.updateTls(serverSettings(rig.authority, "renewed"));
-    expect(await visit(rig, listening)).toEqual([true, true]);
+    expect(await visit(rig, listening)).toEqual(again);
   });
 });
 
@@ -177,6 +182,7 @@ onEachTlsTransport("the key log", (rig) => {
       const keyLogFile = join(rig.authority.folder, `keys-${version}-${rig.kind}`);
       const listening = await rig.listen(ECHO, { maxVersion: version });
       const options = { keyLogFile, isKeyLogAsked: true };
+      if (!rig.honours("keyLogFile")) return;
       await visit(rig, listening, options);
       const lines = readFileSync(keyLogFile, "utf8").trimEnd().split("\n");
       expect(statSync(keyLogFile).mode & 0o777).toBe(0o600);
@@ -193,5 +199,46 @@ onEachTlsTransport("the key log", (rig) => {
     const keyLogFile = join(rig.authority.folder, "no-keys");
     await visit(rig, await rig.listen(ECHO));
     expect(existsSync(keyLogFile)).toBe(false);
+  });
+});
+
+onEachTlsTransport("a setting that the runtime's own TLS cannot honour", (rig) => {
+  const SETTINGS = {
+    ciphers: { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384", maxVersion: "TLSv1.2" },
+    cipherSuites: { cipherSuites: "TLS_AES_128_GCM_SHA256", minVersion: "TLSv1.3" },
+    sessionResumption: { sessionResumption: true },
+    keyLogFile: { keyLogFile: "somewhere", isKeyLogAsked: true },
+    ktls: { ktls: true },
+  } as const satisfies Record<TlsFeature, Partial<TlsSettings>>;
+
+  for (const [feature, settings] of Object.entries(SETTINGS) as [TlsFeature, Partial<TlsSettings>][]) {
+    test.skipIf(rig.honours(feature))(
+      `is refused by both ends with ERR_UNSUPPORTED that names it: ${feature}`,
+      async () => {
+        const name = feature === "cipherSuites" ? "ciphers" : feature;
+        const says = {
+          code: "ERR_UNSUPPORTED",
+          message: expect.stringMatching(new RegExp(`tls\\.${name}.*${runtime.name}`, "i")),
+        };
+        await expect(rig.listen({}, settings)).rejects.toMatchObject(says);
+        const { listener } = await rig.listen();
+        expect(() => rig.connect(listener.address.port, settings)).toThrow(expect.objectContaining(says));
+        expect(() => listener.updateTls(serverSettings(rig.authority, "local", settings))).toThrow(
+          expect.objectContaining(says),
+        );
+      },
+    );
+  }
+
+  test("is left alone where it says no more than the default", async () => {
+    const quiet = {
+      sessionResumption: false,
+      ktls: false,
+      keyLogFile: "of the environment",
+      isKeyLogAsked: false,
+    };
+    const more = rig.honours("keyLogFile") ? { ...quiet, keyLogFile: undefined } : quiet;
+    const { client } = await rig.pair(await rig.listen({}, more), more);
+    expect(client.events).toEqual(["opened"]);
   });
 });

@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, describe } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
+import { TLS_SUPPORT, type TlsFeature } from "../../src/runtime/tls_support.ts";
 import type { ClientTlsSettings, ServerTlsSettings } from "../../src/tls.ts";
 import type { Connection, Listener, Transport } from "../../src/transport.ts";
 import { RawPeer } from "../conformance/raw_peer.ts";
@@ -10,6 +11,8 @@ import { Authority, type IdentityName, NO_OPENSSL } from "./authority.mjs";
 import { type Passage, Relay } from "./relay.ts";
 import { clientSettings, serverSettings } from "./secured.ts";
 import { openTransport, type TransportKind, whyNot } from "./transports.ts";
+
+const RUNTIME_NAMES = { bun: "Bun", deno: "Deno", node: "Node" } as const;
 
 /** Registers the same tests for both transports. Without openssl they are skipped, and that is said. */
 export function onEachTlsTransport(name: string, body: (rig: TlsRig) => void): void {
@@ -46,6 +49,11 @@ export class TlsRig {
   /** Whether this is io_uring, where everything is ours to promise. */
   get isUring(): boolean {
     return this.kind === "uring";
+  }
+
+  /** Whether this transport honours a setting; what it does not, it must refuse. Over io_uring there is everything. */
+  honours(feature: TlsFeature): boolean {
+    return this.isUring || TLS_SUPPORT[RUNTIME_NAMES[runtime.name]][feature];
   }
 
   get authority(): Authority {
