@@ -109,7 +109,8 @@ function diagnoseKernelTls(console: Console): Diagnosis["kernelTls"] {
   if (loaded.trim().split(/\s+/).includes("tls")) return { works: true, reason: "loaded" };
   return {
     works: false,
-    reason: "the kernel was built without CONFIG_TLS, or its module is not loaded (modprobe tls)",
+    reason:
+      "the kernel was built without CONFIG_TLS, or its module is not loaded (programs of root load it themselves, others need modprobe tls)",
   };
 }
 
