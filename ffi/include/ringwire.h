@@ -111,7 +111,8 @@ enum rw_command_op {
 	/* a = offset in the block (inside the send arena), b = bytes. All sends of one turn to one
 	 * connection leave as one system operation, in order. */
 	RW_COMMAND_SEND = 1,
-	/* a = RW_CLOSE_FLUSH: what is queued is sent, then FIN; received bytes are dropped from now on.
+	/* a = RW_CLOSE_FLUSH: what is queued is sent, then FIN; received bytes are dropped from now on. The peer has a second to
+	 * send its own FIN: closing on bytes that are still to come would reset the connection, and ours would be lost.
 	 * a = RW_CLOSE_ABORT: at once, RST. May follow a FLUSH. Ends with RW_EVENT_CLOSED. */
 	RW_COMMAND_CLOSE = 2,
 	/* Half-close: FIN once everything sent so far has left. Receiving goes on. */

@@ -163,9 +163,20 @@ void connection_abort(struct ring *ring, struct connection *connection, int32_t 
 	receive_cancel(ring, connection);
 	cancel_drain(ring, connection);
 	cancel_connect(ring, connection);
+	if (connection->flags & FLAG_TIMING)
+		ring_cancel(ring, OPERATION_DEADLINE, connection_handle(ring, connection));
 	if (connection->flags & FLAG_TLS)
 		tls_stop(ring, connection);
 	finish_if_quiet(ring, connection);
+}
+
+/* Our FIN has left: waits a while for the peer's, and drops what it still sends. Closing on bytes that are unread or on their way is
+ * answered with RST, and the peer would lose our last ones (RFC 1122 section 4.2.2.13). */
+static void linger(struct ring *ring, struct connection *connection)
+{
+	if (!(connection->flags & (FLAG_TIMING | FLAG_ABORTED | FLAG_PEER_ENDED)) &&
+	    (connection->flags & (FLAG_RECEIVING | FLAG_STARVED)))
+		connection_time_limit(ring, connection, &ring->linger_limit);
 }
 
 /* Takes the next step of closing that has become possible. */
@@ -186,13 +197,41 @@ void connection_progress(struct ring *ring, struct connection *connection)
 	}
 	if (has_left && connection->state == STATE_CLOSING) {
 		die(ring, connection, 0);
-		/* Both directions: a receive in flight reads what is left, so that close() finds nothing unread
-		 * and does not answer our last bytes with RST. */
-		shutdown(connection->fd, SHUT_RDWR);
-		if ((connection->flags & (FLAG_RECEIVING | FLAG_PEER_ENDED | FLAG_STARVED)) == 0)
-			receive_arm(ring, connection);
+		shutdown(connection->fd, SHUT_WR);
+		receive_rearm(ring, connection);
+		linger(ring, connection);
 	}
+	if (connection->state == STATE_DYING && (connection->flags & FLAG_TIMING) &&
+	    !(connection->flags & (FLAG_RECEIVING | FLAG_STARVED)))
+		ring_cancel(ring, OPERATION_DEADLINE, connection_handle(ring, connection));
 	finish_if_quiet(ring, connection);
+}
+
+void connection_time_limit(struct ring *ring, struct connection *connection, struct __kernel_timespec *limit)
+{
+	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_DEADLINE, connection_handle(ring, connection));
+
+	entry->opcode = IORING_OP_TIMEOUT;
+	entry->fd = -1;
+	entry->addr = (uintptr_t)limit;
+	entry->len = 1;
+	connection->flags |= FLAG_TIMING;
+}
+
+void connection_timed(struct ring *ring, struct connection *connection, int32_t res)
+{
+	connection->flags &= ~(uint32_t)FLAG_TIMING;
+	if (connection->state == STATE_DYING && res == -ETIME) {
+		/* The peer goes on and on, or says nothing. */
+		receive_cancel(ring, connection);
+		connection->flags |= FLAG_PEER_ENDED;
+	} else if (connection->state == STATE_DYING) {
+		linger(ring, connection);
+	} else if (res == -ETIME && (connection->flags & FLAG_TLS)) {
+		tls_timed_out(ring, connection);
+		return;
+	}
+	connection_progress(ring, connection);
 }
 
 static void close_gently(struct ring *ring, struct connection *connection)

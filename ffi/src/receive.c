@@ -230,8 +230,7 @@ void receive_completed(struct ring *ring, struct connection *connection, int32_t
 		starve(ring, connection);
 	} else if (res == -ECANCELED) {
 		/* PAUSE, or the end. When RESUME overtook the cancel, go on. */
-		if (connection->state == STATE_OPEN || connection->state == STATE_CLOSING)
-			receive_rearm(ring, connection);
+		receive_rearm(ring, connection);
 	} else if (connection->flags & FLAG_TLS) {
 		tls_receive_failed(ring, connection, -res);
 	} else if (connection->state == STATE_DYING) {

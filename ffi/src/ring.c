@@ -222,6 +222,7 @@ static int32_t open_in(struct ring *ring, void *block, uint32_t block_bytes)
 	ring->touched = ring->starved = ring->connection_free = RW_NONE;
 	ring->notify_first = ring->notify_last = ring->finished_first = ring->finished_last = RW_NONE;
 	ring->retry_delay.tv_nsec = 100 * 1000 * 1000;
+	ring->linger_limit.tv_sec = 1;
 
 	if (ring->control[RW_FIELD_ABI_VERSION] != RW_ABI_VERSION) {
 		snprintf(text, sizeof text, "the library speaks ABI version %u, the caller %u",

@@ -33,7 +33,7 @@ enum operation {
 	OPERATION_ACCEPT = 5,
 	OPERATION_RETRY = 6,   /* the pause after a failed accept */
 	OPERATION_POLL = 7,    /* OpenSSL wants to read or write the socket itself */
-	OPERATION_DEADLINE = 8,/* of a TLS handshake */
+	OPERATION_DEADLINE = 8,/* of a TLS handshake; of waiting for the peer's FIN behind ours */
 	OPERATION_CANCEL = 16, /* and above: a cancel of the operation so far above, when it found nothing */
 };
 /* The flag that says an operation is in flight. */
@@ -182,6 +182,7 @@ struct ring {
 	uint64_t wake_count;      /* the chain reads the eventfd into this; must outlive it */
 
 	struct __kernel_timespec retry_delay;
+	struct __kernel_timespec linger_limit;
 };
 
 /* ── ring.c ── */
@@ -217,6 +218,8 @@ void connection_opened(struct ring *ring, struct connection *connection);
 void connection_fail(struct ring *ring, struct connection *connection, int32_t error);
 void connection_abort(struct ring *ring, struct connection *connection, int32_t error);
 void connection_progress(struct ring *ring, struct connection *connection);
+void connection_time_limit(struct ring *ring, struct connection *connection, struct __kernel_timespec *limit);
+void connection_timed(struct ring *ring, struct connection *connection, int32_t res);
 void connection_publish(struct ring *ring);
 void connection_show_queued(struct ring *ring, const struct connection *connection);
 void connection_secured(struct ring *ring, struct connection *connection);

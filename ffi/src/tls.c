@@ -106,17 +106,6 @@ int32_t tls_open(struct ring *ring, struct connection *connection, uint32_t role
 	return make_session(tls, context, endpoint->tls_name, endpoint->tls_name_bytes, endpoint->port);
 }
 
-static void time_limit(struct ring *ring, struct connection *connection)
-{
-	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_DEADLINE, connection_handle(ring, connection));
-
-	entry->opcode = IORING_OP_TIMEOUT;
-	entry->fd = -1;
-	entry->addr = (uintptr_t)&connection->tls->deadline;
-	entry->len = 1;
-	connection->flags |= FLAG_TIMING;
-}
-
 void tls_poll(struct ring *ring, struct connection *connection, uint32_t events)
 {
 	struct io_uring_sqe *entry = ring_prepare(ring, OPERATION_POLL, connection_handle(ring, connection));
@@ -141,7 +130,7 @@ int32_t tls_accept(struct ring *ring, struct connection *listener, struct connec
 	if (make_session(tls, from->context, NULL, 0, 0) < 0)
 		return -ENOMEM;
 	connection->state = STATE_SECURING;
-	time_limit(ring, connection);
+	connection_time_limit(ring, connection, &connection->tls->deadline);
 	/* The client speaks first. */
 	tls_poll(ring, connection, POLLIN);
 	return 0;
@@ -150,7 +139,7 @@ int32_t tls_accept(struct ring *ring, struct connection *listener, struct connec
 /* TCP has connected to a server. */
 void tls_begin(struct ring *ring, struct connection *connection)
 {
-	time_limit(ring, connection);
+	connection_time_limit(ring, connection, &connection->tls->deadline);
 	tls_list_add(&ring->tls->ready, connection->tls);
 }
 
@@ -269,10 +258,9 @@ void tls_polled(struct ring *ring, struct connection *connection, int32_t res)
 		tls_list_add(&ring->tls->ready, connection->tls);
 }
 
-void tls_timed(struct ring *ring, struct connection *connection, int32_t res)
+void tls_timed_out(struct ring *ring, struct connection *connection)
 {
-	connection->flags &= ~(uint32_t)FLAG_TIMING;
-	if (res == -ETIME && connection->state != STATE_DYING && (connection->flags & FLAG_HANDSHAKE))
+	if (connection->flags & FLAG_HANDSHAKE)
 		tls_fail(ring, connection, RW_TLS_ERROR_TIMEOUT, 0);
 	else
 		connection_progress(ring, connection);

@@ -83,7 +83,7 @@ void tls_begin(struct ring *ring, struct connection *connection);
 void tls_turn(struct ring *ring);
 void tls_run(struct ring *ring);
 void tls_polled(struct ring *ring, struct connection *connection, int32_t res);
-void tls_timed(struct ring *ring, struct connection *connection, int32_t res);
+void tls_timed_out(struct ring *ring, struct connection *connection);
 void tls_stop(struct ring *ring, struct connection *connection);
 void tls_fail(struct ring *ring, struct connection *connection, uint32_t error, uint32_t detail);
 void tls_ended(struct ring *ring, struct connection *connection);

@@ -90,7 +90,7 @@ static void complete(struct ring *ring, const struct held_completion *completion
 		tls_polled(ring, connection, completion->res);
 		break;
 	case OPERATION_DEADLINE:
-		tls_timed(ring, connection, completion->res);
+		connection_timed(ring, connection, completion->res);
 		break;
 	}
 }

@@ -136,6 +136,51 @@ TEST(close_does_not_reset_what_was_sent_even_with_unread_input)
 	close_pair(&pair);
 }
 
+/* Found by the ABI's fuzzer: closing at once answers what is on its way with RST, which drops what the peer has not read. */
+TEST(close_waits_for_a_peer_that_goes_on_sending)
+{
+	struct pair pair;
+	uint32_t bytes = 1 << 20, have = 0;
+	uint8_t *sent = malloc(bytes), *got = malloc(bytes + 1);
+	uint64_t deadline = clock_ms() + 5000;
+	ssize_t part = -1;
+
+	open_pair(&pair, NULL);
+	fill_random(sent, bytes, 5);
+	rig_send(&pair.rig, pair.server, sent, bytes);
+	rig_command(&pair.rig, RW_COMMAND_CLOSE, pair.server, RW_CLOSE_FLUSH, 0);
+	while (part != 0) {
+		if (part < 0)
+			send(pair.peer, sent, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+		rig_turn(&pair.rig, 1000);
+		part = recv(pair.peer, got + have, bytes + 1 - have, MSG_DONTWAIT);
+		CHECK(part >= 0 || errno == EAGAIN);
+		have += part > 0 ? (uint32_t)part : 0;
+		CHECK(clock_ms() < deadline);
+	}
+	CHECK_EQUAL(have, bytes);
+	CHECK(memcmp(sent, got, bytes) == 0);
+	deadline = clock_ms() + 900;
+	shutdown(pair.peer, SHUT_WR);
+	CHECK_EQUAL(rig_await(&pair.rig, RW_EVENT_CLOSED, pair.server).a, 0);
+	CHECK(clock_ms() < deadline);
+	close_pair(&pair);
+	free(sent);
+	free(got);
+}
+
+TEST(close_waits_a_second_for_a_peer_that_says_nothing)
+{
+	struct pair pair;
+	uint64_t begun = clock_ms();
+
+	open_pair(&pair, NULL);
+	rig_command(&pair.rig, RW_COMMAND_CLOSE, pair.server, RW_CLOSE_FLUSH, 0);
+	CHECK_EQUAL(rig_await(&pair.rig, RW_EVENT_CLOSED, pair.server).a, 0);
+	CHECK(clock_ms() - begun >= 900);
+	close_pair(&pair);
+}
+
 TEST(abort_resets)
 {
 	struct pair pair;
