@@ -15,6 +15,10 @@
  * beyond the 20 items that one io_uring_enter runs. Bounded, so that timers of the program never starve. */
 #define PASSES_MAX 6
 #define SUBMIT_TRIES 64
+/* So much is decrypted, then it is the program's turn; so much is encrypted, then the kernel gets it. Both ends of a busy connection
+ * work at once then instead of one after the other, on memory that is still in the cache: echo of 16 KiB, 40 under way: 1.9 times as many. */
+#define PLAIN_BYTES_TOLD (128u << 10)
+#define SEALED_BYTES_KEPT (64u << 10)
 
 static uint64_t user_data(enum operation operation, uint32_t handle)
 {
@@ -47,6 +51,13 @@ static void hold(struct ring *ring, const struct held_completion *completion)
 		ring->held_capacity = capacity;
 	}
 	ring->held[(ring->held_first + ring->held_count++) % ring->held_capacity] = *completion;
+}
+
+/* Whether this turn may tell of one completion more. */
+static bool can_tell(const struct ring *ring)
+{
+	return event_room(ring) >= EVENTS_PER_COMPLETION &&
+	       (ring->plain_used < PLAIN_BYTES_TOLD || ring->event_count == 0);
 }
 
 static void cancel_missed(struct ring *ring, struct connection *connection, enum operation operation);
@@ -114,7 +125,7 @@ void ring_reap(struct ring *ring)
 		if (completion.user_data >> 32 == OPERATION_IGNORED)
 			continue;
 		if (completion.user_data >> 32 == OPERATION_SEND ||
-		    (ring->held_count == 0 && ring->is_in_turn && event_room(ring) >= EVENTS_PER_COMPLETION))
+		    (ring->held_count == 0 && ring->is_in_turn && can_tell(ring)))
 			complete(ring, &completion);
 		else
 			hold(ring, &completion);
@@ -123,7 +134,7 @@ void ring_reap(struct ring *ring)
 
 void ring_release_held(struct ring *ring)
 {
-	while (ring->held_count > 0 && event_room(ring) >= EVENTS_PER_COMPLETION) {
+	while (ring->held_count > 0 && can_tell(ring)) {
 		struct held_completion completion = ring->held[ring->held_first];
 		ring->held_first = (ring->held_first + 1) % ring->held_capacity;
 		ring->held_count--;
@@ -257,6 +268,7 @@ static bool is_in_send_arena(const struct ring *ring, const struct rw_command *c
 static bool take_commands(struct ring *ring, uint32_t count)
 {
 	bool is_clean = true;
+	uint32_t submitted = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rw_command *command = &ring->commands[i];
@@ -277,8 +289,13 @@ static bool take_commands(struct ring *ring, uint32_t count)
 		}
 	}
 	/* Only now, so that all segments of a connection leave together. */
-	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
+	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched) {
 		send_prepare(ring, &ring->connections[slot]);
+		if (ring->tls && ring->tls->sealed.used - submitted >= SEALED_BYTES_KEPT) {
+			ring_submit(ring, false);
+			submitted = ring->tls->sealed.used;
+		}
+	}
 	return is_clean;
 }
 
@@ -320,7 +337,7 @@ static int64_t now_ns(void)
  * be queued. Saves the blocking modes one system call per turn. */
 static bool may_wait_at_once(const struct ring *ring)
 {
-	if (ring->event_count != ring->event_turn_start || event_room(ring) < EVENTS_PER_COMPLETION ||
+	if (ring->event_count != ring->event_turn_start || !can_tell(ring) ||
 	    ring->held_count > 0 || ring->starved != RW_NONE || tls_has_work(ring) || ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
 		return false;
 	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
@@ -334,8 +351,7 @@ static void wait_for_events(struct ring *ring, int32_t wait_us)
 {
 	int64_t deadline = wait_us > 0 ? now_ns() + (int64_t)wait_us * 1000 : 0;
 
-	while (ring->event_count == ring->event_turn_start && event_room(ring) >= EVENTS_PER_COMPLETION &&
-	       !ring->broken) {
+	while (ring->event_count == ring->event_turn_start && can_tell(ring) && !ring->broken) {
 		struct __kernel_timespec timeout = { 0 };
 		struct io_uring_cqe *ignored;
 		int result;

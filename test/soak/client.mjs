@@ -2,28 +2,30 @@
  * The client side of a soak: lives one life after another (lives.mjs, raw_talks.mjs) on a number of slots, at the pace it is told.
  *
  * Arguments: Ringwire's module, or "ws" for the npm package; transports with commas between; the server's places as JSON; a seed; slots;
- * residents; "compressed" or "plain"; lives to live, with commas between ("" = all).
+ * residents; "compressed" or "plain"; lives to live, with commas between ("" = all); the file of the root to trust ("" = no TLS).
  */
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { CONVERSATIONS, LIVES, resident } from "./lives.mjs";
 import { collectGarbage, Ledger, memory, obey, say } from "./process_side.mjs";
 import { Random } from "./random.mjs";
-import { RAW_SERVERS, RAW_TALKS } from "./raw_talks.mjs";
+import { isRawTalkFor, RAW_SERVERS, RAW_TALKS } from "./raw_talks.mjs";
 import { ringwireOpener } from "./ringwire_peer.mjs";
 
-const [, , module, transports, places, seed, slots, residents, compressed, only] = process.argv;
+const [, , module, transports, places, seed, slots, residents, compressed, only, caFile] = process.argv;
 const isWs = module === "ws";
 const isCompressed = compressed === "compressed";
+const ca = caFile ? readFileSync(caFile, "utf8") : undefined;
 const ledger = new Ledger(isWs ? "ws client" : "client");
 const loops = new Map();
 
 /** ws is loaded by Node alone: what Bun gives for that name is not the npm package. */
 async function opener() {
-  if (isWs) return (await import("./ws_peer.mjs")).wsOpener(isCompressed);
+  if (isWs) return (await import("./ws_peer.mjs")).wsOpener(isCompressed, ca);
   const ringwire = await import(pathToFileURL(module).href);
   for (const transport of transports.split(",")) loops.set(transport, new ringwire.Loop({ transport }));
-  return ringwireOpener(ringwire, loops, isCompressed);
+  return ringwireOpener(ringwire, loops, isCompressed, ca);
 }
 
 /** Seconds without anything happening after which a connection is stuck. Counted, not timed: the soak may be stopped meanwhile. */
@@ -40,18 +42,15 @@ class Context {
   isEnding = false;
   ledger = ledger;
   open;
-  servers = JSON.parse(places).map((place) => ({ ...place, name: `${place.transport}/${place.mode}` }));
+  servers = JSON.parse(places);
   /** Multiplies every thought. */
   pace = 5;
   #watched = new Map();
   #sleepers = new Set();
 
   /** Takes a server of a kind, for contexts that have their own randomness. */
-  server(mode, transport) {
-    const fitting = this.servers.filter(
-      (server) => server.mode === mode && (transport ?? server.transport) === server.transport,
-    );
-    return this.random.of(fitting);
+  server(mode) {
+    return this.random.of(this.servers.filter((server) => server.mode === mode));
   }
 
   /** Sleeps; not any more once everything winds up. An arrow, because slots call it on contexts of their own. */
@@ -129,13 +128,15 @@ async function liveOnce(own, life) {
     await CONVERSATIONS[life](own);
     return;
   }
-  const server = own.server(own.random.of(RAW_SERVERS[life]));
-  const { port } = server;
+  const mode = own.random.of(RAW_SERVERS[life]);
+  const fitting = own.servers.filter((place) => place.mode === mode && isRawTalkFor(life, place));
+  if (fitting.length === 0) return;
+  const server = own.random.of(fitting);
   const jumps = clockJumps;
   const faults = [];
   const fail = (text) => faults.push(`${server.name}: ${text}`);
   const count = (name, by) => ledger.count(name, by);
-  await RAW_TALKS[life]({ port, random: own.random, think: own.think, fail, count });
+  await RAW_TALKS[life]({ server, ca, random: own.random, think: own.think, fail, count });
   if (server.mode === "strict") {
     // Its deadlines are short, and pass at once when the soak was stopped in between: that proves nothing.
     await new Promise((resolve) => setTimeout(resolve, 2 * TICK_MS));

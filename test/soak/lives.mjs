@@ -22,6 +22,8 @@ export const LIVES = {
   violation: 2,
   silent: 1,
   slowHandshake: 1,
+  brokenTls: 3,
+  truncated: 3,
 };
 
 /** Servers by the way they take messages; see server.mjs. */
@@ -48,7 +50,7 @@ async function begin(context, plan) {
   };
   const talk = new Talk(context.ledger, whole, `${context.name} to ${server.name}`);
   context.watch(talk);
-  await talk.open(context.open, `ws://127.0.0.1:${server.port}`, { transport: server.transport, random });
+  await talk.open(context.open, server.url, { transport: server.transport, random });
   return talk;
 }
 
@@ -154,11 +156,7 @@ async function abortedHandshake(context) {
   setTimeout(() => abort.abort(), random.of([0, 0, 1, 2, 5]));
   try {
     const { transport } = server;
-    await talk.open(context.open, `ws://127.0.0.1:${server.port}`, {
-      transport,
-      random,
-      signal: abort.signal,
-    });
+    await talk.open(context.open, server.url, { transport, random, signal: abort.signal });
   } catch (error) {
     if (error.code !== "ERR_ABORTED") talk.fail(`connecting ended with ${error.code}: ${error.message}`);
     context.ledger.count("handshakes aborted");
@@ -173,7 +171,7 @@ async function refused(context) {
   const on = { message() {}, pong() {}, error() {}, close() {} };
   const options = { transport: server.transport, random: context.random, on };
   try {
-    await context.open(`ws://127.0.0.1:${server.port}/nothing`, options);
+    await context.open(`${server.url}/nothing`, options);
     context.ledger.fail(`${server.name}: a handshake that should have been refused was not`);
   } catch (error) {
     if (error.code !== "ERR_HANDSHAKE_REFUSED" || error.status !== 404) {
@@ -198,8 +196,7 @@ async function idle(context) {
 /** A connection that stays through the whole soak. @param place - Which one. */
 export async function resident(context, place) {
   const servers = context.servers.filter(({ mode }) => SERVERS.includes(mode));
-  const { mode, transport } = servers[place % servers.length];
-  const only = Object.assign(Object.create(context), { server: () => context.server(mode, transport) });
+  const only = Object.assign(Object.create(context), { server: () => servers[place % servers.length] });
   const talk = await begin(only, { kind: "echo" });
   while (!context.isEnding && !talk.isClosed) {
     if (!context.isWindingUp) await chat(context, talk, talk.sent + context.random.between(1, 20));

@@ -1,8 +1,9 @@
 /**
- * Peers that misbehave in ways no library would: bytes over plain TCP, ended wherever it hurts.
+ * Peers that misbehave in ways no library would: bytes over plain TCP or the runtime's own TLS, ended wherever it hurts.
  */
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { messageOf } from "./message.mjs";
 import { targetOf } from "./talk_plan.mjs";
 
@@ -13,11 +14,18 @@ class RawPeer {
   received = Buffer.alloc(0);
   isEnded = false;
   isClosed = false;
+  #tcp;
   #socket;
   #waiters = [];
 
-  constructor(port) {
-    this.#socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  /** @param ca - The root to trust; without, it speaks no TLS even where it should. */
+  constructor({ port, isSecure }, ca) {
+    const place = { port, host: "127.0.0.1", allowHalfOpen: true };
+    this.#tcp = connect(place);
+    this.#socket =
+      isSecure && ca !== undefined
+        ? connectTls({ socket: this.#tcp, ca, servername: "localhost", allowHalfOpen: true })
+        : this.#tcp;
     this.#socket.on("data", (bytes) =>
       this.#move(() => {
         this.received = Buffer.concat([this.received, bytes]);
@@ -53,7 +61,12 @@ class RawPeer {
   }
 
   reset() {
-    this.#socket.resetAndDestroy();
+    this.#tcp.resetAndDestroy();
+  }
+
+  /** FIN, and nothing of TLS before it. */
+  cut() {
+    this.#tcp.end();
   }
 
   destroy() {
@@ -115,7 +128,7 @@ const seedOf = (random) => random.next();
 const LIMITS = { maxBytes: 200_000 };
 
 async function opened(context, plan) {
-  const peer = new RawPeer(context.port);
+  const peer = new RawPeer(context.server, context.ca);
   peer.write(request(targetOf({ ...LIMITS, ends: "anyhow", ...plan })));
   await peer.until(() => behindHead(peer.received) !== undefined);
   if (!peer.received.toString("latin1", 0, 12).endsWith("101")) {
@@ -132,15 +145,15 @@ function breakOff(peer, random) {
 }
 
 /**
- * Each takes `{ port, random, think, fail, count }`; `port` belongs to the kind of server named in RAW_SERVERS.
+ * Each takes `{ server, ca, random, think, fail, count }`; `server` is of the kind named in RAW_SERVERS.
  *
  * The strict server may give up on a connection before it has read anything from it, without a word: when it did not get the CPU
  * for its whole deadline. That is counted.
  */
 export const RAW_TALKS = {
   /** A request that stops in the middle. */
-  async brokenHandshake({ port, random, think }) {
-    const peer = new RawPeer(port);
+  async brokenHandshake({ server, ca, random, think }) {
+    const peer = new RawPeer(server, ca);
     const whole = request(targetOf({ kind: "echo", seed: seedOf(random), ends: "anyhow" }));
     peer.write(whole.slice(0, random.between(0, whole.length - 1)));
     await think();
@@ -148,8 +161,8 @@ export const RAW_TALKS = {
   },
 
   /** A handshake whose answer nobody waits for. */
-  async abandonedHandshake({ port, random }) {
-    const peer = new RawPeer(port);
+  async abandonedHandshake({ server, ca, random }) {
+    const peer = new RawPeer(server, ca);
     peer.write(request(targetOf({ kind: "stream", seed: seedOf(random), after: 20, ends: "anyhow" })));
     if (random.chance(0.5)) await peer.until(() => peer.received.length > 0);
     await breakOff(peer, random);
@@ -223,7 +236,7 @@ export const RAW_TALKS = {
   /** A peer that never answers a Ping. The strict server gives up on it: Close 1001, and the end. */
   async silent(context) {
     const { random, fail, count } = context;
-    const peer = new RawPeer(context.port);
+    const peer = new RawPeer(context.server, context.ca);
     peer.write(request(targetOf({ kind: "echo", seed: seedOf(random), ends: "anyhow" })));
     await peer.until(() => false);
     const came = behindHead(peer.received) ?? Buffer.alloc(0);
@@ -235,8 +248,8 @@ export const RAW_TALKS = {
   },
 
   /** A request that never ends: the strict server does not wait for it. */
-  async slowHandshake({ port, fail, count }) {
-    const peer = new RawPeer(port);
+  async slowHandshake({ server, ca, fail, count }) {
+    const peer = new RawPeer(server, ca);
     peer.write("GET /echo HTTP/1.1\r\nHost: so");
     await peer.until(() => false);
     const answer = peer.received.toString("latin1");
@@ -246,7 +259,39 @@ export const RAW_TALKS = {
     }
     peer.destroy();
   },
+
+  /** What is no handshake of TLS, or only the beginning of one. */
+  async brokenTls({ server, random, think }) {
+    const peer = new RawPeer(server);
+    const bytes = Buffer.from(Array.from({ length: random.between(0, 400) }, () => random.between(0, 255)));
+    // A record of a handshake that announces more than comes, or anything at all.
+    if (random.chance(0.7)) Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]).copy(bytes);
+    peer.write(bytes);
+    await think();
+    await breakOff(peer, random);
+  },
+
+  /** FIN without close_notify, in the middle of a frame or between two. */
+  async truncated(context) {
+    const { random, think } = context;
+    const seed = seedOf(random);
+    const peer = await opened(context, { kind: "echo", seed });
+    const frame = frameOf(messageOf(seed, 0, LIMITS), random);
+    peer.write(frame.subarray(0, random.between(0, frame.length)));
+    await think();
+    peer.cut();
+    await peer.until(() => false);
+    peer.destroy();
+  },
 };
+
+/** Lives that only a server with TLS can have. */
+const SECURE_TALKS = ["brokenTls", "truncated"];
+
+/** Whether a server is one that a life is for. */
+export function isRawTalkFor(life, { isSecure }) {
+  return isSecure || !SECURE_TALKS.includes(life);
+}
 
 /** Which server each needs: batches are never compressed and their server never pings. */
 export const RAW_SERVERS = {
@@ -257,4 +302,6 @@ export const RAW_SERVERS = {
   violation: ["batch"],
   silent: ["strict"],
   slowHandshake: ["strict"],
+  brokenTls: ["message", "batch", "queue"],
+  truncated: ["message", "batch", "queue"],
 };

@@ -17,8 +17,9 @@ const PATIENT = {
  * @param ringwire - The module.
  * @param loops - By transport.
  * @param isCompressed - Whether the option `compression` is to be used.
+ * @param ca - The root to trust for wss:.
  */
-export function ringwireOpener(ringwire, loops, isCompressed) {
+export function ringwireOpener(ringwire, loops, isCompressed, ca) {
   return async function open(url, { transport, random, signal, on }) {
     const delivery = random.of(["message", "batch", "queue"]);
     const socket = await ringwire.connect(url, {
@@ -26,6 +27,7 @@ export function ringwireOpener(ringwire, loops, isCompressed) {
       connectTimeoutMs: 300_000,
       handshakeTimeoutMs: 300_000,
       ...(signal === undefined ? {} : { signal }),
+      ...(url.startsWith("wss:") ? { tls: random.of(tlsOptions(ca)) } : {}),
       websocket: {
         ...PATIENT,
         text: random.of(["string", "bytes"]),
@@ -54,6 +56,18 @@ export function ringwireOpener(ringwire, loops, isCompressed) {
     if (delivery === "queue") iterate(socket, on);
     return new RingwirePeer(socket, random);
   };
+}
+
+/** Few enough kinds, because each has its own context and its own sessions. */
+function tlsOptions(ca) {
+  const common = { ca, handshakeTimeoutMs: 300_000 };
+  return [
+    common,
+    common,
+    { ...common, maxVersion: "TLSv1.2" },
+    { ...common, sessionResumption: false },
+    { ...common, servername: "localhost" },
+  ];
 }
 
 /**
@@ -100,6 +114,12 @@ class RingwirePeer {
 
   get isCompressed() {
     return this.#socket.extensions?.includes("permessage-deflate") === true;
+  }
+
+  /** What TLS has agreed on, in a word for each; undefined without. */
+  get security() {
+    const tls = this.#socket.tls;
+    return tls === undefined ? undefined : [tls.version, ...(tls.resumed ? ["resumed"] : [])];
   }
 
   /** Returns "sent", "queued" or "dropped". */

@@ -2,10 +2,11 @@
  * The server side of a soak: Ringwire's servers on one runtime, a few on each transport, that differ in how they take messages. The URL
  * of each connection says what is to happen on it, so the server checks its half of every stream by itself.
  *
- * Arguments: Ringwire's module, transports with commas between, "compressed" or "plain", and what to do wrong on purpose ("" = nothing).
+ * Arguments: Ringwire's module, transports with commas between, "compressed" or "plain", what to do wrong on purpose ("" = nothing), and
+ * files: two certificates for wss with their keys, with commas between ("" = no TLS); "both" for ws servers besides.
  */
 import { Buffer } from "node:buffer";
-import { openSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { differenceFrom, messageOf } from "./message.mjs";
@@ -13,7 +14,7 @@ import { collectGarbage, Ledger, memory, obey, say } from "./process_side.mjs";
 import { Sabotage } from "./sabotage.mjs";
 import { planOf } from "./talk_plan.mjs";
 
-const [, , module, transports, compressed, fault] = process.argv;
+const [, , module, transports, compressed, fault, files, both] = process.argv;
 const { Loop, serve } = await import(pathToFileURL(module).href);
 
 const ledger = new Ledger("server");
@@ -158,17 +159,36 @@ function close(ws, code, reason, wasClean) {
   }
 }
 
+/** What wss servers show: one certificate after the other, changed while they serve. */
+const IDENTITIES = files ? identitiesOf(files.split(",").map((file) => readFileSync(file, "utf8"))) : [];
+const RENEW_MS = 5_000;
+
+function identitiesOf([cert, key, otherCert, otherKey]) {
+  // A stop of the whole soak must not look like a slow handshake.
+  const common = { handshakeTimeoutMs: 300_000 };
+  return [
+    { cert, key, ...common },
+    { cert: otherCert, key: otherKey, ...common },
+  ];
+}
+
 async function start(transport) {
   const loop = new Loop({ transport });
   const running = [];
-  for (const mode of Object.keys(MODES)) {
+  const kinds = IDENTITIES.length === 0 ? [false] : both === "both" ? [false, true] : [true];
+  const places = Object.keys(MODES).flatMap((mode) => kinds.map((isSecure) => ({ mode, isSecure })));
+  for (const { mode, isSecure } of places) {
+    const name = `${transport}/${mode}${isSecure ? "/tls" : ""}`;
     const server = await serve({
       loop,
       port: 0,
       hostname: "127.0.0.1",
       handshakeTimeoutMs: mode === "strict" ? 2_000 : 300_000,
+      ...(isSecure
+        ? { tls: IDENTITIES[0], tlsError: ({ code }) => ledger.count(`failed handshakes, ${code}`) }
+        : {}),
       fetch(request, self) {
-        const data = planOf(new URL(request.url), `${transport}/${mode}`);
+        const data = planOf(new URL(request.url), name);
         if (data === undefined) {
           ledger.count("handshakes refused");
           return new Response("no such talk", { status: 404 });
@@ -190,7 +210,7 @@ async function start(transport) {
         close,
       },
     });
-    running.push({ transport, mode, server });
+    running.push({ transport, mode, isSecure, name, server });
   }
   return { loop, running };
 }
@@ -207,7 +227,7 @@ async function rest(expected) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   if (connections() !== expected) {
-    const held = servers.map(({ transport, mode, server }) => `${transport}/${mode} ${server.connections}`);
+    const held = servers.map(({ name, server }) => `${name} ${server.connections}`);
     ledger.fail(`${connections()} connections are left where ${expected} should be: ${held.join(", ")}`);
     // Those that stay on purpose are open.
     const left = servers
@@ -225,14 +245,32 @@ async function rest(expected) {
   say("rest", { counts: ledger.counts, connections: connections(), transportConnections, memory: memory() });
 }
 
+let renewals = 0;
+const renewing = setInterval(() => {
+  renewals++;
+  for (const { server, isSecure } of servers) {
+    if (!isSecure) continue;
+    server.updateTls(IDENTITIES[renewals % IDENTITIES.length]);
+    ledger.count("certificates changed");
+  }
+}, RENEW_MS);
+
 const deafen = obey(async (order, [argument]) => {
   if (order === "rest") await rest(Number(argument));
   if (order !== "stop") return;
+  clearInterval(renewing);
   await Promise.all(servers.map(({ server }) => server.stop({ graceMs: 2_000 })));
   for (const { loop } of loops) loop.close();
   say("end", { counts: ledger.counts, memory: memory() });
   deafen();
 });
 
-const ports = servers.map(({ transport, mode, server }) => ({ transport, mode, port: server.port }));
-say("ready", { ports, transports: loops.map(({ loop }) => `${loop.transport}: ${loop.reason}`) });
+const places = servers.map(({ transport, mode, isSecure, name, server }) => ({
+  transport,
+  mode,
+  isSecure,
+  name,
+  port: server.port,
+  url: server.url.slice(0, -1),
+}));
+say("ready", { places, transports: loops.map(({ loop }) => `${loop.transport}: ${loop.reason}`) });

@@ -49,6 +49,7 @@ export class Talk {
     this.peer = await open(origin + targetOf(this.#plan), { ...options, on });
     this.#ledger.count("connections");
     if (this.peer.isCompressed) this.#ledger.count("compressed connections");
+    for (const word of this.peer.security ?? []) this.#ledger.count(`TLS connections, ${word}`);
     this.progress++;
     return this;
   }

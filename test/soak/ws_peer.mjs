@@ -4,12 +4,18 @@
 import { Buffer } from "node:buffer";
 import WebSocket from "ws";
 
-/** Makes what opens sockets. @param isCompressed - Whether to offer permessage-deflate. */
-export function wsOpener(isCompressed) {
+/**
+ * Makes what opens sockets.
+ *
+ * @param isCompressed - Whether to offer permessage-deflate.
+ * @param ca - The root to trust for wss:.
+ */
+export function wsOpener(isCompressed, ca) {
   return function open(url, { random, signal, on }) {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, {
         maxPayload: 16 << 20,
+        ...(url.startsWith("wss:") ? { ca } : {}),
         // The whole soak may be stopped for longer than ws waits by default.
         closeTimeout: 300_000,
         perMessageDeflate: isCompressed && random.chance(0.7) ? deflateOptions(random) : false,
@@ -73,6 +79,12 @@ class WsPeer {
 
   get isCompressed() {
     return this.#socket.extensions.includes("permessage-deflate");
+  }
+
+  get security() {
+    const tls = this.#socket._socket;
+    if (tls?.getProtocol === undefined) return undefined;
+    return [tls.getProtocol(), ...(tls.isSessionReused() ? ["resumed"] : [])];
   }
 
   send(bytes, isText) {
