@@ -81,6 +81,13 @@ function only(version: TlsVersion, cipher: string): Record<string, string> {
 
 const infoOf = (recorder: Recorder): TlsInfo | undefined => recorder.connection?.tls();
 
+/** A program whose standard input stays open. */
+interface Program {
+  say(text: string): void;
+  /** What it has printed so far. */
+  output(): string;
+}
+
 /** Sends `sizeBytes` of the pattern to an end that echoes, and compares what comes back. */
 async function echo(client: Recorder, sizeBytes: number): Promise<void> {
   const before = client.receivedBytes;
@@ -112,8 +119,8 @@ describe.skipIf(reason !== undefined)(`kernel TLS on ${runtime.name}`, () => {
   });
   afterAll(() => rig.remove());
 
-  /** An openssl program whose standard input stays open. Gathers what it prints. */
-  function openssl(...words: string[]): { say(text: string): void; output(): string } {
+  /** An openssl program. */
+  function openssl(...words: string[]): Program {
     const program = spawn("openssl", words, { stdio: ["pipe", "pipe", "pipe"] });
     programs.push(program);
     let output = "";
@@ -347,33 +354,45 @@ describe.skipIf(reason !== undefined)(`kernel TLS on ${runtime.name}`, () => {
     expect(server.text()).toBe("a line of its own\n");
   });
 
-  test("openssl s_server: an echo, and a change of keys ends it with ERR_TLS_KEY_UPDATE", async () => {
+  /** A client of ours with openssl s_server at the other end, after a word each way. */
+  async function serverProgram(ktls: boolean | undefined): Promise<{ server: Program; client: Recorder }> {
     const { certFile, keyFile } = rig.authority.identity("local");
-    const words = [
-      "-accept",
-      "127.0.0.1:0",
-      "-cert",
-      certFile,
-      "-cert_chain",
-      certFile,
-      "-key",
-      keyFile,
-      "-tls1_3",
-    ];
-    const server = openssl("s_server", ...words);
+    const identity = ["-cert", certFile, "-cert_chain", certFile, "-key", keyFile];
+    const server = openssl("s_server", "-accept", "127.0.0.1:0", "-tls1_3", ...identity);
     await until("it listens", () => /ACCEPT 127\.0\.0\.1:\d+/.test(server.output()));
     const port = Number(/ACCEPT 127\.0\.0\.1:(\d+)/.exec(server.output())?.[1]);
-    const client = rig.connect(port, { ktls: true });
+    const client = rig.connect(port, { ktls });
     await until("it is connected", () => client.events.includes("opened"));
-    expect(infoOf(client)?.ktls).toEqual(BOTH);
     sendText(client.connection!, "from the client\n");
     await until("it arrives", () => server.output().includes("from the client"));
     server.say("from the server\n");
     await until("it arrives", () => client.text() === "from the server\n");
+    return { server, client };
+  }
+
+  test("openssl s_server: an echo, and a change of keys ends it with ERR_TLS_KEY_UPDATE", async () => {
+    const { server, client } = await serverProgram(true);
+    expect(infoOf(client)?.ktls).toEqual(BOTH);
     server.say("k\n");
     server.say("behind it\n");
     await until("it is over", () => client.closedCount === 1);
     expect(client.error?.code).toBe("ERR_TLS_KEY_UPDATE");
     expect(client.text()).toBe("from the server\n");
+  });
+
+  test("a client that decrypts for itself follows the server to new keys, but cannot change those of the kernel", async () => {
+    const { server, client } = await serverProgram(undefined);
+    expect(infoOf(client)?.ktls).toEqual({ tx: true, rx: false });
+    for (const text of ["one\n", "two\n"]) {
+      server.say("k\n");
+      server.say(text);
+      await until("it arrives", () => client.text().endsWith(text));
+      sendText(client.connection!, `seen ${text}`);
+      await until("the answer arrives", () => server.output().includes(`seen ${text}`));
+    }
+    // "K" asks us to change ours as well.
+    server.say("K\n");
+    await until("it is over", () => client.closedCount === 1);
+    expect(client.error?.code).toBe("ERR_TLS_KEY_UPDATE");
   });
 });
