@@ -26,10 +26,22 @@ export interface NetRuntime {
   readonly bindErrors: Readonly<Record<string, string>>;
   /** @throws RingwireError `ERR_PERMISSION_DENIED` rather than let the runtime ask its user. */
   checkPermission(action: string, address: Address): void;
-  /** Stops or starts reading below TLS, where pausing a TLS socket does not (Deno). */
+  /** What its TLS sockets do unlike Node's. */
+  readonly tls?: TlsQuirks;
+}
+
+/** How a runtime's TLS sockets differ from Node's. */
+export interface TlsQuirks {
+  /** Stops or starts reading below TLS, where pausing a TLS socket does not. */
   readonly throttle?: (raw: Socket, isPaused: boolean) => void;
-  /** Whether a TLS socket that has ended was really reset, where the runtime does not say so (Deno). */
+  /** Whether a TLS socket that has ended was really reset, where the runtime does not say so. */
   readonly isReset?: (socket: Socket) => boolean;
+  /** The TLS socket can be reset itself, and the one below it is closed for show as soon as the peer has ended. */
+  readonly resetsTls?: boolean;
+  /** What is wrong with a server's certificate is found out after the handshake: the runtime would say less, and show it no more. */
+  readonly verifiesLate?: boolean;
+  /** Resumed sessions of clients are taken for verified, whatever came of it at first, and with other listeners' settings. */
+  readonly forgetsVerification?: boolean;
 }
 
 function socketOptions(options: SocketOptions): {

@@ -47,7 +47,7 @@ export function hasPin(chain: readonly X509Certificate[], pins: readonly string[
 }
 
 /**
- * A more exact code for a certificate that a runtime only calls unverifiable: Deno says so of every fault.
+ * A more exact code for a certificate that a runtime only calls unverifiable: Deno says so of every fault, Bun of some.
  *
  * @param use - What the peer's certificate must be good for.
  */
@@ -69,7 +69,9 @@ export function faultOf(
     if (!uses.includes(wanted) && !uses.includes(ANY_USE)) return "ERR_TLS_CERTIFICATE";
   }
   if (shown[0] !== undefined && isWeakKey(shown[0].publicKey)) return "ERR_TLS_CERTIFICATE";
-  return shown.slice(1).some(({ ca }) => !ca) ? "ERR_TLS_CERTIFICATE" : code;
+  if (shown.slice(1).some(({ ca }) => !ca)) return "ERR_TLS_CERTIFICATE";
+  const last = shown.at(-1);
+  return last?.checkIssued(last) === true ? "ERR_TLS_SELF_SIGNED" : code;
 }
 
 /** What the peer has shown, signed by whomever. */

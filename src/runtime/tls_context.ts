@@ -145,7 +145,8 @@ function commonOptions(
     minVersion: settings.minVersion,
     maxVersion: settings.maxVersion,
     ...(ciphers !== undefined && { ciphers }),
-    ...(!wantsTickets && { secureOptions: constants.SSL_OP_NO_TICKET }),
+    // BoringSSL and rustls know no such options, and never let a client renegotiate.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (wantsTickets ? 0 : constants.SSL_OP_NO_TICKET),
   };
 }
 

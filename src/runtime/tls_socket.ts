@@ -33,8 +33,6 @@ export interface Handshake {
   readonly servername: string;
   /** Looks at the peer once the handshake is done. What it returns ends the connection. */
   verify(): RingwireError | undefined;
-  /** Makes an error more exact while the socket is still there. */
-  refine(error: RingwireError): RingwireError;
   /** The handshake is done. Returns who hears of the connection from now on. */
   opened(socket: NativeSocket): NativeSocketHandler;
   /** It failed. */
@@ -77,9 +75,9 @@ export class TlsSocket implements NativeSocket {
     const failed = (error: unknown): void => this.#failed(error);
     socket.on("error", failed);
     raw.on("error", failed);
+    // Node keeps later errors of accepted sockets to itself unless a server of its own is in charge.
+    socket.on("_tlsError", failed);
     socket.on("close", () => this.#closed());
-    // Some runtimes leave the TLS socket as it is when the one below is gone. What came last is still on its way up.
-    raw.on("close", () => setImmediate(() => socket.destroy()));
   }
 
   /** Ends a handshake without a word, or does nothing. */
@@ -104,11 +102,11 @@ export class TlsSocket implements NativeSocket {
 
   pause(): void {
     this.#socket.pause();
-    this.#handshake.runtime.throttle?.(this.#raw, true);
+    this.#handshake.runtime.tls?.throttle?.(this.#raw, true);
   }
 
   resume(): void {
-    this.#handshake.runtime.throttle?.(this.#raw, false);
+    this.#handshake.runtime.tls?.throttle?.(this.#raw, false);
     this.#socket.resume();
   }
 
@@ -183,7 +181,7 @@ export class TlsSocket implements NativeSocket {
     // A socket that has ended both ways has no peer any more, in the best order.
     const mayBeReset = !addresses.isUnix && !this.#socket.writableEnded;
     if (this.#handler === undefined) this.#fail(leftInHandshake(action));
-    else if (mayBeReset && runtime.isReset?.(this.#socket) === true) {
+    else if (mayBeReset && runtime.tls?.isReset?.(this.#socket) === true) {
       this.#error = socketFailure(lost, { code: "ECONNRESET" });
       this.#socket.destroy();
     } else this.#handler.ended();
@@ -193,8 +191,7 @@ export class TlsSocket implements NativeSocket {
   #failed(error: unknown): void {
     if (this.#isOver) return;
     if (this.#handler === undefined) {
-      const { action, refine } = this.#handshake;
-      this.#fail(refine(tlsFailure(action, error, false)));
+      this.#fail(tlsFailure(this.#handshake.action, error, false));
     } else {
       this.#error ??= error;
       if (!this.#socket.destroyed) this.#socket.destroy();
@@ -233,7 +230,10 @@ export class TlsSocket implements NativeSocket {
     const raw = this.#raw;
     // While a shutdown is under way Node refuses to reset (EINVAL), and then never closes the descriptor at all.
     const isEnding = socket.writableEnded && !socket.writableFinished;
-    if (this.#handshake.addresses.isUnix || isEnding || raw.destroyed) socket.destroy();
+    const { addresses, runtime } = this.#handshake;
+    if (addresses.isUnix || isEnding) socket.destroy();
+    else if (runtime.tls?.resetsTls === true) socket.resetAndDestroy();
+    else if (raw.destroyed) socket.destroy();
     else raw.resetAndDestroy();
   }
 }

@@ -5,7 +5,7 @@
 
 import type { Socket } from "node:net";
 import { isIP } from "node:net";
-import { connect, createServer, type PeerCertificate, TLSSocket } from "node:tls";
+import { connect, type PeerCertificate, TLSSocket } from "node:tls";
 import { RingwireError } from "../errors.ts";
 import type { ClientTlsSettings, ServerTlsSettings } from "../tls.ts";
 import { tlsError } from "../tls_errors.ts";
@@ -23,9 +23,10 @@ import type {
 import { endpointText, lostText, socketFailure } from "./socket_failure.ts";
 import { clientContext, newTicketSecret, ServerContexts, settingsKey } from "./tls_context.ts";
 import { verificationCode } from "./tls_failure.ts";
-import { SessionCache } from "./tls_sessions.ts";
+import { type ClientSession, SessionCache } from "./tls_sessions.ts";
 import { TlsSocket } from "./tls_socket.ts";
 import { checkTlsSupport, TLS_SUPPORT } from "./tls_support.ts";
+import { VerifiedCertificates } from "./verified_certificates.ts";
 
 /** Handshakes under way at once on one listener. A peer has to do nothing for one but connect. */
 const MAX_HANDSHAKES = 4_096;
@@ -62,6 +63,8 @@ class TlsAcceptor {
   readonly #failed: (error: RingwireError) => void;
   readonly #ticketSecret: Uint8Array = newTicketSecret();
   readonly #handshakes: Set<TlsSocket> = new Set();
+  /** Certificates of clients that were verified under the settings of now. */
+  #verified: VerifiedCertificates = new VerifiedCertificates();
   #contexts: ServerContexts;
   #keyLog: ((line: Uint8Array) => void) | undefined;
 
@@ -85,6 +88,7 @@ class TlsAcceptor {
     checkTlsSupport(this.#runtime.name, settings);
     const keyLog = keyLogFor(this.#runtime, settings);
     this.#contexts = new ServerContexts(this.#runtime.name, settings, this.#ticketSecret);
+    this.#verified = new VerifiedCertificates();
     this.#keyLog = keyLog;
   }
 
@@ -115,8 +119,7 @@ class TlsAcceptor {
       action,
       lost: lostText(undefined),
       servername: "",
-      verify: () => clientFault(socket, settings, action),
-      refine: (error) => error,
+      verify: () => this.#clientFault(socket, settings, action),
       opened: (opened) => {
         this.#handshakes.delete(own);
         return this.#accepted(opened);
@@ -131,8 +134,7 @@ class TlsAcceptor {
 
   #secure(raw: Socket, contexts: ServerContexts): TLSSocket {
     const { clientCertificate, alpnProtocols } = contexts.settings;
-    const keyLog = this.#keyLog;
-    return new TLSSocket(raw, {
+    const socket = new TLSSocket(raw, {
       isServer: true,
       secureContext: contexts.main,
       requestCert: clientCertificate !== "none",
@@ -142,30 +144,39 @@ class TlsAcceptor {
       ...(contexts.hasNames && {
         SNICallback: (name, answer) => answer(null, contexts.find(name)),
       }),
-      // Who never listens: it only passes on what the secrets are.
-      ...(keyLog !== undefined && { server: createServer().on("keylog", keyLog) }),
     });
+    if (this.#keyLog !== undefined) socket.on("keylog", this.#keyLog);
+    return socket;
   }
-}
 
-/** What is wrong with a client's certificate, or undefined. */
-function clientFault(
-  socket: TLSSocket,
-  { clientCertificate, pins }: ServerTlsSettings,
-  action: string,
-): RingwireError | undefined {
-  if (clientCertificate === "none") return undefined;
-  if (socket.getPeerCertificate(false)?.raw === undefined) {
-    return clientCertificate === "require" ? tlsError("ERR_TLS_NO_CERTIFICATE", action) : undefined;
+  /** What is wrong with a client's certificate, or undefined. */
+  #clientFault(
+    socket: TLSSocket,
+    { clientCertificate, pins }: ServerTlsSettings,
+    action: string,
+  ): RingwireError | undefined {
+    if (clientCertificate === "none") return undefined;
+    const certificate = socket.getPeerCertificate(false)?.raw as Buffer | undefined;
+    if (certificate === undefined) {
+      return clientCertificate === "require" ? tlsError("ERR_TLS_NO_CERTIFICATE", action) : undefined;
+    }
+    const forgets = this.#runtime.tls?.forgetsVerification === true;
+    if (forgets && socket.isSessionReused() && !this.#verified.has(certificate)) {
+      return tlsError(
+        "ERR_TLS_CERTIFICATE",
+        action,
+        "a resumed session whose first handshake is not known here",
+      );
+    }
+    const result = verificationResult(socket);
+    if (result !== "") {
+      const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
+      return tlsError(faultOf(code, socket, "client", Date.now()), action, result);
+    }
+    if (pins.length > 0 && !hasPin(chainOf(socket), pins)) return tlsError("ERR_TLS_PIN_MISMATCH", action);
+    if (forgets) this.#verified.add(certificate);
+    return undefined;
   }
-  const result = verificationResult(socket);
-  if (result !== "") {
-    const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
-    return tlsError(faultOf(code, socket, "client", Date.now()), action, result);
-  }
-  return pins.length === 0 || hasPin(chainOf(socket), pins)
-    ? undefined
-    : tlsError("ERR_TLS_PIN_MISMATCH", action);
 }
 
 /** OpenSSL's name for what is wrong with the peer's chain; "" for nothing. Only `tls.Server` makes a public property of it. */
@@ -214,13 +225,13 @@ export function connectTls(
       secureContext: context,
       // Node warns of addresses here, and they are never sent (RFC 6066 §3).
       servername: sentName,
-      rejectUnauthorized,
+      rejectUnauthorized: rejectUnauthorized && runtime.tls?.verifiesLate !== true,
       checkServerIdentity: (_host: string, certificate: PeerCertificate) => nameFault(settings, certificate),
       ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
       ...(session !== undefined && { session }),
     });
     if (keyLog !== undefined) socket.on("keylog", keyLog);
-    if (resumes) keepSessions(socket, sessionKey);
+    const good = resumes ? keepSessions(socket, sessionKey) : undefined;
     handshake = new TlsSocket({
       runtime,
       socket,
@@ -232,8 +243,8 @@ export function connectTls(
       lost: lostText(address),
       servername: sentName,
       verify: () => serverFault(socket, settings, action),
-      refine: (error) => refined(error, socket, action),
       opened: (opened) => {
+        good?.();
         handler.opened(opened);
         return handler;
       },
@@ -250,14 +261,20 @@ export function connectTls(
   };
 }
 
-/** Remembers the sessions of a connection that was good: those of TLS 1.2 may come before that is known. */
-function keepSessions(socket: TLSSocket, key: string): void {
+/** Remembers the sessions of a connection once it is known to be good: the first ones may come before. Returns who is to be told that. */
+function keepSessions(socket: TLSSocket, key: string): () => void {
+  let isGood = false;
+  let early: ClientSession[] = [];
   socket.on("session", (bytes: Buffer) => {
     const session = { bytes, isSingleUse: socket.getProtocol() === "TLSv1.3" };
-    setImmediate(() => {
-      if (!socket.destroyed) sessions.put(key, session);
-    });
+    if (isGood) sessions.put(key, session);
+    else early.push(session);
   });
+  return () => {
+    isGood = true;
+    for (const session of early) sessions.put(key, session);
+    early = [];
+  };
 }
 
 /** What is wrong with a server that the runtime has taken, or undefined. */
@@ -266,24 +283,17 @@ function serverFault(
   { pins, rejectUnauthorized }: ClientTlsSettings,
   action: string,
 ): RingwireError | undefined {
+  if (rejectUnauthorized && !socket.authorized) {
+    const result = String(socket.authorizationError);
+    const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
+    return tlsError(faultOf(code, socket, "server", Date.now()), action, result);
+  }
   // A resumed session was begun under the same settings, and was good then.
   if (pins.length === 0 || socket.isSessionReused()) return undefined;
   const chain = chainOf(socket);
   // Without verification anybody may append the certificate whose key is pinned; only its own is proved.
   const proved = rejectUnauthorized ? chain : chain.slice(0, 1);
   return hasPin(proved, pins) ? undefined : tlsError("ERR_TLS_PIN_MISMATCH", action);
-}
-
-/** Looks for the real fault where the runtime only says that a certificate cannot be verified. */
-function refined(error: RingwireError, socket: TLSSocket, action: string): RingwireError {
-  if (error.code !== "ERR_TLS_UNKNOWN_ISSUER") return error;
-  try {
-    const code = faultOf(error.code, socket, "server", Date.now());
-    return code === error.code ? error : tlsError(code, action, undefined, error.cause);
-  } catch {
-    // The certificate is gone, or cannot be read.
-    return error;
-  }
 }
 
 /** Takes the lines of a key log; one of the environment is left alone where the runtime cannot write it. */

@@ -6,38 +6,77 @@
 import { RingwireError } from "../errors.ts";
 import type { ClientTlsSettings, ServerTlsSettings } from "../tls.ts";
 
-/** Settings that not every runtime honours, by the names that programs know. */
-export type TlsFeature =
-  /** TLS 1.2 ciphers. */
-  | "ciphers"
-  /** TLS 1.3 cipher suites: `ciphers` too, for programs. */
-  | "cipherSuites"
-  | "sessionResumption"
-  | "keyLogFile"
-  | "ktls";
-
 /** A runtime with TLS. */
 export type TlsRuntimeName = "Bun" | "Deno" | "Node";
 
-/** Settings that are honoured, by runtime. All others of {@link ClientTlsSettings} and {@link ServerTlsSettings} are honoured by all three. */
+/** Settings that not every runtime honours. */
+export type TlsFeature =
+  /** TLS 1.2 ciphers. */
+  | "ciphers"
+  /** TLS 1.3 cipher suites, which are `ciphers` too for programs. */
+  | "cipherSuites"
+  /** Clients can resume sessions. */
+  | "sessionResumption"
+  /** Servers can be without session tickets. */
+  | "noTickets"
+  | "keyLogFile"
+  | "ktls";
+
+/** All other settings are honoured by all three. */
 export const TLS_SUPPORT: Readonly<Record<TlsRuntimeName, Readonly<Record<TlsFeature, boolean>>>> = {
-  Node: { ciphers: true, cipherSuites: true, sessionResumption: true, keyLogFile: true, ktls: false },
-  // rustls takes no list of ciphers; its sessions and secrets are not shown.
-  Deno: { ciphers: false, cipherSuites: false, sessionResumption: false, keyLogFile: false, ktls: false },
+  Node: {
+    ciphers: true,
+    cipherSuites: true,
+    sessionResumption: true,
+    noTickets: true,
+    keyLogFile: true,
+    ktls: false,
+  },
+  // rustls takes no list of ciphers; clients' sessions and secrets are not shown; servers always hand out tickets.
+  Deno: {
+    ciphers: false,
+    cipherSuites: false,
+    sessionResumption: false,
+    noTickets: false,
+    keyLogFile: false,
+    ktls: false,
+  },
   // BoringSSL's TLS 1.3 suites are fixed.
-  Bun: { ciphers: true, cipherSuites: false, sessionResumption: false, keyLogFile: false, ktls: false },
+  Bun: {
+    ciphers: true,
+    cipherSuites: false,
+    sessionResumption: true,
+    noTickets: true,
+    keyLogFile: true,
+    ktls: false,
+  },
 };
 
-/** What of the settings was asked for, as opposed to left alone. */
+/** Options by which programs ask for a feature. */
+const OPTIONS: Readonly<Record<TlsFeature, string>> = {
+  ciphers: "ciphers",
+  cipherSuites: "ciphers, with those of TLS 1.3,",
+  sessionResumption: "sessionResumption, for clients,",
+  noTickets: "sessionResumption: false, for servers,",
+  keyLogFile: "keyLogFile",
+  ktls: "ktls",
+};
+
+/** Whether a feature was asked for, as opposed to left alone. */
 function isAsked(settings: ClientTlsSettings | ServerTlsSettings, feature: TlsFeature): boolean {
   switch (feature) {
-    case "keyLogFile":
-      return settings.keyLogFile !== undefined && settings.isKeyLogAsked;
-    case "sessionResumption":
-    case "ktls":
-      return settings[feature] === true;
-    default:
+    case "ciphers":
+    case "cipherSuites":
       return settings[feature] !== undefined;
+    case "sessionResumption":
+      return settings.role === "client" && settings.sessionResumption === true;
+    case "noTickets":
+      return settings.role === "server" && settings.sessionResumption === false;
+    case "keyLogFile":
+      // One of the environment is left alone where it cannot be written.
+      return settings.keyLogFile !== undefined && settings.isKeyLogAsked;
+    case "ktls":
+      return settings.ktls === true;
   }
 }
 
@@ -52,10 +91,9 @@ export function checkTlsSupport(
 ): void {
   for (const [feature, isHonoured] of Object.entries(TLS_SUPPORT[runtime]) as [TlsFeature, boolean][]) {
     if (isHonoured || !isAsked(settings, feature)) continue;
-    const name = feature === "cipherSuites" ? "ciphers, with TLS 1.3 suites," : feature;
     throw new RingwireError(
       "ERR_UNSUPPORTED",
-      `Cannot honour the option tls.${name} with the TLS of ${runtime}; leave it out, or use the io_uring transport`,
+      `Cannot honour the option tls.${OPTIONS[feature]} with the TLS of ${runtime}; leave it out, or use the io_uring transport`,
     );
   }
 }

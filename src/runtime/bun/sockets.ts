@@ -135,6 +135,7 @@ const NET: NetRuntime = {
   lacking: ["backlog", "localAddress"],
   bindErrors: {},
   checkPermission() {},
+  tls: { resetsTls: true, verifiesLate: true },
 };
 
 /** {@link NativeSockets} of Bun. */

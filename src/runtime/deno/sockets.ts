@@ -53,7 +53,11 @@ export const sockets: NativeSockets = netSockets({
   lacking: ["ipv6Only"],
   bindErrors: { EINVAL: "EADDRNOTAVAIL" },
   checkPermission,
-  throttle,
-  // Deno's TLS makes an end of a reset. Nobody has asked for the address before: it is asked for now, and a reset socket has none.
-  isReset: (socket) => socket.remoteAddress === undefined,
+  tls: {
+    throttle,
+    // Deno's TLS makes an end of a reset. Nobody has asked this socket for its address before, so it asks the system, and a reset one has none.
+    isReset: (socket) => socket.remoteAddress === undefined,
+    verifiesLate: true,
+    forgetsVerification: true,
+  },
 });
