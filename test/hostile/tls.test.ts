@@ -155,8 +155,12 @@ onEachSecureTransport("a hostile server over TLS", (rig) => {
       const error = await refusal(rig.connect(scene.server, { tls: tls?.() ?? clientTls() }));
       expect(error).toMatchObject({ code, isRetryable: false, shouldReconnect });
       expect(error.message).toContain(`127.0.0.1:${scene.server.port}`);
-      await scene.seeFailures(1);
-      expect(scene.failures).toEqual(["ERR_TLS_ALERT"]);
+      if (rig.kind === "uring") {
+        await scene.seeFailures(1);
+        expect(scene.failures).toEqual(["ERR_TLS_ALERT"]);
+      }
+      // The runtimes look at a certificate when the handshake is done: there the server may have been content for a moment.
+      await pause(20);
       expect(scene.requests).toBe(0);
       expect(scene.server.connections).toBe(1);
       await scene.expectUnharmed();
@@ -185,14 +189,16 @@ onEachSecureTransport("a hostile server over TLS", (rig) => {
   }
 
   test("[tls.renegotiation] that asks for another handshake does not get one", async () => {
-    const { server, port } = await Openssl.server(rig, ["-tls1_2"]);
+    const { server, port } = await Openssl.server(rig, ["-tls1_2", "-msg"]);
     const connecting = rig.connect(`wss://localhost:${port}/`, { tls: clientTls() }).catch(() => undefined);
     await server.running.see(/sec-websocket-key/i);
-    const handshakes = (): number => server.running.output.match(/CIPHER is/g)?.length ?? 0;
-    expect(handshakes()).toBe(1);
+    // Shown for each that comes; s_client answers the order with another one.
+    const hellos = (): number => server.running.output.match(/ClientHello/g)?.length ?? 0;
+    expect(hellos()).toBe(1);
     await server.say("R\n");
-    await pause(300);
-    expect(handshakes()).toBe(1);
+    await server.running.see(/HelloRequest/);
+    await pause(200);
+    expect(hellos()).toBe(1);
     server.running.kill();
     await connecting;
   });
