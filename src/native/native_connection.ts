@@ -21,6 +21,8 @@ export interface ConnectionHost {
   /** Around every callback to a handler: what it sends is flushed once the outermost one is left. */
   enter(): void;
   leave(): void;
+  /** A socket has connected or was accepted, its TLS handshake included. */
+  stands(socket: NativeSocket): void;
   /** A handler threw. */
   threw(error: unknown): void;
   /** The queued bytes of a connection have changed. Returns whether all connections together stay within the limit. */
@@ -176,6 +178,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
   /** Takes the socket of an accepted connection. */
   attach(socket: NativeSocket): void {
     this.#socket = socket;
+    this.#host.stands(socket);
   }
 
   /** Remembers a connect, which can be given up. */
@@ -226,6 +229,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
     }
     this.#connecting = undefined;
     this.#socket = socket;
+    this.#host.stands(socket);
     if (this.#isPaused) socket.pause();
     this.#host.touch(this);
     if (!this.#isClosing) this.#call("opened");

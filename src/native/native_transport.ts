@@ -140,8 +140,8 @@ class NativeTransport implements Transport {
       shortSends: this.#turns.shortSends,
       noBuffers: 0,
       parks: 0,
-      handshakes: 0,
-      resumptions: 0,
+      handshakes: this.#turns.handshakes,
+      resumptions: this.#turns.resumptions,
     };
   }
 
@@ -213,6 +213,8 @@ class Turns implements ConnectionHost {
   readonly maxQueuedBytes: number;
   count = 0;
   shortSends = 0;
+  handshakes = 0;
+  resumptions = 0;
   readonly #runtime: Runtime;
   readonly #maxQueuedTotalBytes: number;
   readonly #spinMs: number;
@@ -268,6 +270,13 @@ class Turns implements ConnectionHost {
     this.#depth = 0;
     this.count++;
     if (this.#spinMs > 0) this.#keepSpinning();
+  }
+
+  stands(socket: NativeSocket): void {
+    const tls = socket.tls();
+    if (tls === undefined) return;
+    this.handshakes++;
+    if (tls.resumed) this.resumptions++;
   }
 
   threw(error: unknown): void {

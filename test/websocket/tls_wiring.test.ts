@@ -81,6 +81,30 @@ onEachSecureTransport("the option tls", (rig) => {
     expect(late.tls).toBe(undefined);
   });
 
+  test("the loop counts handshakes of both ends, and those that resumed as the sockets say themselves", async () => {
+    const loop = rig.newLoop();
+    const accepted: Socket[] = [];
+    const server = await rig.serve({
+      loop,
+      tls: serverTls(),
+      websocket: { open: (ws) => void accepted.push(ws), ...echo },
+    });
+    const plain = await rig.serve({ loop, websocket: echo });
+    expect(loop.stats).toMatchObject({ handshakes: 0, resumptions: 0 });
+    const clients: Socket[] = [];
+    for (let round = 0; round < 3; round++) {
+      const client = await rig.connect(server, { loop, tls: clientTls() });
+      // Tickets come behind the handshake, with what the server sends first.
+      client.send("x");
+      for await (const _ of client) break;
+      clients.push(client);
+    }
+    await rig.connect(plain, { loop });
+    const resumed = [...accepted, ...clients].filter((socket) => socket.tls?.resumed === true).length;
+    expect(loop.stats).toMatchObject({ handshakes: 6, resumptions: resumed });
+    if (rig.kind === "uring") expect(resumed).toBe(4);
+  });
+
   test("failed handshakes come to tlsError alone, whatever that does, and the server goes on", async () => {
     const said: unknown[] = [];
     for (const name of ["error", "warn", "log"] as const) {
