@@ -214,10 +214,22 @@ int ktls_send_record(struct tls *tls, uint8_t type, const void *data, size_t byt
 static void refuse(struct ring *ring, struct connection *connection, uint8_t alert, uint32_t error)
 {
 	const uint8_t record[] = { ALERT_FATAL, alert };
+	socklen_t bytes = sizeof(int);
+	int unused;
 
+	/* The kernel keeps the error of a record that it could not open, and would answer the alert with it. */
+	getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &unused, &bytes);
 	if (connection->tls->is_kernel_send && connection->queued_bytes == 0 && !(connection->flags & FLAG_DRAINING))
 		ktls_send_record(connection->tls, RECORD_ALERT, record, sizeof record);
 	tls_fail(ring, connection, error, 0);
+}
+
+/* Ends a connection because its keys are to change and the kernel has them: with a goodbye, for nobody has done anything wrong. */
+void ktls_refuse_keys(struct ring *ring, struct connection *connection)
+{
+	if (connection->queued_bytes == 0 && !(connection->flags & (FLAG_SENDING | FLAG_DRAINING)))
+		tls_goodbye(ring, connection);
+	tls_fail(ring, connection, RW_TLS_ERROR_KEY_UPDATE, 0);
 }
 
 /* Goes through messages of a handshake that come after it. They may be cut up among records in any way. Returns 0, or the
@@ -264,12 +276,10 @@ static void read_record(struct ring *ring, struct connection *connection, uint8_
 		break;
 	case RECORD_HANDSHAKE:
 		error = read_messages(connection->tls, data, bytes);
-		if (error == RW_TLS_ERROR_KEY_UPDATE) {
-			tls_goodbye(ring, connection);
-			tls_fail(ring, connection, error, 0);
-		} else if (error != 0) {
+		if (error == RW_TLS_ERROR_KEY_UPDATE)
+			ktls_refuse_keys(ring, connection);
+		else if (error != 0)
 			refuse(ring, connection, ALERT_UNEXPECTED_MESSAGE, error);
-		}
 		break;
 	case RECORD_CHANGE_CIPHER_SPEC:
 		break;
@@ -279,18 +289,21 @@ static void read_record(struct ring *ring, struct connection *connection, uint8_
 	}
 }
 
-/* What an error of a receive from the kernel means. */
-uint32_t ktls_error(int32_t error)
+/* Receiving from the kernel has failed: the record that is next cannot be opened, or the socket is broken. */
+void ktls_failed(struct ring *ring, struct connection *connection, int32_t error)
 {
 	switch (error) {
 	case EBADMSG:
 	case EMSGSIZE:
 	case EINVAL:
-		return RW_TLS_ERROR_PROTOCOL;
+		refuse(ring, connection, ALERT_BAD_RECORD_MAC, RW_TLS_ERROR_PROTOCOL);
+		break;
 	case EKEYEXPIRED:
-		return RW_TLS_ERROR_KEY_UPDATE;
+		refuse(ring, connection, ALERT_UNEXPECTED_MESSAGE, RW_TLS_ERROR_KEY_UPDATE);
+		break;
 	default:
-		return (uint32_t)error;
+		connection_fail(ring, connection, error);
+		break;
 	}
 }
 
@@ -309,7 +322,7 @@ void ktls_control(struct ring *ring, struct connection *connection)
 	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 
 	if (bytes < 0 && errno != EAGAIN && errno != EINTR)
-		tls_fail(ring, connection, ktls_error(errno), 0);
+		ktls_failed(ring, connection, errno);
 	else if (bytes > 0 && head && head->cmsg_level == SOL_TLS && head->cmsg_type == TLS_GET_RECORD_TYPE)
 		read_record(ring, connection, *CMSG_DATA(head), ring->tls->gathered, (size_t)bytes);
 	receive_rearm(ring, connection);

@@ -310,7 +310,7 @@ void tls_receive_failed(struct ring *ring, struct connection *connection, int32_
 	if (connection->state == STATE_DYING || tls->is_over)
 		connection->flags |= FLAG_PEER_ENDED;
 	else if (tls->is_kernel_receive)
-		tls_fail(ring, connection, ktls_error(error), 0);
+		ktls_failed(ring, connection, error);
 	else
 		connection_fail(ring, connection, error);
 }

@@ -120,6 +120,7 @@ bool ktls_exists(void);
 void ktls_take_over(struct tls *tls);
 int ktls_send_record(struct tls *tls, uint8_t type, const void *data, size_t bytes);
 void ktls_control(struct ring *ring, struct connection *connection);
-uint32_t ktls_error(int32_t error);
+void ktls_refuse_keys(struct ring *ring, struct connection *connection);
+void ktls_failed(struct ring *ring, struct connection *connection, int32_t error);
 
 #endif

@@ -522,8 +522,11 @@ static uint32_t open_records(struct ring *ring, struct tls *tls, const uint8_t *
 	bytes = work->in_bytes;
 	*must_wait = outcome == NO_ROOM;
 	spoken = outcome == FAILED ? last_words(ring, tls->connection) : tls_say(ring, tls->connection);
+	/* OpenSSL answers a wish for new keys of ours with its next record, but those are the kernel's. */
+	if (tls->is_kernel_send && SSL_get_key_update_type(tls->ssl) != SSL_KEY_UPDATE_NONE)
+		tls->is_rekeying = true;
 	if (tls->is_rekeying)
-		tls_fail(ring, tls->connection, RW_TLS_ERROR_KEY_UPDATE, 0);
+		ktls_refuse_keys(ring, tls->connection);
 	else if (outcome == FAILED)
 		tls_fail(ring, tls->connection, error, detail);
 	else if (spoken < 0)

@@ -82,11 +82,11 @@ TEST(tls_half_close_says_goodbye_and_goes_on_receiving)
 TEST(tls_close_says_goodbye_behind_all_that_is_queued)
 {
 	struct secured secured;
-	const uint32_t bytes = test_is_valgrind() ? 1 << 20 : 8 << 20;
+	const uint32_t bytes = 1 << 20;
 	uint8_t *sent = malloc(bytes), *got = malloc(bytes);
 
 	fill_random(sent, bytes, 21);
-	secured_open(&secured, &(struct secured_options){ .receive_buffer = 30000 });
+	secured_open(&secured, &(struct secured_options){ .receive_buffer = 65536, .send_buffer = 65536 });
 	rig_send(&secured.rig, secured.handle, sent, bytes);
 	rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_FLUSH, 0);
 	peer_receive(&secured.rig, secured.peer, got, bytes);
@@ -117,10 +117,10 @@ TEST(tls_end_without_goodbye_is_truncation_after_all_bytes)
 TEST(tls_end_without_goodbye_does_not_matter_to_one_that_closes)
 {
 	struct secured secured;
-	uint8_t *bytes = calloc(1, 8 << 20);
+	uint8_t *bytes = calloc(1, 1 << 20);
 
-	secured_open(&secured, &(struct secured_options){ .receive_buffer = 30000 });
-	rig_send(&secured.rig, secured.handle, bytes, 8 << 20);
+	secured_open(&secured, &(struct secured_options){ .receive_buffer = 65536, .send_buffer = 65536 });
+	rig_send(&secured.rig, secured.handle, bytes, 1 << 20);
 	rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_FLUSH, 0);
 	rig_turn(&secured.rig, 0);
 	shutdown(secured.fd, SHUT_WR);
@@ -260,12 +260,12 @@ TEST(tls_ring_closes_with_connections_in_every_state)
 
 	for (int state = 0; state < 5; state++) {
 		struct secured secured;
-		uint8_t *bytes = calloc(1, 4 << 20);
+		uint8_t *bytes = calloc(1, 1 << 20);
 		static uint8_t flood[150000];
 
-		secured_open(&secured, &(struct secured_options){ .rig = { .plain_bytes = 65536 }, .receive_buffer = 30000 });
+		secured_open(&secured, &(struct secured_options){ .rig = { .plain_bytes = 65536 }, .receive_buffer = 65536, .send_buffer = 65536 });
 		if (state == 1 || state == 2)
-			rig_send(&secured.rig, secured.handle, bytes, 4 << 20);
+			rig_send(&secured.rig, secured.handle, bytes, 1 << 20);
 		if (state == 2)
 			rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_FLUSH, 0);
 		if (state == 3)
