@@ -38,7 +38,7 @@ export interface TlsQuirks {
   readonly isReset?: (socket: Socket) => boolean;
   /** The TLS socket can be reset itself, and the one below it is closed for show as soon as the peer has ended. */
   readonly resetsTls?: boolean;
-  /** What is wrong with a server's certificate is found out after the handshake: the runtime would say less, and show it no more. */
+  /** What is wrong with a certificate is found out after the handshake: the runtime would say less, and show it no more. */
   readonly verifiesLate?: boolean;
   /** Resumed sessions of clients are taken for verified, whatever came of it at first, and with other listeners' settings. */
   readonly forgetsVerification?: boolean;

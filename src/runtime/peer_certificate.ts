@@ -14,9 +14,11 @@ import { isWeakKey } from "./tls_identity.ts";
 
 /** Longer chains are followed no further. */
 const MAX_CHAIN = 16;
-const SERVER_USE = "1.3.6.1.5.5.7.3.1";
-const CLIENT_USE = "1.3.6.1.5.5.7.3.2";
-const ANY_USE = "2.5.29.37.0";
+/** Extended key usage (RFC 5280 §4.2.1.12) and what it may be, in DER. */
+const USES = Buffer.from("0603551d25", "hex");
+const SERVER_USE = Buffer.from("06082b06010505070301", "hex");
+const CLIENT_USE = Buffer.from("06082b06010505070302", "hex");
+const ANY_USE = Buffer.from("0604551d2500", "hex");
 
 /**
  * The peer's certificate and those above it, as far as each was really signed by an authority that is the next: the runtime
@@ -63,15 +65,21 @@ export function faultOf(
     if (Date.parse(validTo) < nowMs) return "ERR_TLS_CERTIFICATE_EXPIRED";
     if (Date.parse(validFrom) > nowMs) return "ERR_TLS_CERTIFICATE_NOT_YET_VALID";
   }
-  const uses = shown[0]?.keyUsage as readonly string[] | undefined;
-  if (uses !== undefined && uses.length > 0) {
-    const wanted = use === "server" ? SERVER_USE : CLIENT_USE;
-    if (!uses.includes(wanted) && !uses.includes(ANY_USE)) return "ERR_TLS_CERTIFICATE";
-  }
+  if (shown[0] !== undefined && isForOther(shown[0], use)) return "ERR_TLS_CERTIFICATE";
   if (shown[0] !== undefined && isWeakKey(shown[0].publicKey)) return "ERR_TLS_CERTIFICATE";
   if (shown.slice(1).some(({ ca }) => !ca)) return "ERR_TLS_CERTIFICATE";
   const last = shown.at(-1);
-  return last?.checkIssued(last) === true ? "ERR_TLS_SELF_SIGNED" : code;
+  const isSelfSigned = last !== undefined && last.issuer === last.subject && last.verify(last.publicKey);
+  return isSelfSigned ? "ERR_TLS_SELF_SIGNED" : code;
+}
+
+/** Whether a certificate says what it is for, and it is not this. What Deno's `keyUsage` tells is something else. */
+function isForOther({ raw }: X509Certificate, use: "server" | "client"): boolean {
+  const at = raw.indexOf(USES);
+  if (at < 0) return false;
+  // Behind the name come, perhaps, "critical", and the list, which is short.
+  const list = raw.subarray(at + USES.length, at + USES.length + 128);
+  return !list.includes(use === "server" ? SERVER_USE : CLIENT_USE) && !list.includes(ANY_USE);
 }
 
 /** What the peer has shown, signed by whomever. */

@@ -45,7 +45,7 @@ function readKey(what: string, { key, passphrase }: TlsIdentity): KeyObject {
     const why = isEncrypted
       ? passphrase === undefined
         ? "it is encrypted, and there is no passphrase"
-        : "the passphrase is wrong, or it is damaged"
+        : "the passphrase is wrong, or it is damaged or encrypted in a way that this runtime cannot read (AES works everywhere)"
       : "it is no PEM private key, or damaged";
     throw new TypeError(`Cannot read the key of ${what}: ${why}`);
   }

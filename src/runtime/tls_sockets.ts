@@ -138,8 +138,8 @@ class TlsAcceptor {
       isServer: true,
       secureContext: contexts.main,
       requestCert: clientCertificate !== "none",
-      // Node has the client told that there must be one. Whether it is valid is for `clientFault` to see.
-      rejectUnauthorized: clientCertificate === "require",
+      // Has the client told that there must be one. Whether it is valid is for us to see; Bun would refuse it without a reset.
+      rejectUnauthorized: clientCertificate === "require" && this.#runtime.name !== "Bun",
       ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
       ...(contexts.hasNames && {
         SNICallback: (name, answer) => answer(null, contexts.find(name)),

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -154,10 +154,9 @@ export class Authority {
   }
 
   /** Words that make a key with what is asked for. */
-  #newKey(name, key, passphrase) {
+  #newKey(name, key) {
     const kind = key === "ec" ? ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] : [key];
-    const secret = passphrase === undefined ? ["-noenc"] : ["-passout", `pass:${passphrase}`];
-    return ["-newkey", ...kind, ...secret, "-keyout", `${name}.key`];
+    return ["-newkey", ...kind, "-noenc", "-keyout", `${name}.key`];
   }
 
   #authority(name, issuer) {
@@ -171,7 +170,7 @@ export class Authority {
       "-addext",
       "subjectKeyIdentifier=hash",
     ];
-    const words = [...this.#newKey(name, "ec", undefined), "-subj", `/CN=test ${name}`, ...by, ...extensions];
+    const words = [...this.#newKey(name, "ec"), "-subj", `/CN=test ${name}`, ...by, ...extensions];
     this.#run("req", "-x509", "-sha256", "-days", "30", ...words, "-out", `${name}.pem`);
   }
 
@@ -186,7 +185,7 @@ export class Authority {
       `subjectAltName=${names.join(",")}`,
       "subjectKeyIdentifier=hash",
     ].flatMap((text) => ["-addext", text]);
-    const request = [...this.#newKey(name, key, passphrase), "-subj", `/CN=${subject}`, ...extensions];
+    const request = [...this.#newKey(name, key), "-subj", `/CN=${subject}`, ...extensions];
     const by = ["-CA", `${issuer}.pem`, "-CAkey", `${issuer}.key`];
     if (fromDays === 0) {
       const signed = issuer === "itself" ? [] : by;
@@ -208,6 +207,12 @@ export class Authority {
       const signed = ["-cert", `${issuer}.pem`, "-keyfile", `${issuer}.key`];
       const files = ["-in", `${name}.request`, "-out", `${name}.leaf`];
       this.#run("ca", "-batch", "-notext", "-outdir", ".", ...dates, ...signed, ...files);
+    }
+    // Not by "req": its DES is more than Deno can read.
+    if (passphrase !== undefined) {
+      const key = ["-in", `${name}.key`, "-out", `${name}.locked`];
+      this.#run("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", `pass:${passphrase}`, ...key);
+      renameSync(this.#path(`${name}.locked`), this.#path(`${name}.key`));
     }
     const leaf = this.#read(`${name}.leaf`);
     writeFileSync(this.#path(`${name}.pem`), leaf + chain);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
 import type { TlsFeature } from "../../src/runtime/tls_support.ts";
-import type { ClientTlsSettings, TlsSettings } from "../../src/tls.ts";
+import type { ClientTlsSettings, ServerTlsSettings, TlsSettings } from "../../src/tls.ts";
 import { sendText, until } from "../transport/recorder.ts";
 import { serverSettings } from "./secured.ts";
 import { ECHO, type Listening, onEachTlsTransport, type TlsRig } from "./tls_rig.ts";
@@ -50,8 +50,10 @@ onEachTlsTransport("sessions", (rig) => {
   }
 
   test("are not resumed where either end does not want it", async () => {
-    const without = await rig.listen(ECHO, { sessionResumption: false });
-    for (let round = 0; round < 3; round++) expect(await visit(rig, without)).toEqual([false, false]);
+    if (rig.honours("noTickets")) {
+      const without = await rig.listen(ECHO, { sessionResumption: false });
+      for (let round = 0; round < 3; round++) expect(await visit(rig, without)).toEqual([false, false]);
+    }
     const listening = await rig.listen(ECHO);
     for (let round = 0; round < 3; round++)
       expect(await visit(rig, listening, { sessionResumption: false })).toEqual([false, false]);
@@ -86,7 +88,9 @@ onEachTlsTransport("sessions", (rig) => {
     const listening = await rig.listen(ECHO);
     await visit(rig, listening);
     listening.listener.updateTls(serverSettings(rig.authority, "renewed"));
-    expect(await visit(rig, listening)).toEqual(again);
+    // Bun's tickets are of one context.
+    const isLost = !rig.isUring && runtime.name === "bun";
+    expect(await visit(rig, listening)).toEqual(isLost ? [false, false] : again);
   });
 });
 
@@ -203,42 +207,63 @@ onEachTlsTransport("the key log", (rig) => {
 });
 
 onEachTlsTransport("a setting that the runtime's own TLS cannot honour", (rig) => {
-  const SETTINGS = {
-    ciphers: { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384", maxVersion: "TLSv1.2" },
-    cipherSuites: { cipherSuites: "TLS_AES_128_GCM_SHA256", minVersion: "TLSv1.3" },
-    sessionResumption: { sessionResumption: true },
-    keyLogFile: { keyLogFile: "somewhere", isKeyLogAsked: true },
-    ktls: { ktls: true },
-  } as const satisfies Record<TlsFeature, Partial<TlsSettings>>;
+  interface Refused {
+    /** As programs know it. */
+    readonly option: string;
+    readonly settings: Partial<TlsSettings>;
+    readonly roles: readonly ("client" | "server")[];
+  }
+  const both = ["client", "server"] as const;
+  const SETTINGS: Readonly<Record<TlsFeature, Refused>> = {
+    ciphers: {
+      option: "ciphers",
+      settings: { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384", maxVersion: "TLSv1.2" },
+      roles: both,
+    },
+    cipherSuites: {
+      option: "ciphers",
+      settings: { cipherSuites: "TLS_AES_128_GCM_SHA256", minVersion: "TLSv1.3" },
+      roles: both,
+    },
+    sessionResumption: {
+      option: "sessionResumption",
+      settings: { sessionResumption: true },
+      roles: ["client"],
+    },
+    noTickets: { option: "sessionResumption", settings: { sessionResumption: false }, roles: ["server"] },
+    keyLogFile: {
+      option: "keyLogFile",
+      settings: { keyLogFile: "somewhere", isKeyLogAsked: true },
+      roles: both,
+    },
+    ktls: { option: "ktls", settings: { ktls: true }, roles: both },
+  };
 
-  for (const [feature, settings] of Object.entries(SETTINGS) as [TlsFeature, Partial<TlsSettings>][]) {
-    test.skipIf(rig.honours(feature))(
-      `is refused by both ends with ERR_UNSUPPORTED that names it: ${feature}`,
-      async () => {
-        const name = feature === "cipherSuites" ? "ciphers" : feature;
-        const says = {
-          code: "ERR_UNSUPPORTED",
-          message: expect.stringMatching(new RegExp(`tls\\.${name}.*${runtime.name}`, "i")),
-        };
+  for (const [feature, { option, settings, roles }] of Object.entries(SETTINGS) as [TlsFeature, Refused][]) {
+    test.skipIf(rig.honours(feature))(`is refused with ERR_UNSUPPORTED and by name: ${feature}`, async () => {
+      const says = {
+        code: "ERR_UNSUPPORTED",
+        message: expect.stringMatching(new RegExp(`tls\\.${option}.*${runtime.name}`, "i")),
+      };
+      const { listener } = await rig.listen();
+      if (roles.includes("client")) {
+        const attempt = (): unknown => rig.connect(listener.address.port, settings);
+        expect(attempt).toThrow(expect.objectContaining(says));
+      }
+      if (roles.includes("server")) {
         await expect(rig.listen({}, settings)).rejects.toMatchObject(says);
-        const { listener } = await rig.listen();
-        expect(() => rig.connect(listener.address.port, settings)).toThrow(expect.objectContaining(says));
-        expect(() => listener.updateTls(serverSettings(rig.authority, "local", settings))).toThrow(
-          expect.objectContaining(says),
-        );
-      },
-    );
+        const update = (): void =>
+          listener.updateTls(serverSettings(rig.authority, "local", settings as Partial<ServerTlsSettings>));
+        expect(update).toThrow(expect.objectContaining(says));
+      }
+    });
   }
 
   test("is left alone where it says no more than the default", async () => {
-    const quiet = {
-      sessionResumption: false,
-      ktls: false,
-      keyLogFile: "of the environment",
-      isKeyLogAsked: false,
-    };
-    const more = rig.honours("keyLogFile") ? { ...quiet, keyLogFile: undefined } : quiet;
-    const { client } = await rig.pair(await rig.listen({}, more), more);
+    const keyLogFile = rig.honours("keyLogFile") ? undefined : "of the environment";
+    const quiet = { ktls: false, keyLogFile, isKeyLogAsked: false };
+    const listening = await rig.listen({}, { ...quiet, sessionResumption: true });
+    const { client } = await rig.pair(listening, { ...quiet, sessionResumption: false });
     expect(client.events).toEqual(["opened"]);
   });
 });
