@@ -1,5 +1,6 @@
 /** Handlers that write down what a WebSocket tells its program, for tests to wait on. */
 
+import { Buffer } from "node:buffer";
 import type { RingwireError } from "../../src/errors.ts";
 import type { Socket, WebSocketHandlers } from "../../src/mod.ts";
 
@@ -68,6 +69,17 @@ export class Journal {
   /** What messages carried. */
   get messages(): (string | Uint8Array)[] {
     return this.of("message").map((entry) => entry.data);
+  }
+
+  /** Index of the first message that is not what it should be, or -1. Faster than `toEqual` by far where there are megabytes. */
+  firstOther(expected: readonly (string | Uint8Array)[]): number {
+    const { messages } = this;
+    if (messages.length !== expected.length) return Math.min(messages.length, expected.length);
+    return messages.findIndex((message, index) => {
+      const wanted = expected[index];
+      if (typeof message === "string" || typeof wanted === "string") return message !== wanted;
+      return Buffer.compare(message, wanted) !== 0;
+    });
   }
 
   /** Codes of errors in order. */

@@ -2,6 +2,8 @@
 
 import { afterAll, describe } from "vitest";
 import type { ClientTlsOptions, ServerTlsOptions } from "../../src/mod.ts";
+import { runtime } from "../../src/runtime/detect.ts";
+import { TLS_SUPPORT, type TlsFeature } from "../../src/runtime/tls_support.ts";
 import { Authority, type IdentityName, NO_OPENSSL } from "../tls/authority.mjs";
 import { onEachTransport, type Rig } from "./rig.ts";
 
@@ -21,6 +23,13 @@ export function onEachSecureTransport(name: string, body: (rig: Rig) => void): v
     made?.remove();
     made = undefined;
   });
+}
+
+const RUNTIME_NAMES = { bun: "Bun", deno: "Deno", node: "Node" } as const;
+
+/** Whether a transport honours a setting. Over io_uring there is everything. */
+export function honours(rig: Rig, feature: TlsFeature): boolean {
+  return rig.kind === "uring" || TLS_SUPPORT[RUNTIME_NAMES[runtime.name]][feature];
 }
 
 /** A server's options that show `name`. */

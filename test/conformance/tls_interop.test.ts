@@ -12,7 +12,7 @@ import { Openssl } from "./openssl.ts";
 import { type Running, startPeer } from "./processes.ts";
 import { RawPeer } from "./raw_peer.ts";
 import type { Rig } from "./rig.ts";
-import { authority, clientTls, onEachSecureTransport, serverTls } from "./secure.ts";
+import { authority, clientTls, honours, onEachSecureTransport, serverTls } from "./secure.ts";
 
 const MIB = 1 << 20;
 const echo = { message: (ws: Socket, data: string | Uint8Array) => void ws.send(data) };
@@ -115,7 +115,7 @@ onEachSecureTransport("ws over https as the server", (rig) => {
     for (const size of [0, 1, 125, 126, 65_535, 65_536, 200_000]) sent.push(new Uint8Array(size).fill(size));
     for (const data of sent) client.send(data);
     await journal.see("message", sent.length);
-    expect(journal.messages).toEqual(sent);
+    expect(journal.firstOther(sent)).toBe(-1);
     client.send(new Uint8Array(16 * MIB).fill(9));
     await journal.see("message", sent.length + 1);
     const back = journal.messages.at(-1) as Uint8Array;
@@ -145,7 +145,7 @@ onEachSecureTransport("ws over https as the server", (rig) => {
       client.close();
       await client.closed;
     }
-    expect(resumed[1]).toBe(true);
+    expect(resumed[1]).toBe(honours(rig, "sessionResumption"));
   });
 });
 
@@ -299,7 +299,7 @@ describe.skipIf(runtime.name === "node")("the runtime's own server", () => {
         sent.push(new Uint8Array(size).fill(size));
       for (const data of sent) client.send(data);
       await journal.see("message", sent.length);
-      expect(journal.messages).toEqual(sent);
+      expect(journal.firstOther(sent)).toBe(-1);
       client.close(3000, "bye");
       expect(await journal.see("close")).toMatchObject({ code: 3000, wasClean: true });
       expect(journal.codes).toEqual([]);

@@ -93,7 +93,9 @@ onEachTlsTransport("the wire", (rig) => {
       sendText(sender.connection!, "once");
       await until("it is closed", () => victim.closedCount === 1, 5_000);
       expect(victim.error?.code).toBe("ERR_TLS_PROTOCOL");
-      expect(victim.receivedBytes).toBe(before + 4);
+      // What came with the wrong record may be lost with it (Deno), but nothing comes twice.
+      if (rig.isUring) expect(victim.receivedBytes).toBe(before + 4);
+      else expect(victim.receivedBytes).toBeLessThanOrEqual(before + 4);
     });
 
     test(`records that come byte by byte are put together for the ${who}`, async () => {
