@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { FAULTS } from "../test/soak/sabotage.mjs";
+import { Authority, NO_OPENSSL } from "../test/tls/authority.mjs";
 import { parseOrExit } from "./arguments.mjs";
 import { build } from "./build.mjs";
 import { RUNTIMES, runtimeCommand, runtimeVersion } from "./runtimes.mjs";
@@ -27,6 +28,7 @@ happens, when connections or descriptors stay behind, and (with ${MIN_RESTS} res
   --minutes N         how long                                              (default: 1)
   --runtime NAME      bun, deno, node, or all, side by side                 (default: all)
   --transport NAME    uring, native or both, in the same processes          (default: both)
+  --tls X             on, off or both, in the same processes; needs openssl (default: both)
   --compression X     on, off or auto: on where this version has it         (default: auto)
   --cpu PERCENT       of one core for each runtime's three processes        (default: 35)
   --seed N            another seed lives other lives                        (default: the time)
@@ -52,6 +54,7 @@ const options = parseOrExit(
     minutes: "number",
     runtime: [...RUNTIMES, "all"],
     transport: ["uring", "native", "both"],
+    tls: ["on", "off", "both"],
     compression: ["on", "off", "auto"],
     cpu: "number",
     seed: "number",
@@ -95,6 +98,26 @@ function hasCompression() {
 const isCompressed = options.compression === "on" || (options.compression !== "off" && hasCompression());
 const transports =
   options.transport === "both" || !options.transport ? ["uring", "native"] : [options.transport];
+const tls = whichTls();
+const authority = tls === "off" ? undefined : new Authority();
+
+/** Without openssl there are no certificates: asked for, that is an error; else it is said. */
+function whichTls() {
+  if (options.tls === "off" || NO_OPENSSL === undefined) return options.tls ?? "both";
+  if (options.tls !== undefined) {
+    console.error(`Cannot soak with TLS: ${NO_OPENSSL}`);
+    process.exit(1);
+  }
+  console.log(`SKIPPED: TLS: ${NO_OPENSSL}`);
+  return "off";
+}
+
+/** The files of what wss servers show. */
+function identityFiles() {
+  const identities = ["local", "renewed"].map((name) => authority?.identity(name));
+  return identities.flatMap((identity) => (identity ? [identity.certFile, identity.keyFile] : [])).join(",");
+}
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** One runtime's three processes. */
@@ -135,11 +158,13 @@ class Soak {
       transports.join(","),
       kind,
       options.sabotage ?? "",
+      identityFiles(),
+      tls,
     ]);
     const ready = await server.hear("ready", 30);
     if (ready === undefined) throw new Error("the server did not start");
     this.notes.push(...ready.transports);
-    const places = JSON.stringify(ready.ports);
+    const places = JSON.stringify(ready.places);
     const more = (name, at) => [
       transports.join(","),
       places,
@@ -148,6 +173,7 @@ class Soak {
       RESIDENTS[name],
       kind,
       options.lives ?? "",
+      authority?.rootFile ?? "",
     ];
     this.#member("client", this.#runtime, "client.mjs", [module, ...more("client", 0)]);
     this.#member("ws client", "node", "client.mjs", ["ws", ...more("ws client", 500_000)]);
@@ -291,6 +317,7 @@ class Soak {
       version: runtimeVersion(this.#runtime),
       transports,
       isCompressed,
+      tls,
       seed,
       seconds: (performance.now() - this.#startMs) / 1_000,
       cpuShare: this.#cpuSeconds / Math.max(1, this.#awakeSeconds),
@@ -304,6 +331,7 @@ class Soak {
 
 const runtimes = options.runtime && options.runtime !== "all" ? [options.runtime] : RUNTIMES;
 const runs = await Promise.all(runtimes.map((runtime) => new Soak(runtime).run()));
+authority?.remove();
 const commit = capture("git", ["rev-parse", "--short", "HEAD"]).stdout.trim();
 const versions = runs.map(({ runtime, version }) => `${runtime} ${version ?? "?"}`).join(", ");
 const title = `Ringwire ${commit} on ${versions}, Linux ${release()}: soak, seed ${seed}`;

@@ -112,12 +112,18 @@ export function asText(title, runs) {
     const total = (name) => run.members.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0);
     lines.push(
       `${run.runtime} over ${run.transports.join(" and ")}, ${(run.seconds / 60).toFixed(1)} minutes, ` +
-        `${run.isCompressed ? "with" : "without"} compression: ${run.failures.length === 0 ? "ok" : "FAILED"}`,
+        `${run.isCompressed ? "with" : "without"} compression, TLS ${run.tls}: ${run.failures.length === 0 ? "ok" : "FAILED"}`,
       `  ${total("connections")} connections at both ends, ${total("compressed connections")} of them compressed, ${total("messages verified")} messages verified by clients ` +
         `(${mib(total("bytes verified"))}), ${total("messages received")} by the server (${mib(total("bytes received"))})`,
       `  lives: ${sums(run, "life ")}`,
       `  closes: ${sums(run, "closed ")}`,
       `  errors, all where they belong: ${sums(run, "error ") || "none"}`,
+      ...(run.tls === "off"
+        ? []
+        : [
+            `  TLS, clients' ends: ${sums(run, "TLS connections, ")}; certificates changed ${total("certificates changed")} times; ` +
+              `failed handshakes: ${sums(run, "failed handshakes, ") || "none"}`,
+          ]),
       `  pings ${total("pings")}, pongs ${total("pongs")}; waited for drain: server ${total("server waited for drain")}, ` +
         `clients ${total("client waited for drain")}; CPU ${(run.cpuShare * 100).toFixed(0)} % of a core at pace ${run.lastPace.toFixed(2)}`,
       `  given up unheard by the strict server ${total("given up unheard by the strict server")}, ` +

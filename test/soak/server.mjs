@@ -161,7 +161,7 @@ function close(ws, code, reason, wasClean) {
 
 /** What wss servers show: one certificate after the other, changed while they serve. */
 const IDENTITIES = files ? identitiesOf(files.split(",").map((file) => readFileSync(file, "utf8"))) : [];
-const RENEW_MS = 5_000;
+const RENEW_MS = 2_000;
 
 function identitiesOf([cert, key, otherCert, otherKey]) {
   // A stop of the whole soak must not look like a slow handshake.

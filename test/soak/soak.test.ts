@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
 import { nodeProgram } from "../conformance/processes.ts";
 import { NO_URING } from "../conformance/rig.ts";
+import { NO_OPENSSL } from "../tls/authority.mjs";
 
 interface Report {
   readonly runs: readonly {
@@ -56,6 +57,10 @@ test("five seconds of a soak lose nothing, alter nothing and leave nothing behin
   expect(server.counts["closed 1006"]).toBeGreaterThan(0);
   expect(client.counts["messages verified"]).toBeGreaterThan(100);
   expect(wsClient.counts["messages verified"]).toBeGreaterThan(100);
+  if (NO_OPENSSL !== undefined) return;
+  expect(client.counts["TLS connections, TLSv1.3"]).toBeGreaterThan(10);
+  expect(wsClient.counts["TLS connections, TLSv1.3"]).toBeGreaterThan(5);
+  expect(server.counts["certificates changed"]).toBeGreaterThan(0);
 });
 
 // The judges are the same on all runtimes, and talk.test.ts has each kind of loss: two are enough to see the whole work.
