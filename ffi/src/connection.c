@@ -179,14 +179,30 @@ static void linger(struct ring *ring, struct connection *connection)
 		connection_time_limit(ring, connection, &ring->linger_limit);
 }
 
+/* Ends a connection in which the peer has done something wrong, and was told so by what was sent last: it may still read that. */
+void connection_refuse(struct ring *ring, struct connection *connection, int32_t error)
+{
+	if (connection->state != STATE_OPEN && connection->state != STATE_CLOSING &&
+	    connection->state != STATE_CONNECTING && connection->state != STATE_SECURING)
+		return;
+	die(ring, connection, error);
+	connection->flags |= FLAG_DISCARD;
+	shutdown(connection->fd, SHUT_WR);
+	cancel_drain(ring, connection);
+	receive_rearm(ring, connection);
+	linger(ring, connection);
+	finish_if_quiet(ring, connection);
+}
+
 /* Takes the next step of closing that has become possible. */
 void connection_progress(struct ring *ring, struct connection *connection)
 {
-	bool has_left = connection->queued_bytes == 0 &&
-			!(connection->flags & (FLAG_SENDING | FLAG_DRAINING | FLAGS_OPENING));
-	bool is_ending = (connection->state == STATE_OPEN &&
-			  (connection->flags & (FLAG_END_ASKED | FLAG_END_DONE)) == FLAG_END_ASKED) ||
-			 connection->state == STATE_CLOSING;
+	bool has_left, is_ending;
+
+	if (connection->state == STATE_OPEN && !(connection->flags & FLAG_END_ASKED))
+		return;
+	has_left = connection->queued_bytes == 0 && !(connection->flags & (FLAG_SENDING | FLAG_DRAINING | FLAGS_OPENING));
+	is_ending = (connection->state == STATE_OPEN && !(connection->flags & FLAG_END_DONE)) || connection->state == STATE_CLOSING;
 
 	/* TLS says goodbye behind everything else, and that may have to wait in the queue too. */
 	if (has_left && is_ending && (connection->flags & FLAG_TLS))

@@ -216,6 +216,7 @@ void connection_command(struct ring *ring, struct connection *connection, const 
 void connection_connected(struct ring *ring, struct connection *connection, int32_t res);
 void connection_opened(struct ring *ring, struct connection *connection);
 void connection_fail(struct ring *ring, struct connection *connection, int32_t error);
+void connection_refuse(struct ring *ring, struct connection *connection, int32_t error);
 void connection_abort(struct ring *ring, struct connection *connection, int32_t error);
 void connection_progress(struct ring *ring, struct connection *connection);
 void connection_time_limit(struct ring *ring, struct connection *connection, struct __kernel_timespec *limit);

@@ -143,19 +143,15 @@ void tls_begin(struct ring *ring, struct connection *connection)
 	tls_list_add(&ring->tls->ready, connection->tls);
 }
 
-/* Ends a connection whose TLS is broken. What OpenSSL has to say about it (an alert) is on its way already; what is still unread is
- * read to the end, so that close() does not answer it with RST, which may overtake the alert. */
+/* Ends a connection whose TLS is broken. What OpenSSL has to say about it (an alert) is on its way already. */
 void tls_fail(struct ring *ring, struct connection *connection, uint32_t error, uint32_t detail)
 {
 	if (connection->state == STATE_DYING || connection->state == STATE_FINISHED)
 		return;
 	connection->tls->detail = detail;
 	connection->tls->is_over = true;
-	connection->flags |= FLAG_DISCARD;
 	tls_drop_backlog(connection->tls);
-	if ((connection->flags & (FLAG_RECEIVING | FLAG_PEER_ENDED | FLAG_STARVED | FLAG_CONNECTING)) == 0)
-		receive_arm(ring, connection);
-	connection_fail(ring, connection, (int32_t)error);
+	connection_refuse(ring, connection, (int32_t)error);
 }
 
 static void secured(struct ring *ring, struct connection *connection)
@@ -258,12 +254,13 @@ void tls_polled(struct ring *ring, struct connection *connection, int32_t res)
 		tls_list_add(&ring->tls->ready, connection->tls);
 }
 
+/* The deadline of the handshake has passed: there is nothing to say about that. */
 void tls_timed_out(struct ring *ring, struct connection *connection)
 {
-	if (connection->flags & FLAG_HANDSHAKE)
-		tls_fail(ring, connection, RW_TLS_ERROR_TIMEOUT, 0);
-	else
-		connection_progress(ring, connection);
+	if (!(connection->flags & FLAG_HANDSHAKE))
+		return;
+	connection->flags |= FLAG_DISCARD;
+	connection_fail(ring, connection, RW_TLS_ERROR_TIMEOUT);
 }
 
 /* The connection dies: gives up what its handshake waits for. */
