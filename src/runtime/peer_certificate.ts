@@ -95,6 +95,12 @@ function shownBy(socket: TLSSocket): readonly X509Certificate[] {
   return shown;
 }
 
+/** Whether the key of the peer's own certificate is too small to prove anything. */
+export function isWeak(socket: TLSSocket): boolean {
+  const { raw } = socket.getPeerCertificate(false) as { raw?: Buffer };
+  return raw !== undefined && isWeakKey(new X509Certificate(raw).publicKey);
+}
+
 /** What is wrong with the name in a server's certificate, or undefined. */
 export function nameFault(settings: ClientTlsSettings, certificate: PeerCertificate): Error | undefined {
   const { servername } = settings;

@@ -156,6 +156,8 @@ export class TlsSocket implements NativeSocket {
   #shaken(): void {
     if (this.#isOver) return;
     this.#stopDeadline();
+    // Bun's clients would follow a server that asks for another handshake (TLS 1.2).
+    this.#socket.disableRenegotiation();
     const { verify, opened } = this.#handshake;
     const fault = verify();
     if (fault !== undefined) {

@@ -12,7 +12,7 @@ import { tlsError } from "../tls_errors.ts";
 import type { ConnectEndpoint, ListenEndpoint } from "../transport.ts";
 import { keyLogOf } from "./key_log.ts";
 import { type NetRuntime, openServer, openSocket, SocketAddresses } from "./net_endpoint.ts";
-import { chainOf, faultOf, hasPin, nameFault } from "./peer_certificate.ts";
+import { chainOf, faultOf, hasPin, isWeak, nameFault } from "./peer_certificate.ts";
 import type {
   NativeConnecting,
   NativeListener,
@@ -173,6 +173,9 @@ class TlsAcceptor {
       const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
       return tlsError(faultOf(code, socket, "client", Date.now()), action, result);
     }
+    if (this.#runtime.tls?.verifiesLate === true && isWeak(socket)) {
+      return tlsError("ERR_TLS_CERTIFICATE", action, "its key is too small");
+    }
     if (pins.length > 0 && !hasPin(chainOf(socket), pins)) return tlsError("ERR_TLS_PIN_MISMATCH", action);
     if (forgets) this.#verified.add(certificate);
     return undefined;
@@ -242,7 +245,7 @@ export function connectTls(
       action,
       lost: lostText(address),
       servername: sentName,
-      verify: () => serverFault(socket, settings, action),
+      verify: () => serverFault(runtime, socket, settings, action),
       opened: (opened) => {
         good?.();
         handler.opened(opened);
@@ -279,6 +282,7 @@ function keepSessions(socket: TLSSocket, key: string): () => void {
 
 /** What is wrong with a server that the runtime has taken, or undefined. */
 function serverFault(
+  runtime: NetRuntime,
   socket: TLSSocket,
   { pins, rejectUnauthorized }: ClientTlsSettings,
   action: string,
@@ -289,7 +293,12 @@ function serverFault(
     return tlsError(faultOf(code, socket, "server", Date.now()), action, result);
   }
   // A resumed session was begun under the same settings, and was good then.
-  if (pins.length === 0 || socket.isSessionReused()) return undefined;
+  if (socket.isSessionReused()) return undefined;
+  // OpenSSL's security level sees to that on Node.
+  if (rejectUnauthorized && runtime.tls?.verifiesLate === true && isWeak(socket)) {
+    return tlsError("ERR_TLS_CERTIFICATE", action, "its key is too small");
+  }
+  if (pins.length === 0) return undefined;
   const chain = chainOf(socket);
   // Without verification anybody may append the certificate whose key is pinned; only its own is proved.
   const proved = rejectUnauthorized ? chain : chain.slice(0, 1);
