@@ -3,6 +3,8 @@
  */
 #include "tls.h"
 
+#include "aes_gcm.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -21,7 +23,8 @@ enum { RECORD_ALERT = 21, RECORD_HANDSHAKE = 22, RECORD_DATA = 23, MESSAGE_TICKE
 
 /* One direction. */
 struct half {
-	EVP_CIPHER_CTX *cipher;
+	struct aes_gcm gcm;       /* where the CPU can */
+	EVP_CIPHER_CTX *cipher;   /* elsewhere */
 	uint8_t iv[IV_BYTES];
 	uint64_t sequence;
 };
@@ -101,19 +104,22 @@ static int set_keys(struct half *half, const uint8_t *secret, int seals)
 
 	expand(secret, "key", key, sizeof(key));
 	expand(secret, "iv", half->iv, sizeof(half->iv));
+	if (aes_gcm_works())
+		aes_gcm_set_key(&half->gcm, key, KEY_BYTES);
 	half->cipher = EVP_CIPHER_CTX_new();
 	return half->cipher && EVP_CipherInit_ex(half->cipher, EVP_aes_128_gcm(), NULL, key, NULL, seals) == 1;
 }
 
 struct tls *tls_begin(SSL_CTX *context, int fd)
 {
-	struct tls *tls = calloc(1, sizeof(*tls));
+	struct tls *tls = aligned_alloc(64, (sizeof(*tls) + 63) / 64 * 64);
 	SSL *ssl = SSL_new(context);
 
 	if (!tls || !ssl || SSL_set_fd(ssl, fd) != 1) {
 		fail("no memory");
 		goto failed;
 	}
+	memset(tls, 0, sizeof(*tls));
 	SSL_set_app_data(ssl, tls);
 	/* What comes behind the handshake stays in the socket: nothing is read ahead. */
 	if (SSL_connect(ssl) != 1) {
@@ -141,8 +147,8 @@ void tls_free(struct tls *tls)
 	free(tls);
 }
 
-/* Sets the nonce of the next record, and what is authenticated besides: its header. */
-static int next_record(struct half *half, const uint8_t *header)
+/* Encrypts or decrypts the content of the next record. Returns 0 when OpenSSL refuses; a wrong tag is for the caller to see. */
+static int convert(struct half *half, int seals, const uint8_t *header, const uint8_t *in, uint8_t *out, int bytes, uint8_t *tag)
 {
 	uint8_t nonce[IV_BYTES];
 	int ignored;
@@ -151,29 +157,35 @@ static int next_record(struct half *half, const uint8_t *header)
 	for (int i = 0; i < 8; i++)
 		nonce[IV_BYTES - 1 - i] ^= (uint8_t)(half->sequence >> (8 * i));
 	half->sequence++;
+	if (half->gcm.rounds > 0) {
+		uint8_t made[TAG_BYTES];
+
+		aes_gcm_crypt(&half->gcm, seals, nonce, header, HEADER_BYTES, in, out, (size_t)bytes, seals ? tag : made);
+		return seals || memcmp(made, tag, TAG_BYTES) == 0;
+	}
 	return EVP_CipherInit_ex(half->cipher, NULL, NULL, NULL, nonce, -1) == 1 &&
-	       EVP_CipherUpdate(half->cipher, NULL, &ignored, header, HEADER_BYTES) == 1;
+	       (seals || EVP_CIPHER_CTX_ctrl(half->cipher, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) == 1) &&
+	       EVP_CipherUpdate(half->cipher, NULL, &ignored, header, HEADER_BYTES) == 1 &&
+	       EVP_CipherUpdate(half->cipher, out, &ignored, in, bytes) == 1 &&
+	       EVP_CipherFinal_ex(half->cipher, out, &ignored) == 1 &&
+	       (!seals || EVP_CIPHER_CTX_ctrl(half->cipher, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, tag) == 1);
 }
 
 size_t tls_seal(struct tls *tls, const uint8_t *data, size_t bytes, uint8_t *out)
 {
-	static const uint8_t type = RECORD_DATA;
 	uint8_t *at = out;
 
 	while (bytes > 0) {
 		uint32_t take = bytes < TLS_RECORD_BYTES ? (uint32_t)bytes : TLS_RECORD_BYTES;
 		uint32_t length = take + 1 + TAG_BYTES;
-		int done, last;
 
 		at[0] = RECORD_DATA;
 		at[1] = at[2] = 3;
 		at[3] = (uint8_t)(length >> 8);
 		at[4] = (uint8_t)length;
-		if (!next_record(&tls->out, at) ||
-		    EVP_EncryptUpdate(tls->out.cipher, at + HEADER_BYTES, &done, data, (int)take) != 1 ||
-		    EVP_EncryptUpdate(tls->out.cipher, at + HEADER_BYTES + done, &last, &type, 1) != 1 ||
-		    EVP_EncryptFinal_ex(tls->out.cipher, at + HEADER_BYTES + done + last, &last) != 1 ||
-		    EVP_CIPHER_CTX_ctrl(tls->out.cipher, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, at + HEADER_BYTES + take + 1) != 1) {
+		memcpy(at + HEADER_BYTES, data, take);
+		at[HEADER_BYTES + take] = RECORD_DATA;
+		if (!convert(&tls->out, 1, at, at + HEADER_BYTES, at + HEADER_BYTES, (int)take + 1, at + HEADER_BYTES + take + 1)) {
 			fail("cannot encrypt");
 			exit(1);
 		}
@@ -187,16 +199,13 @@ size_t tls_seal(struct tls *tls, const uint8_t *data, size_t bytes, uint8_t *out
 /* Opens a whole record at `record`. Returns as tls_open does, and 0 for what has no content. */
 static ssize_t open_record(struct tls *tls, const uint8_t *record, uint32_t bytes, uint8_t *out)
 {
-	int sealed = (int)bytes - HEADER_BYTES - TAG_BYTES, done, ignored;
+	int done = (int)bytes - HEADER_BYTES - TAG_BYTES;
 	uint8_t tag[TAG_BYTES];
 
-	if (record[0] != RECORD_DATA || sealed < 1)
+	if (record[0] != RECORD_DATA || done < 1)
 		return fail("an unexpected record");
-	memcpy(tag, record + HEADER_BYTES + sealed, TAG_BYTES);
-	if (!next_record(&tls->in, record) ||
-	    EVP_DecryptUpdate(tls->in.cipher, out, &done, record + HEADER_BYTES, sealed) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(tls->in.cipher, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1 ||
-	    EVP_DecryptFinal_ex(tls->in.cipher, out + done, &ignored) != 1)
+	memcpy(tag, record + HEADER_BYTES + done, TAG_BYTES);
+	if (!convert(&tls->in, 0, record, record + HEADER_BYTES, out, done, tag))
 		return fail("cannot decrypt");
 	/* The content type is the last byte that is not padding. */
 	while (done > 0 && out[done - 1] == 0)

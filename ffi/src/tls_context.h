@@ -129,5 +129,7 @@ struct tls_note {
 struct tls_note *tls_note_of(const SSL *ssl);
 /* Once per process, before anything else of OpenSSL. */
 bool tls_start(void);
+/* ── tls_cipher.c ── */
+void tls_cipher_start(void);
 
 #endif

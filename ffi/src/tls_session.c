@@ -31,8 +31,10 @@ static void start(void)
 {
 	/* Nothing of the system's configuration or of its modules: what a program's TLS does is in its options. And no cleaning up at
 	 * exit: threads may still be at work, in a library that is never unloaded. */
-	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1)
-		note_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_note);
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
+		return;
+	tls_cipher_start();
+	note_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_note);
 }
 
 bool tls_start(void)
