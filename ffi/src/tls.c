@@ -151,7 +151,13 @@ void tls_fail(struct ring *ring, struct connection *connection, uint32_t error, 
 	connection->tls->detail = detail;
 	connection->tls->is_over = true;
 	tls_drop_backlog(connection->tls);
-	connection_refuse(ring, connection, (int32_t)error);
+	/* To an alert there is no answer. */
+	if (error == RW_TLS_ERROR_ALERT) {
+		connection->flags |= FLAG_DISCARD;
+		connection_fail(ring, connection, (int32_t)error);
+	} else {
+		connection_refuse(ring, connection, (int32_t)error);
+	}
 }
 
 static void secured(struct ring *ring, struct connection *connection)

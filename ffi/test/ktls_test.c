@@ -169,9 +169,10 @@ TEST(ktls_goodbyes_truncation_and_alerts_are_told_apart)
 				CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, RW_TLS_ERROR_TRUNCATED);
 			} else if (end == 2) {
 				peer_write(secured.fd, forged, sizeof forged);
-				CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, RW_TLS_ERROR_PROTOCOL);
 				peer_await(&secured.rig, secured.peer, SSL_ERROR_SSL);
 				CHECK_EQUAL(ERR_GET_REASON(ERR_peek_error()), SSL_R_SSLV3_ALERT_BAD_RECORD_MAC);
+				shutdown(secured.fd, SHUT_WR);
+				CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, RW_TLS_ERROR_PROTOCOL);
 			} else {
 				struct rw_event event;
 				SSL_set0_rbio(secured.peer, BIO_new_mem_buf(forged, sizeof forged));
@@ -219,8 +220,9 @@ static void change_keys(uint32_t flags, int kind, bool is_survived)
 			rig_receive(&secured.rig, secured.handle, got, 6);
 			exchange(&secured, 50000);
 		} else {
-			CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, RW_TLS_ERROR_KEY_UPDATE);
 			peer_await(&secured.rig, secured.peer, SSL_ERROR_ZERO_RETURN);
+			shutdown(secured.fd, SHUT_WR);
+			CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, RW_TLS_ERROR_KEY_UPDATE);
 		}
 		secured_close(&secured);
 	}

@@ -195,11 +195,12 @@ TEST(tls_forged_record_ends_the_connection_and_the_peer_is_told_by_an_alert)
 		peer_write(secured.fd, forged, sizeof forged);
 		peer_write(secured.fd, forged, sizeof forged);
 		rig_receive(&secured.rig, secured.handle, got, 6);
-		event = rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle);
-		CHECK_EQUAL(event.a, RW_TLS_ERROR_PROTOCOL);
 		peer_await(&secured.rig, secured.peer, SSL_ERROR_SSL);
 		CHECK_EQUAL(ERR_GET_REASON(ERR_peek_error()), SSL_R_SSLV3_ALERT_BAD_RECORD_MAC);
 		ERR_clear_error();
+		shutdown(secured.fd, SHUT_WR);
+		event = rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle);
+		CHECK_EQUAL(event.a, RW_TLS_ERROR_PROTOCOL);
 		secured_close(&secured);
 	}
 }
@@ -289,6 +290,7 @@ TEST(tls_abort_while_ciphertext_waits_for_room)
 		secured_open(&secured, &(struct secured_options){ .rig = { .plain_bytes = 65536 } });
 		for (int i = 0; i < 8; i++)
 			SSL_write(secured.peer, flood, sizeof flood);
+		shutdown(secured.fd, SHUT_WR);
 		CHECK(rig_turn(&secured.rig, 10000) > 0);
 		rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, is_flush ? RW_CLOSE_FLUSH : RW_CLOSE_ABORT, 0);
 		CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, 0);

@@ -107,14 +107,30 @@ TEST(tls_is_described_only_once_it_is_there)
 	secured_close(&secured);
 }
 
+/* A turn; what it tells of the connection, and the bytes. */
+static void turn_and_look(struct secured *secured, uint8_t *got, uint32_t *have)
+{
+	rig_turn(&secured->rig, 1000);
+	for (uint32_t i = 0; i < secured->rig.count; i++) {
+		struct rw_event event = secured->rig.events[i];
+		if (event.kind == RW_EVENT_ACCEPTED) {
+			secured->handle = event.handle;
+		} else {
+			CHECK(event.kind == RW_EVENT_RECEIVED && event.handle == secured->handle && event.b <= 4 - *have);
+			memcpy(got + *have, secured->rig.block + event.a, event.b);
+			*have += event.b;
+		}
+	}
+}
+
 /* Moves what `from` has written, one byte at a time. */
-static void trickle(struct rig *rig, BIO *from, int fd)
+static void trickle(struct secured *secured, BIO *from, uint8_t *got, uint32_t *have)
 {
 	uint8_t byte;
 
 	while (BIO_read(from, &byte, 1) == 1) {
-		peer_write(fd, &byte, 1);
-		rig_turn(rig, 0);
+		peer_write(secured->fd, &byte, 1);
+		turn_and_look(secured, got, have);
 	}
 }
 
@@ -123,25 +139,28 @@ TEST(tls_handshake_byte_by_byte)
 	struct secured secured;
 	SSL *peer;
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-	uint8_t got[4096];
-	uint64_t deadline = clock_ms() + 10000;
+	uint8_t flight[4096], got[4];
+	uint32_t have = 0;
+	uint64_t deadline = clock_ms() + 20000;
 
 	secured_open(&secured, &(struct secured_options){ .is_open = true });
 	peer = SSL_new(secured.peer_context);
 	SSL_set_bio(peer, in, out);
 	while (SSL_connect(peer) != 1) {
 		ssize_t bytes;
-		trickle(&secured.rig, out, secured.fd);
-		rig_turn(&secured.rig, 1000);
-		bytes = recv(secured.fd, got, sizeof got, MSG_DONTWAIT);
+		trickle(&secured, out, got, &have);
+		turn_and_look(&secured, got, &have);
+		bytes = recv(secured.fd, flight, sizeof flight, MSG_DONTWAIT);
 		if (bytes > 0)
-			BIO_write(in, got, (int)bytes);
+			BIO_write(in, flight, (int)bytes);
 		CHECK(clock_ms() < deadline);
 	}
 	CHECK_EQUAL(SSL_write(peer, "slow", 4), 4);
-	trickle(&secured.rig, out, secured.fd);
-	secured.handle = rig_await(&secured.rig, RW_EVENT_ACCEPTED, 0).handle;
-	rig_receive(&secured.rig, secured.handle, got, 4);
+	trickle(&secured, out, got, &have);
+	while (have < 4) {
+		turn_and_look(&secured, got, &have);
+		CHECK(clock_ms() < deadline);
+	}
 	CHECK(memcmp(got, "slow", 4) == 0);
 	SSL_free(peer);
 	secured_close(&secured);
@@ -174,16 +193,12 @@ TEST(tls_client_gives_up_who_says_nothing)
 TEST(tls_server_is_told_that_the_peer_speaks_something_else)
 {
 	struct secured secured;
-	char end[64];
 
 	secured_open(&secured, &(struct secured_options){ .is_open = true });
 	peer_write(secured.fd, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35);
-	CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_ACCEPT_FAILED, secured.listener).a, RW_TLS_ERROR_NOT_TLS);
 	/* Ended, not reset, although most of the request was never read. */
-	fcntl(secured.fd, F_SETFL, 0);
-	while (recv(secured.fd, end, sizeof end, 0) > 0)
-		;
-	CHECK_EQUAL(recv(secured.fd, end, sizeof end, 0), 0);
+	peer_drain(&secured.rig, secured.fd);
+	CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_ACCEPT_FAILED, secured.listener).a, RW_TLS_ERROR_NOT_TLS);
 	secured_close(&secured);
 }
 
@@ -193,6 +208,7 @@ TEST(tls_client_is_told_that_the_peer_speaks_something_else)
 
 	secured_open(&secured, &(struct secured_options){ .is_open = true, .is_client = true });
 	peer_write(secured.fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+	peer_drain(&secured.rig, secured.fd);
 	CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, RW_TLS_ERROR_NOT_TLS);
 	secured_close(&secured);
 }
@@ -342,28 +358,30 @@ static void end_early(bool is_client, uint32_t turns, bool is_ring_closed)
 	struct secured secured;
 	int descriptors = count_descriptors();
 	uint32_t peer_steps = 0;
+	bool is_secured = false;
 
 	secured_open(&secured, &(struct secured_options){ .is_open = true, .is_client = is_client });
 	for (uint32_t i = 0; i < turns; i++) {
 		if (i & 1 && peer_steps++ < 3)
 			peer_step(secured.peer);
 		rig_turn(&secured.rig, 0);
+		for (uint32_t j = 0; j < secured.rig.count; j++)
+			is_secured = is_secured || secured.rig.events[j].kind == RW_EVENT_ACCEPTED ||
+				     secured.rig.events[j].kind == RW_EVENT_CONNECTED;
 	}
 	if (!is_ring_closed && is_client) {
 		rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_ABORT, 0);
 		CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, 0);
 	} else if (!is_ring_closed) {
 		uint64_t deadline = clock_ms() + 2000;
-		bool is_told = false;
 		CHECK_EQUAL(rw_unlisten(secured.rig.id, secured.listener), 0);
-		/* Nothing is told of a handshake that was given up, and nobody stays. */
-		while (count_descriptors() > descriptors + 2 && !is_told && clock_ms() < deadline) {
-			rig_turn(&secured.rig, 1000);
-			for (uint32_t i = 0; i < secured.rig.count; i++)
-				is_told = is_told || secured.rig.events[i].kind == RW_EVENT_ACCEPTED;
+		/* Nothing is told of a handshake that was given up, and nobody stays: but the ring, the peer, and who was accepted. */
+		while (count_descriptors() > descriptors + 2 + is_secured) {
+			CHECK_EQUAL(rig_turn(&secured.rig, 1000), 0);
+			CHECK(clock_ms() < deadline);
 		}
 	}
-	CHECK(secured.rig.control[RW_FIELD_STAT_CONNECTIONS] <= 1);
+	CHECK_EQUAL(secured.rig.control[RW_FIELD_STAT_CONNECTIONS], is_secured && (is_ring_closed || !is_client));
 	secured_close(&secured);
 	CHECK_EQUAL(count_descriptors(), descriptors);
 }
@@ -445,7 +463,7 @@ TEST(tls_ring_with_handshakes_to_do_does_not_sleep)
 		CHECK_EQUAL(rw_turn(secured.rig.id, 0, RW_TURN_RECYCLE | RW_TURN_PARK, 0), 0);
 	CHECK_EQUAL(recv(wake, &byte, 1, MSG_DONTWAIT), 1);
 	/* Waiting does all of them. */
-	CHECK_EQUAL(rw_turn(secured.rig.id, 0, RW_TURN_RECYCLE, 20000), 0);
+	CHECK_EQUAL(rw_turn(secured.rig.id, 0, RW_TURN_RECYCLE, test_is_valgrind() ? 2000000 : 50000), 0);
 	for (size_t i = 0; i < 20; i++) {
 		peer_step(peers[i]);
 		CHECK(SSL_get_state(peers[i]) != TLS_ST_CW_CLNT_HELLO);

@@ -159,6 +159,21 @@ void peer_await(struct rig *rig, SSL *peer, int ssl_error)
 	}
 }
 
+void peer_drain(struct rig *rig, int fd)
+{
+	uint64_t deadline = clock_ms() + TIMEOUT_MS;
+	uint8_t dropped[4096];
+	ssize_t bytes;
+
+	while ((bytes = recv(fd, dropped, sizeof dropped, MSG_DONTWAIT)) != 0) {
+		CHECK(bytes > 0 || errno == EAGAIN);
+		CHECK(clock_ms() < deadline);
+		if (bytes < 0)
+			rig_turn(rig, 1000);
+	}
+	shutdown(fd, SHUT_WR);
+}
+
 void endpoint_tls(struct rig *rig, uint32_t context, const char *name, uint32_t timeout_ms)
 {
 	struct rw_endpoint *endpoint = (struct rw_endpoint *)(rig->block + RW_ENDPOINT_OFFSET);

@@ -51,6 +51,9 @@ void peer_receive(struct rig *rig, SSL *peer, void *data, size_t bytes);
 /* Turns until reading gives this: SSL_ERROR_ZERO_RETURN, SSL_ERROR_SSL … Bytes that come before it are dropped. */
 void peer_await(struct rig *rig, SSL *peer, int ssl_error);
 
+/* Reads the socket itself to the end, and ends it the other way too. */
+void peer_drain(struct rig *rig, int fd);
+
 /* Sets what a TLS endpoint has besides, after rig_endpoint. */
 void endpoint_tls(struct rig *rig, uint32_t context, const char *name, uint32_t timeout_ms);
 uint32_t tls_listen(struct rig *rig, uint32_t context, uint32_t timeout_ms, uint32_t send_buffer, uint16_t *port);

@@ -82,7 +82,7 @@ static void both_ways(const struct secured_options *options)
 	}
 	CHECK(memcmp(sent, got, bytes) == 0);
 	CHECK(memcmp(sent, peer_got, bytes) == 0);
-	CHECK(secured.rig.control[RW_FIELD_STAT_SHORT_SENDS] > 0);
+	CHECK(test_is_valgrind() || secured.rig.control[RW_FIELD_STAT_SHORT_SENDS] > 0);
 	secured_close(&secured);
 	free(sent);
 	free(got);
