@@ -12,7 +12,7 @@ import { setUpOrExit } from "./setup.mjs";
 
 const HELP = `Usage: npm run test:asan [-- PATTERN ...]
 
-Runs the test files whose path contains a PATTERN (test/conformance unless given) on Node, over a shim with
+Runs the test files whose path contains a PATTERN (test/conformance and test/tls unless given) on Node, over a shim with
 AddressSanitizer and UndefinedBehaviorSanitizer. A report of theirs ends the run.
 
   --help            this text`;
@@ -23,7 +23,7 @@ const LIMIT_MS = 1_800_000;
 const TEST_LIMIT_MS = 120_000;
 
 const options = parseOrExit(process.argv.slice(2), {}, HELP);
-const patterns = options.rest.length > 0 ? options.rest : ["test/conformance"];
+const patterns = options.rest.length > 0 ? options.rest : ["test/conformance", "test/tls"];
 const reason = await setUpOrExit();
 if (reason !== undefined) {
   console.log(`SKIPPED: no shim: ${reason}`);
