@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseOrExit } from "../scripts/arguments.mjs";
 import { build } from "../scripts/build.mjs";
-import { programCommand, programEnvironment, RUNTIMES } from "../scripts/runtimes.mjs";
+import { programCommand, programEnvironment, RUNTIMES, runtimeCommand } from "../scripts/runtimes.mjs";
 import { capture, ROOT, tail } from "../scripts/setup/command.mjs";
 import { missingOpenssl } from "../scripts/setup/proof_tools.mjs";
 import { setUpOrExit } from "../scripts/setup.mjs";
@@ -58,8 +58,8 @@ for (const name of chosen) {
 function defaultWorkloads() {
   const names = Object.keys(WORKLOADS);
   if (!isSmoke) return names;
-  const micro = Object.keys(MICRO_BENCHES).filter((name) =>
-    existsSync(join(ROOT, MICRO_BENCHES[name].source)),
+  const micro = Object.keys(MICRO_BENCHES).filter(
+    (name) => existsSync(join(ROOT, MICRO_BENCHES[name].source)) && !MICRO_BENCHES[name].isForNode,
   );
   return [...names.filter((name) => WORKLOADS[name].smoke), ...micro];
 }
@@ -134,7 +134,7 @@ async function runWorkload(name, hasShim) {
 }
 
 function runMicroBench(name, hasShim) {
-  const { source, needsShim } = MICRO_BENCHES[name];
+  const { source, needsShim, isForNode } = MICRO_BENCHES[name];
   const failures = [];
   const outputs = {};
   const machine = describeMachine();
@@ -142,8 +142,11 @@ function runMicroBench(name, hasShim) {
   else if (needsShim && !hasShim) failures.push("needs the io_uring shim");
   else {
     // That they run at all shows on one runtime; the suite covers the others.
-    for (const runtime of isSmoke ? runtimes.slice(0, 1) : runtimes) {
-      const [program, ...args] = programCommand(runtime, source);
+    const own = isForNode ? ["node"] : runtimes;
+    for (const runtime of isSmoke ? own.slice(0, 1) : own) {
+      const [program, ...args] = source.endsWith(".mjs")
+        ? [...runtimeCommand(runtime), join(ROOT, source)]
+        : programCommand(runtime, source);
       const environment = { ...process.env, ...programEnvironment(runtime), NO_COLOR: "1" };
       const words = isSmoke ? [...args, "--smoke"] : args;
       const result = capture(program, words, { env: environment, timeout: 300_000 });

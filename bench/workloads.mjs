@@ -136,10 +136,16 @@ export const WORKLOADS = {
   "deflate-shared": deflate("shared", "without context takeover"),
 };
 
-/** Micro benches: programs that print their own tables, on every runtime. */
+/** Micro benches: programs that print their own tables, on every runtime, or on Node only. */
 export const MICRO_BENCHES = {
   codec: { title: "the codec alone, in memory", source: "bench/codec.ts" },
   ffi: { title: "calls into the shim", source: "bench/ffi.ts", needsShim: true },
+  ktls: {
+    title: "records made by the kernel against records made by OpenSSL, in a virtual machine",
+    source: "bench/ktls.mjs",
+    needsShim: true,
+    isForNode: true,
+  },
 };
 
 /** The target of a comparison, if there is one. `*` stands for every runtime over io_uring. */
