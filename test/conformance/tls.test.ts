@@ -1,6 +1,7 @@
 /** wss: as programs see it: what works, what is refused and how, and that it stays secret. */
 
 import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { connect, RingwireError, type Socket } from "../../src/mod.ts";
 import { Journal } from "./journal.ts";
@@ -288,6 +289,42 @@ onEachSecureTransport("a handshake", (rig) => {
     );
     for (let wait = 0; wait < 200 && errors.length < 2; wait++) await pause(5);
     expect(errors).toEqual(["ERR_TLS_NO_CERTIFICATE", "ERR_TLS_CERTIFICATE_EXPIRED"]);
+  });
+
+  test("works with a key that needs a passphrase, and through a Unix socket", async () => {
+    const locked = await rig.serve({ tls: serverTls("encrypted"), websocket: echo });
+    await rig.connect(locked, { tls: clientTls() });
+    const unix = join(authority().folder, `${rig.kind}.sock`);
+    const server = await rig.serve({ unix, tls: serverTls(), websocket: echo });
+    const journal = new Journal();
+    const client = await rig.connect(`wss+unix:${unix}:/`, {
+      tls: clientTls(),
+      websocket: journal.handlers(),
+    });
+    client.send("through a file");
+    await journal.see("message");
+    expect(client.tls?.servername).toBe("localhost");
+    expect(server.url).toContain("wss+unix:");
+  });
+
+  test("is counted, and so is one that resumes a session", async () => {
+    const [serverLoop, clientLoop] = [rig.newLoop(), rig.newLoop()];
+    const server = await rig.serve({ loop: serverLoop, tls: serverTls(), websocket: echo });
+    for (let round = 0; round < 2; round++) {
+      const journal = new Journal();
+      const client = await rig.connect(server, {
+        loop: clientLoop,
+        tls: clientTls(),
+        websocket: journal.handlers(),
+      });
+      client.send("x");
+      await journal.see("message");
+      client.close();
+      await client.closed;
+    }
+    const resumptions = honours(rig, "sessionResumption") ? 1 : 0;
+    for (const { stats } of [serverLoop, clientLoop])
+      expect(stats).toMatchObject({ handshakes: 2, resumptions });
   });
 
   test("is shorter the second time", async () => {
