@@ -52,7 +52,8 @@ export class Outbox {
   readonly #compressFromBytes: number;
   /**
    * So much can be sent before the queue needs looking at: what was below the high mark at the last look, less what was sent
-   * since. The queue may have drained meanwhile, never grown by more; a control frame makes it void.
+   * since. The queue may have drained meanwhile, never grown by more; what does not count here makes it void: control frames and
+   * compressed messages.
    */
   #creditBytes = 0;
   #wantsDrain = false;
@@ -147,6 +148,7 @@ export class Outbox {
       return this.#compressed(opcode, plain, 0, plain.length, 0);
     }
     const compressor = this.#compressor as Compressor;
+    this.#creditBytes = 0;
     const size = compressor.compress(bytes, start, end);
     if (size === 0) this.#sender.bytes(opcode, bytes, start, end);
     else this.#sender.compressed(opcode, compressor.output, 0, size);

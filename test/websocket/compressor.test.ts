@@ -192,6 +192,17 @@ describe("compressor", () => {
     expect(at.outbox.text("x".repeat(1_000))).toBe("queued");
   });
 
+  test("small messages behind compressed ones are told as queued and dropped, however much was free before", () => {
+    const at = new Fixture({ maxBufferedBytes: 10_000 });
+    // The queue is empty when this looks at it.
+    expect(at.outbox.text("x")).toBe("sent");
+    while (at.outbox.queuedBytes <= 7_500) at.outbox.bytes(OPCODE_BINARY, RANDOM);
+    expect(at.outbox.queuedBytes).toBeLessThan(8_100);
+    const answers = Array.from({ length: 200 }, () => at.outbox.text("x".repeat(50)));
+    expect([...new Set(answers)]).toEqual(["sent", "queued", "dropped"]);
+    expect(at.outbox.queuedBytes).toBeLessThan(10_010);
+  });
+
   test("a decoder that reads it all has every message in order, through texts long and short", () => {
     const at = new Fixture({ maxBufferedBytes: 1 << 28 });
     const texts: string[] = [];
