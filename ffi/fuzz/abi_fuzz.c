@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #define RINGS 2u
+#define OWN 3u
+#define OWN_TLS 2u
 #define OPERATIONS_MAX 400
 #define ROUNDS_MAX 400
 
@@ -32,11 +34,13 @@ struct session {
 	int wake_fds[RINGS];
 	struct address addresses[ADDRESSES_MAX]; /* of listeners, also of those that are gone */
 	uint32_t address_count;
-	int listeners[2];          /* the harness's own: TCP, abstract Unix */
-	struct address listener_addresses[2];
+	int listeners[OWN];        /* the harness's own: TCP, abstract Unix, TCP for those who speak TLS */
+	struct address listener_addresses[OWN];
 	struct rlimit files;
 	bool is_short_of_files;
 	uint32_t pauses;           /* once: it costs the time of a hundred inputs */
+	uint32_t contexts[2];      /* of TLS, by role; 0: not yet */
+	bool is_tls_old;           /* TLS 1.2 */
 	bool has_failed;           /* failures were injected: what is told may lack something */
 	enum end end;
 };
@@ -106,6 +110,19 @@ static void choose_options(struct rw_endpoint *endpoint, struct input *input)
 	}
 }
 
+/* Makes an endpoint one of TLS. */
+static void set_tls(struct session *session, struct rw_endpoint *endpoint, uint32_t role)
+{
+	if (session->contexts[role] == 0)
+		session->contexts[role] = secure_context(role, session->is_tls_old);
+	endpoint->tls_context = session->contexts[role];
+	endpoint->tls_timeout_ms = 5000;
+	if (role == RW_TLS_CLIENT) {
+		endpoint->tls_name_bytes = sizeof SECURE_NAME - 1;
+		memcpy(endpoint->tls_name, SECURE_NAME, sizeof SECURE_NAME - 1);
+	}
+}
+
 static int32_t call_address(uint32_t id, uint32_t a, uint32_t b)
 {
 	return rw_address(id, a, b);
@@ -170,8 +187,9 @@ static void do_listen(struct session *session, struct model *model)
 {
 	struct rw_endpoint *endpoint = endpoint_of(model);
 	uint8_t choice = input_u8(&session->input);
-	uint32_t family, handle;
+	uint32_t family, handle, before = session->address_count;
 	char path[100];
+	bool is_tls;
 	int32_t result;
 
 	choose_options(endpoint, &session->input);
@@ -193,6 +211,9 @@ static void do_listen(struct session *session, struct model *model)
 		break;
 	}
 	family = endpoint->family;
+	if (choice / 5 % 4 == 3 && model->layout.plain_bytes > 0)
+		set_tls(session, endpoint, RW_TLS_SERVER);
+	is_tls = endpoint->tls_context != 0;
 	limit_files(session);
 	result = model_listen(model, session->address_count);
 	free_files(session);
@@ -200,6 +221,8 @@ static void do_listen(struct session *session, struct model *model)
 	if (result == 0) {
 		handle = block_control(&model->block)[RW_FIELD_HANDLE];
 		remember_address(session, model, family, handle);
+		if (session->address_count > before)
+			session->addresses[before].is_tls = is_tls;
 	}
 }
 
@@ -208,11 +231,11 @@ static void open_own_listener(struct session *session, uint32_t which)
 	struct address *address = &session->listener_addresses[which];
 	struct sockaddr_in loopback = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0harness" };
-	int fd = socket(which ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(which == 1 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int result;
 
 	address->bytes = sizeof address->storage;
-	result = which ? bind(fd, (struct sockaddr *)&name, offsetof(struct sockaddr_un, sun_path) + 8)
+	result = which == 1 ? bind(fd, (struct sockaddr *)&name, offsetof(struct sockaddr_un, sun_path) + 8)
 		       : bind(fd, (struct sockaddr *)&loopback, sizeof loopback);
 	REQUIRE(result == 0 && listen(fd, 4) == 0 && getsockname(fd, (struct sockaddr *)&address->storage, &address->bytes) == 0,
 		"the harness cannot listen: %s", strerror(errno));
@@ -227,15 +250,23 @@ static void do_connect(struct session *session, struct model *model)
 
 	choose_options(endpoint, &session->input);
 	if (choice % 4 == 0 && session->address_count > 0) {
-		aim_at(endpoint, &session->addresses[choice / 4 % session->address_count]);
+		const struct address *address = &session->addresses[choice / 4 % session->address_count];
+		aim_at(endpoint, address);
+		/* Without TLS, alerts would come where bytes of a stream are expected. */
+		if (address->is_tls && model->layout.plain_bytes == 0)
+			return;
+		if (address->is_tls)
+			set_tls(session, endpoint, RW_TLS_CLIENT);
 	} else if (choice % 4 == 1) { /* nobody is there */
 		set_host(endpoint, RW_FAMILY_IPV4, "127.0.0.1", 9);
 		endpoint->port = 1 + choice / 4;
 	} else {
-		uint32_t which = choice / 4 % 2;
+		uint32_t which = choice / 8 % 4 == 3 && model->layout.plain_bytes > 0 ? OWN_TLS : choice / 4 % 2;
 		if (session->listeners[which] < 0)
 			open_own_listener(session, which);
 		aim_at(endpoint, &session->listener_addresses[which]);
+		if (which == OWN_TLS)
+			set_tls(session, endpoint, RW_TLS_CLIENT);
 	}
 	if (choice % 8 == 7) {
 		endpoint->local_address_bytes = 9;
@@ -390,7 +421,7 @@ static void do_park(struct session *session, struct model *model)
 	if (block_control(&model->block)[RW_FIELD_STAT_PARKS] == before || !listener ||
 	    listener->state != SLOT_LISTENING || listener->tag >= session->address_count || session->has_failed)
 		return;
-	if (!peer_connect(&session->addresses[listener->tag]))
+	if (session->addresses[listener->tag].is_tls || !peer_connect(&session->addresses[listener->tag]))
 		return;
 	REQUIRE(poll(&wake, 1, 5000) == 1, "a parked ring was not woken");
 	turn(model);
@@ -587,6 +618,35 @@ static void do_peer(struct session *session)
 	}
 }
 
+static void do_peer_connect(struct session *session, uint8_t how)
+{
+	const struct address *address;
+	struct peer *peer;
+
+	if (session->address_count == 0)
+		return;
+	address = &session->addresses[input_u8(&session->input) % session->address_count];
+	peer = peer_connect(address);
+	if (!peer || !address->is_tls)
+		return;
+	peer->is_wild = how == 3;
+	if (!peer->is_wild)
+		peer_secure(peer, false);
+}
+
+static void do_peer_accept(struct session *session, uint8_t how)
+{
+	bool is_tls = how >= 2 && session->listeners[OWN_TLS] >= 0;
+	int listener = session->listeners[is_tls ? OWN_TLS : how & 1];
+	struct peer *peer = listener >= 0 ? peer_accept(listener) : NULL;
+
+	if (!peer || !is_tls)
+		return;
+	peer->is_wild = how == 3;
+	if (!peer->is_wild)
+		peer_secure(peer, true);
+}
+
 static void step(struct session *session)
 {
 	uint8_t choice = input_u8(&session->input);
@@ -605,13 +665,11 @@ static void step(struct session *session)
 	case 2:
 	case 3:
 	case 4:
-		if (session->address_count > 0)
-			peer_connect(&session->addresses[input_u8(&session->input) % session->address_count]);
+		do_peer_connect(session, choice >> 5 & 3);
 		break;
 	case 5:
 	case 6:
-		if (session->listeners[choice >> 5 & 1] >= 0)
-			peer_accept(session->listeners[choice >> 5 & 1]);
+		do_peer_accept(session, choice >> 5 & 3);
 		break;
 	case 7:
 		listener = model_pick(model, SLOT_LISTENING, input_u8(&session->input));
@@ -676,6 +734,7 @@ static void choose_layout(struct input *input, struct layout *layout)
 		.max_queued = queues[more & 7],
 		.max_queued_total_kib = more & 8 ? 40 : 1u << 20,
 		.entries = choice & 64 ? 8 : 32,
+		.plain_bytes = more & 16 ? 0 : more & 32 ? 65536 : 262144,
 		.disabled = choice & 128 ? input_u8(input) : 0,
 	};
 }
@@ -703,9 +762,8 @@ static void end_in_order(struct session *session, struct model *model)
 		for (uint32_t i = 0; i < RINGS; i++)
 			if (session->is_open[i] && &session->models[i] != model)
 				turn(&session->models[i]);
-		for (uint32_t i = 0; i < 2; i++)
-			if (session->listeners[i] >= 0)
-				peer_accept(session->listeners[i]);
+		for (uint8_t i = 0; i < OWN; i++)
+			do_peer_accept(session, i);
 		peers_receive_all();
 	}
 	if (model->broken)
@@ -729,6 +787,7 @@ static void play(struct session *session)
 		if (how & 64 && i == 0)
 			do_fault(session);
 		choose_layout(&session->input, &layout);
+		session->is_tls_old = layout.plain_bytes == 65536;
 		session->is_open[i] = model_open(&session->models[i], &layout, how >> 7) > 0;
 	}
 	for (int i = 0; i < OPERATIONS_MAX && input_left(&session->input) > 0; i++)
@@ -746,6 +805,9 @@ static void play(struct session *session)
 	for (uint32_t i = 0; i < RINGS; i++)
 		if (session->is_open[i])
 			model_close(&session->models[i]);
+	for (uint32_t role = 0; role < 2; role++)
+		if (session->contexts[role] != 0)
+			REQUIRE(rw_tls_close(session->contexts[role]) == 0, "rw_tls_close");
 }
 
 static void *play_in_thread(void *session)
@@ -761,9 +823,10 @@ static void clean_up(struct session *session)
 			model_abandon(&session->models[i]);
 		if (session->wake_fds[i] >= 0)
 			close(session->wake_fds[i]);
+	}
+	for (uint32_t i = 0; i < OWN; i++)
 		if (session->listeners[i] >= 0)
 			close(session->listeners[i]);
-	}
 	peers_close();
 }
 
@@ -774,6 +837,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
 	(void)count;
 	(void)arguments;
 	ground_prepare();
+	secure_prepare();
 	sigaction(SIGUSR2, &action, NULL);
 	return 0;
 }
@@ -785,7 +849,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool is_threaded = size > 0 && (data[0] & 0x1c) == 0x1c;
 	pthread_t thread;
 
-	session = (struct session){ .input = { data, data + size }, .wake_fds = { -1, -1 }, .listeners = { -1, -1 } };
+	session = (struct session){ .input = { data, data + size }, .wake_fds = { -1, -1 }, .listeners = { -1, -1, -1 } };
 	getrlimit(RLIMIT_NOFILE, &session.files);
 	streams_clear();
 	peers_clear();

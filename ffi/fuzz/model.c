@@ -103,7 +103,7 @@ static struct rw_event event_at(const struct model *model, uint32_t index)
 
 static void received(struct model *model, struct slot *slot, const struct rw_event *event)
 {
-	struct range range = { event->a, event->b }, arena = model->block.receive;
+	struct range range = { event->a, event->b }, arena = slot->is_tls ? model->block.plain : model->block.receive;
 
 	REQUIRE(slot->state == SLOT_OPEN && !slot->has_ended, "RECEIVED for %08x, state %d", event->handle, slot->state);
 	REQUIRE(!slot->is_close_asked, "RECEIVED for %08x after CLOSE", event->handle);
@@ -129,9 +129,14 @@ static void ended(struct slot *slot)
 			(unsigned long long)stream_at(slot->reader.number)->sent);
 }
 
+static bool is_error(uint32_t error, bool is_tls)
+{
+	return error < 134 || (is_tls && error >= RW_TLS_ERROR_EXPIRED && error <= RW_TLS_ERROR_KEY_UPDATE);
+}
+
 static void closed(struct model *model, struct slot *slot, const struct rw_event *event)
 {
-	REQUIRE(event->a < 134, "CLOSED with %u", event->a);
+	REQUIRE(is_error(event->a, slot->is_tls), "CLOSED with %u", event->a);
 	REQUIRE(event->a != 0 || slot->is_close_asked, "%08x closed in order, but nobody asked", slot->handle);
 	REQUIRE(event->a != ENOMEM || model->may_fail, "CLOSED with ENOMEM");
 	REQUIRE(event->a != EIO, "the kernel's account of buffers and the shim's differ");
@@ -150,6 +155,7 @@ static void handle_event(struct model *model, uint32_t index)
 		struct slot *listener = find(model, event.a);
 		REQUIRE(listener && listener->state == SLOT_LISTENING, "ACCEPTED by %08x, which does not listen", event.a);
 		slot = claim(model, event.handle, SLOT_OPEN);
+		slot->is_tls = listener->is_tls;
 		if (model->accepted)
 			model->accepted(model, slot, listener);
 		return;
@@ -178,7 +184,7 @@ static void handle_event(struct model *model, uint32_t index)
 		closed(model, slot, &event);
 		break;
 	case RW_EVENT_ACCEPT_FAILED:
-		REQUIRE(event.a > 0 && event.a < 134, "ACCEPT_FAILED with %u", event.a);
+		REQUIRE(event.a > 0 && is_error(event.a, slot->is_tls), "ACCEPT_FAILED with %u", event.a);
 		break;
 	default:
 		REQUIRE(false, "event of unknown kind %u", event.kind);
@@ -205,7 +211,8 @@ static void check_queued(struct model *model)
 		}
 		REQUIRE(!slot->is_gone, "%08x was gone and is back", slot->handle);
 		REQUIRE(!slot->is_abort_asked, "%08x was aborted and is not gone", slot->handle);
-		REQUIRE(word <= model->layout.max_queued && word <= sent, "%u bytes of %08x are queued, %llu were sent", word,
+		/* What TLS adds has no simple measure. */
+		REQUIRE(word <= model->layout.max_queued && (word <= sent || slot->is_tls), "%u bytes of %08x are queued, %llu were sent", word,
 			slot->handle, (unsigned long long)sent);
 		/* Every change is told while there is room, so the last notice of a turn is the state. */
 		REQUIRE(!slot->is_queued_told || !has_room || word == slot->told_queued, "%08x has %u bytes queued, told was %u",
@@ -395,12 +402,24 @@ static int32_t call_unlisten(uint32_t id, uint32_t a, uint32_t b)
 	return rw_unlisten(id, a);
 }
 
+static bool has_tls(const struct model *model)
+{
+	struct rw_endpoint endpoint;
+
+	memcpy(&endpoint, model->block.bytes + RW_ENDPOINT_OFFSET, sizeof endpoint);
+	return endpoint.tls_context != 0;
+}
+
 int32_t model_listen(struct model *model, uint32_t tag)
 {
 	int32_t result = model_call(model, call_listen, 0, 0);
+	struct slot *slot;
 
-	if (result == 0)
-		claim(model, block_control(&model->block)[RW_FIELD_HANDLE], SLOT_LISTENING)->tag = tag;
+	if (result == 0) {
+		slot = claim(model, block_control(&model->block)[RW_FIELD_HANDLE], SLOT_LISTENING);
+		slot->tag = tag;
+		slot->is_tls = has_tls(model);
+	}
 	return result;
 }
 
@@ -409,7 +428,7 @@ int32_t model_connect(struct model *model)
 	int32_t result = model_call(model, call_connect, 0, 0);
 
 	if (result == 0)
-		claim(model, block_control(&model->block)[RW_FIELD_HANDLE], SLOT_CONNECTING);
+		claim(model, block_control(&model->block)[RW_FIELD_HANDLE], SLOT_CONNECTING)->is_tls = has_tls(model);
 	return result;
 }
 

@@ -17,6 +17,7 @@ struct slot {
 	enum slot_state state;
 	uint32_t handle;
 	uint32_t tag;             /* the listener's: whatever the target wants to remember of it */
+	bool is_tls;
 	bool has_ended;           /* ENDED was told */
 	bool is_close_asked, is_abort_asked, is_end_asked;
 	bool is_gone;             /* the table of queued bytes said so */

@@ -4,6 +4,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <unistd.h>
 
 static struct peer peers[PEERS_MAX];
@@ -67,6 +68,23 @@ struct peer *peer_pick(uint32_t n)
 	return NULL;
 }
 
+void peer_secure(struct peer *peer, bool is_server)
+{
+	peer->ssl = secure_peer(is_server, peer->fd);
+}
+
+/* Sends through OpenSSL, which has to be given the same bytes again as long as it has not sent their record. */
+static ssize_t seal(struct peer *peer, const uint8_t *data, uint32_t bytes)
+{
+	int result;
+
+	ERR_clear_error();
+	result = SSL_write(peer->ssl, data, (int)bytes);
+	peer->pending = result > 0 || SSL_get_error(peer->ssl, result) != SSL_ERROR_WANT_WRITE ? 0 : bytes;
+	ERR_clear_error();
+	return result;
+}
+
 void peer_send(struct peer *peer, uint32_t bytes)
 {
 	static uint8_t data[65536];
@@ -80,25 +98,62 @@ void peer_send(struct peer *peer, uint32_t bytes)
 	if (peer->stream == 0)
 		return;
 	stream = stream_at(peer->stream);
+	if (peer->pending > 0)
+		bytes = peer->pending;
 	if (bytes > sizeof data)
 		bytes = sizeof data;
+	if (bytes == 0)
+		return;
 	stream_fill(peer->stream, stream->sent, data, bytes);
-	sent = send(peer->fd, data, bytes, MSG_NOSIGNAL);
+	sent = peer->ssl ? seal(peer, data, bytes) : send(peer->fd, data, bytes, MSG_NOSIGNAL);
 	if (sent > 0)
 		stream->sent += (uint64_t)sent;
+}
+
+static void drop(struct peer *peer)
+{
+	SSL_free(peer->ssl);
+	peer->ssl = NULL;
+	close(peer->fd);
+	peer->fd = -1;
+}
+
+static bool receive_sealed(struct peer *peer, uint32_t bytes)
+{
+	static uint8_t data[65536];
+	int got, error;
+
+	if (bytes == 0)
+		return false;
+	ERR_clear_error();
+	got = SSL_read(peer->ssl, data, (int)(bytes < sizeof data ? bytes : sizeof data));
+	if (got > 0) {
+		stream_read(&peer->reader, data, (size_t)got, "peer");
+		return true;
+	}
+	error = SSL_get_error(peer->ssl, got);
+	ERR_clear_error();
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+		return false;
+	peer->has_seen_end = error == SSL_ERROR_ZERO_RETURN;
+	drop(peer);
+	return false;
 }
 
 bool peer_receive(struct peer *peer, uint32_t bytes)
 {
 	static uint8_t data[65536];
-	ssize_t got = recv(peer->fd, data, bytes < sizeof data ? bytes : sizeof data, 0);
+	ssize_t got;
 
-	if (got > 0)
+	if (peer->ssl)
+		return receive_sealed(peer, bytes);
+	got = recv(peer->fd, data, bytes < sizeof data ? bytes : sizeof data, 0);
+
+	if (got > 0 && !peer->is_wild)
 		stream_read(&peer->reader, data, (size_t)got, "peer");
 	if (got == 0 && bytes > 0) {
 		peer->has_seen_end = true;
-		close(peer->fd);
-		peer->fd = -1;
+		drop(peer);
 	}
 	return got > 0;
 }
@@ -106,6 +161,10 @@ bool peer_receive(struct peer *peer, uint32_t bytes)
 void peer_shut(struct peer *peer)
 {
 	peer->is_shut = true;
+	if (peer->ssl && SSL_is_init_finished(peer->ssl)) {
+		SSL_shutdown(peer->ssl);
+		ERR_clear_error();
+	}
 	shutdown(peer->fd, SHUT_WR);
 }
 
@@ -115,8 +174,7 @@ void peer_close(struct peer *peer, bool is_reset)
 
 	if (is_reset)
 		setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-	close(peer->fd);
-	peer->fd = -1;
+	drop(peer);
 }
 
 uint32_t peers_receive_all(void)

@@ -50,7 +50,8 @@ void block_open(struct block *block, const struct layout *layout, bool is_at_end
 	uint32_t events = round_up(commands + 16 * layout->commands + GAP, 64);
 	uint32_t queued = round_up(events + 16 * layout->events + GAP, 4);
 	uint32_t receive = round_up(queued + 4 * layout->connections + GAP, PAGE);
-	uint32_t send = receive + layout->buffer_bytes * layout->buffers + (is_at_end ? 0 : GAP);
+	uint32_t plain = round_up(receive + layout->buffer_bytes * layout->buffers + (is_at_end ? 0 : GAP), 64);
+	uint32_t send = round_up(plain + layout->plain_bytes + (layout->plain_bytes && !is_at_end ? GAP : 0), 64);
 	uint32_t *control;
 
 	*block = (struct block){ .size = round_up(send + layout->send_bytes, 8) };
@@ -67,6 +68,8 @@ void block_open(struct block *block, const struct layout *layout, bool is_at_end
 	control[RW_FIELD_RECEIVE_OFFSET] = receive;
 	control[RW_FIELD_RECEIVE_BUFFER_BYTES] = layout->buffer_bytes;
 	control[RW_FIELD_RECEIVE_BUFFER_COUNT] = layout->buffers;
+	control[RW_FIELD_PLAIN_OFFSET] = plain;
+	control[RW_FIELD_PLAIN_BYTES] = layout->plain_bytes;
 	control[RW_FIELD_SEND_OFFSET] = send;
 	control[RW_FIELD_SEND_BYTES] = layout->send_bytes;
 	control[RW_FIELD_MAX_CONNECTIONS] = layout->connections;
@@ -93,9 +96,10 @@ static void require_apart(struct range a, struct range b)
 
 void block_read_parts(struct block *block)
 {
-	struct range *parts[] = { &block->commands, &block->events, &block->queued, &block->receive, &block->send };
-	const size_t count = sizeof parts / sizeof *parts;
+	struct range *parts[] = { &block->commands, &block->events, &block->queued, &block->receive, &block->send, &block->plain };
+	const size_t count = sizeof parts / sizeof *parts - (field(block, RW_FIELD_PLAIN_BYTES) == 0);
 
+	block->plain = (struct range){ field(block, RW_FIELD_PLAIN_OFFSET), field(block, RW_FIELD_PLAIN_BYTES) };
 	block->commands = (struct range){ field(block, RW_FIELD_COMMAND_OFFSET), 16 * field(block, RW_FIELD_COMMAND_COUNT) };
 	block->events = (struct range){ field(block, RW_FIELD_EVENT_OFFSET), 16 * field(block, RW_FIELD_EVENT_COUNT) };
 	block->queued = (struct range){ field(block, RW_FIELD_QUEUED_OFFSET), 4 * field(block, RW_FIELD_MAX_CONNECTIONS) };
@@ -127,7 +131,7 @@ static void require_same(const struct block *block, uint32_t from, uint32_t to)
 /* The fields and texts of the control page that C writes. */
 static const struct range written_in_control[] = {
 	{ 4 * RW_FIELD_FEATURES, 4 * (RW_FIELD_HANDLE - RW_FIELD_FEATURES + 1) },
-	{ 4 * RW_FIELD_STAT_TURNS, 4 * (RW_FIELD_STAT_PARKS - RW_FIELD_STAT_TURNS + 1) },
+	{ 4 * RW_FIELD_STAT_TURNS, 4 * (RW_FIELD_STAT_RESUMPTIONS - RW_FIELD_STAT_TURNS + 1) },
 	{ RW_TEXT_OFFSET, RW_TEXT_MAX_BYTES },
 };
 
@@ -144,7 +148,7 @@ static void require_control_unchanged(const struct block *block)
 
 void block_require_unchanged(const struct block *block, const struct range *kept, size_t kept_count)
 {
-	const struct range *written[] = { &block->events, &block->queued, &block->receive };
+	const struct range *written[] = { &block->events, &block->queued, &block->receive, &block->plain };
 	uint32_t at = RW_CONTROL_BYTES;
 
 	require_control_unchanged(block);
@@ -152,7 +156,7 @@ void block_require_unchanged(const struct block *block, const struct range *kept
 		const struct range *next = NULL;
 
 		for (size_t i = 0; i < sizeof written / sizeof *written; i++)
-			if (written[i]->offset >= at && (!next || written[i]->offset < next->offset))
+			if (written[i]->bytes > 0 && written[i]->offset >= at && (!next || written[i]->offset < next->offset))
 				next = written[i];
 		require_same(block, at, next ? next->offset : block->size);
 		at = next ? next->offset + next->bytes : block->size;

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "ringwire.h"
 
-#define WATCHED_RANGES_MAX 5
+#define WATCHED_RANGES_MAX 6
 
 struct range {
 	uint32_t offset, bytes;
@@ -22,13 +22,13 @@ struct block {
 	size_t mapping_bytes;
 	size_t slack;                /* between the fault page in front and the block */
 	uint8_t *before;             /* what the block held before the call */
-	struct range commands, events, queued, receive, send;
+	struct range commands, events, queued, receive, plain, send; /* plain: of TLS, may be empty */
 };
 
 /* A layout as JavaScript would choose one, with gaps between the parts. Zero offsets are filled in by block_open. */
 struct layout {
 	uint32_t commands, events, buffer_bytes, buffers, send_bytes, connections;
-	uint32_t max_queued, max_queued_total_kib, entries, disabled;
+	uint32_t max_queued, max_queued_total_kib, entries, disabled, plain_bytes;
 };
 
 /* Maps the block and writes its control page. is_at_end: the block ends right before the fault page, with the least
