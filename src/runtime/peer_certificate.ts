@@ -1,15 +1,10 @@
 /** What a peer's certificates say: which faults they have beyond what the runtime tells, which keys are in them, what both ends agreed on. */
 
 import { createHash, X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
-import {
-  checkServerIdentity,
-  type DetailedPeerCertificate,
-  type PeerCertificate,
-  type TLSSocket,
-} from "node:tls";
+import type { DetailedPeerCertificate, PeerCertificate, TLSSocket } from "node:tls";
 import type { ClientTlsSettings, TlsInfo, TlsVersion } from "../tls.ts";
 import type { TlsErrorCode } from "../tls_errors.ts";
+import { isForHost } from "./certificate_names.ts";
 import { isWeakKey } from "./tls_identity.ts";
 
 /** Longer chains are followed no further. */
@@ -103,14 +98,10 @@ export function isWeak(socket: TLSSocket): boolean {
 
 /** What is wrong with the name in a server's certificate, or undefined. */
 export function nameFault(settings: ClientTlsSettings, certificate: PeerCertificate): Error | undefined {
-  const { servername } = settings;
-  // The common name was a place for host names long ago; nobody takes it any more (RFC 9525 §2).
-  if (isIP(servername) === 0 && !/(^|, )DNS:/.test(certificate.subjectaltname ?? "")) {
-    return Object.assign(new Error("The certificate has no name of a host"), {
-      code: "ERR_TLS_CERT_ALTNAME_INVALID",
-    });
-  }
-  return checkServerIdentity(servername, certificate);
+  if (isForHost(certificate.raw, settings.servername)) return undefined;
+  return Object.assign(new Error("The certificate is for another host"), {
+    code: "ERR_TLS_CERT_ALTNAME_INVALID",
+  });
 }
 
 /** What a socket has agreed on. Once its handshake is done. */

@@ -19,6 +19,8 @@ export type IdentityName =
   | "rsa"
   | "wildcard"
   | "other"
+  | "uriName"
+  | "partialWildcard"
   | "expired"
   | "notYetValid"
   | "selfSigned"

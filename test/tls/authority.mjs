@@ -39,6 +39,10 @@ const SHAPES = {
   notYetValid: { fromDays: 1, toDays: 30 },
   selfSigned: { issuer: "itself" },
   wrongHost: { names: ["DNS:elsewhere.test", "IP:192.0.2.1"] },
+  /** The right name inside of a URI, where text would not tell it from a name of its own (CVE-2021-44532). */
+  uriName: { names: [`DER:${derOfUri("http://x/?, DNS:localhost", "elsewhere.test")}`] },
+  /** A wildcard for a part of a label, which nobody has to take (RFC 9525 §6.3). */
+  partialWildcard: { names: ["DNS:f*.example.test"] },
   /** The right name where browsers stopped looking for it: not among the alternative names. */
   commonName: { subject: "localhost", names: ["DNS:elsewhere.test"] },
   weak: { key: "rsa:1024" },
@@ -225,6 +229,13 @@ export class Authority {
       pin: pinOf(leaf),
     };
   }
+}
+
+/** A subjectAltName of a URI and a name, DER, hexadecimal: text would be cut at the comma. */
+function derOfUri(uri, name) {
+  const element = (tag, bytes) => Buffer.concat([Buffer.from([tag, bytes.length]), bytes]);
+  const names = [element(0x86, Buffer.from(uri)), element(0x82, Buffer.from(name))];
+  return element(0x30, Buffer.concat(names)).toString("hex");
 }
 
 /** Days from now as openssl wants it: YYYYMMDDHHMMSSZ. */

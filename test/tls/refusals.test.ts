@@ -47,6 +47,17 @@ const BY_CLIENT: readonly Row[] = [
     codes: ["ERR_TLS_HOST_MISMATCH", ALERT],
   },
   {
+    what: "for another host, with ours inside of a URI",
+    shows: "uriName",
+    codes: ["ERR_TLS_HOST_MISMATCH", ALERT],
+  },
+  {
+    what: "for hosts that begin as ours does",
+    shows: "partialWildcard",
+    client: () => ({ servername: "feed.example.test" }),
+    codes: ["ERR_TLS_HOST_MISMATCH", ALERT],
+  },
+  {
     what: "for another IP address",
     shows: "wrongHost",
     client: () => ({ servername: "127.0.0.1" }),
