@@ -69,7 +69,7 @@ export interface DeflateEffort {
 
 /** Makes the codecs of one loop. */
 export interface Codec {
-  /** What it is, for people: "zlib 1.2.13 in the shim". */
+  /** What it is, for people: "the shim", "zlib 1.3.1 of the runtime". */
   readonly name: string;
   openDeflater(parameters: DeflateParameters, effort: DeflateEffort): Deflater;
   openInflater(parameters: DeflateParameters): Inflater;

@@ -1,7 +1,9 @@
 /** permessage-deflate against peers that abuse it: bombs, references to what is not theirs, broken streams, broken terms. */
 
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import process from "node:process";
-import { constants, createDeflateRaw, deflateRawSync } from "node:zlib";
+import { constants, createDeflateRaw, createInflateRaw, deflateRawSync } from "node:zlib";
 import { expect, test } from "vitest";
 import type { Socket, WebSocketOptions } from "../../src/mod.ts";
 import { parseExtensions } from "../../src/protocol/extension_list.ts";
@@ -237,6 +239,25 @@ onEachTransport("hostile compression", (rig) => {
       await attack.journal.see("message", sent.length);
       expect(attack.journal.messages).toEqual(sent);
       expect(attack.journal.codes).toEqual([]);
+    });
+
+    test(`[compression.takeover] what a ${victim} sends stays in step as well, through messages that cannot be made smaller`, async () => {
+      const attack = await begin(rig, victim, { compression: { mode: "dedicated", thresholdBytes: 0 } });
+      const inflater = createInflateRaw();
+      rig.after(() => inflater.close());
+      for (let index = 0; index < 20; index++) {
+        const noise = new Uint8Array(randomBytes(300));
+        // The second time it is a reference to the first, which the peer's window must have.
+        for (const mostBytes of [400, 60]) {
+          attack.socket.send(noise);
+          const { first, payload } = await attack.peer.seeFrame();
+          expect(first).toBe(BINARY);
+          expect(payload.length).toBeLessThan(mostBytes);
+          const restored = once(inflater, "data");
+          inflater.write(concat(payload, Uint8Array.of(0, 0, 0xff, 0xff)));
+          expect(new Uint8Array((await restored)[0])).toEqual(noise);
+        }
+      }
     });
 
     test(`[compression.bfinal] a ${victim} takes a final block, with and without the byte behind it, and goes on`, async () => {
