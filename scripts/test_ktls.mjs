@@ -18,15 +18,17 @@ Boots a Linux with kernel TLS in a virtual machine (user-mode-linux, from Debian
 Node, Bun and Deno. With a PATTERN: the test files whose path contains it.
 
   --runtime NAME    node, bun or deno only
-  --minutes N       how long it may take                    (default: 12)
+  --brief           only what is there for kernel TLS: the C tests of it and test/tls/ktls.test.ts
+  --minutes N       how long it may take                    (default: 15)
   --if-possible     where no virtual machine can be had, say so and end with 0
   --help            this text`;
 
 const PATTERNS = ["test/tls", "test/conformance/tls", "test/uring/uring_transport"];
+const BRIEF_PATTERNS = ["test/tls/ktls"];
 
 const options = parseOrExit(
   process.argv.slice(2),
-  { runtime: RUNTIMES, minutes: "number", "if-possible": "flag" },
+  { runtime: RUNTIMES, minutes: "number", brief: "flag", "if-possible": "flag" },
   HELP,
 );
 
@@ -51,10 +53,10 @@ if (complaint !== undefined) {
   process.exit(1);
 }
 const runtimes = options.runtime ? [options.runtime] : RUNTIMES;
-const patterns = options.rest.length > 0 ? options.rest : PATTERNS;
+const patterns = options.rest.length > 0 ? options.rest : options.brief ? BRIEF_PATTERNS : PATTERNS;
 const result = await runInVirtualMachine(
-  [nodeProgram(), "scripts/vm/ktls_suite.mjs", runtimes.join(","), ...patterns],
-  { limitMs: (options.minutes ?? 12) * 60_000, memoryMiB: 4_096 },
+  [nodeProgram(), "scripts/vm/ktls_suite.mjs", options.brief ? "ktls" : "", runtimes.join(","), ...patterns],
+  { limitMs: (options.minutes ?? 15) * 60_000, memoryMiB: 4_096 },
 );
 if (result.complaint !== undefined) console.error(result.complaint);
 console.log(result.code === 0 ? "kernel TLS: passed" : `kernel TLS: FAILED (exit code ${result.code})`);

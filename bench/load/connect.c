@@ -116,6 +116,13 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* Building chains would cost this side more than it tells of a server. */
+static int take_any_chain(X509_STORE_CTX *store, void *argument)
+{
+	(void)store, (void)argument;
+	return 1;
+}
+
 static void begin(struct slot *slot)
 {
 	struct sockaddr_in own = { .sin_family = AF_INET }, server = { .sin_family = AF_INET };
@@ -321,6 +328,7 @@ int main(int argc, char **argv)
 	if (options.is_tls) {
 		context = tls_context();
 		SSL_CTX_set_keylog_callback(context, NULL);
+		SSL_CTX_set_cert_verify_callback(context, take_any_chain, NULL);
 		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 		SSL_CTX_sess_set_new_cb(context, keep_session);
 	}
