@@ -4,7 +4,7 @@
  * An arena send carries MSG_WAITALL | MSG_DONTWAIT and IOSQE_CQE_SKIP_SUCCESS: the kernel posts a
  * completion only when it did not take everything, so the common case costs none. (Without WAITALL a
  * short send counts as a success and would be skipped silently.) A socket whose records the kernel makes (kTLS) takes no
- * WAITALL, so there every send posts one. Where OpenSSL makes them, tls_record.c stands between the segments and the socket.
+ * WAITALL, so there every send posts one. Where OpenSSL makes them, tls_seal.c stands between the segments and the socket.
  */
 #include "tls_connection.h"
 

@@ -14,6 +14,8 @@
 /* The most that one record takes. */
 #define RECORD_BYTES 16384u
 #define SECRET_BYTES_MAX 48u
+/* What is sealed before it is handed on, where it does not go out with the turn. */
+#define TLS_SPARE_BYTES (4 * RECORD_BYTES)
 
 struct tls {
 	struct connection *connection;
@@ -97,20 +99,25 @@ void tls_free(struct ring *ring, struct connection *connection);
 void tls_poll(struct ring *ring, struct connection *connection, uint32_t events);
 void tls_list_add(struct tls_list *list, struct tls *tls);
 void tls_list_remove(struct tls *tls);
-void tls_work_free(struct ring *ring);
 /* Whether something waits for the next turn, without the kernel having to do anything for it. */
 static inline bool tls_has_work(const struct ring *ring)
 {
 	return ring->tls && (ring->tls->ready.first || ring->tls->backlogs.first);
 }
 
-/* ── tls_record.c ── */
+/* ── tls_bio.c ── */
 bool tls_work_new(struct ring *ring);
+void tls_work_free(struct ring *ring);
+bool tls_reserve(struct tls_out *out, uint32_t bytes);
 void tls_enter(struct ring *ring, struct tls *tls, struct tls_out *out);
+
+/* ── tls_seal.c ── */
 void tls_send_prepare(struct ring *ring, struct connection *connection);
 bool tls_send_settle(struct ring *ring, struct connection *connection);
 int32_t tls_seal_queue(struct ring *ring, struct connection *connection);
 int32_t tls_say(struct ring *ring, struct connection *connection);
+
+/* ── tls_unseal.c ── */
 void tls_feed(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes);
 void tls_recycle(struct ring *ring);
 void tls_drop_backlog(struct tls *tls);
