@@ -87,16 +87,24 @@ export class TlsContexts {
   }
 
   #configure(settings: ClientTlsSettings | ServerTlsSettings, call: (config: Uint8Array) => number): number {
-    const attempt = (roots: readonly string[] | undefined): number => {
-      const config = tlsConfig(settings, roots);
+    const attempt = (wanted: ClientTlsSettings | ServerTlsSettings, roots?: readonly string[]): number => {
+      const config = tlsConfig(wanted, roots);
       this.#text.fill(0);
       const result = call(config);
       config.fill(0);
       return result;
     };
-    const result = attempt(undefined);
-    // The system has no authorities: a container image without ca-certificates, for instance.
-    return result === -ENOENT ? attempt(this.#runtimeRoots()) : result;
+    const configure = (wanted: ClientTlsSettings | ServerTlsSettings): number => {
+      const result = attempt(wanted);
+      // The system has no authorities: a container image without ca-certificates, for instance.
+      return result === -ENOENT ? attempt(wanted, this.#runtimeRoots()) : result;
+    };
+    const result = configure(settings);
+    const isKeyLogFromEnvironment = settings.keyLogFile !== undefined && !settings.isKeyLogAsked;
+    // A key log that cannot be written must not cost connections of programs that have not asked for one.
+    return result === -EINVAL && isKeyLogFromEnvironment
+      ? configure({ ...settings, keyLogFile: undefined })
+      : result;
   }
 
   #dropOldest(): void {

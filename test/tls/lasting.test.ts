@@ -204,6 +204,15 @@ onEachTlsTransport("the key log", (rig) => {
     await visit(rig, await rig.listen(ECHO));
     expect(existsSync(keyLogFile)).toBe(false);
   });
+
+  test("of the environment is left alone where it cannot be written, one that was asked for is an error", async () => {
+    const keyLogFile = join(rig.authority.folder, "no such folder", "keys");
+    const listening = await rig.listen(ECHO, { keyLogFile, isKeyLogAsked: false });
+    await visit(rig, listening, { keyLogFile, isKeyLogAsked: false });
+    await expect(rig.listen(ECHO, { keyLogFile, isKeyLogAsked: true })).rejects.toThrow(
+      rig.honours("keyLogFile") ? /key log file/ : /ERR_UNSUPPORTED|keyLogFile/,
+    );
+  });
 });
 
 onEachTlsTransport("a setting that the runtime's own TLS cannot honour", (rig) => {
