@@ -190,6 +190,7 @@ static void secured(struct ring *ring, struct connection *connection)
 	SSL_set0_wbio(tls->ssl, ring->tls->bio);
 	/* Not before: during the handshake nothing may be read beyond it. */
 	SSL_set_read_ahead(tls->ssl, 1);
+	tls_watch_messages(tls);
 	if (connection->flags & FLAG_SEAL) {
 		int32_t result = tls_seal_queue(ring, connection);
 		if (result < 0) {

@@ -43,6 +43,9 @@ struct tls {
 	bool has_fin;                 /* of TCP, told once the backlog is done */
 	bool has_goodbye;             /* our close_notify is on its way, or none can be sent */
 	bool is_rekeying;             /* the peer has asked for keys that the kernel cannot change */
+	bool is_flooded;              /* it has sent more messages of a handshake than anybody needs */
+	uint32_t messages;            /* of a handshake, after it: new keys, tickets */
+	uint64_t opened_bytes;        /* of application data */
 
 	/* For the kernel: the secret of what the peer sends (TLS 1.3), until it has it. */
 	uint8_t secret[SECRET_BYTES_MAX];
@@ -118,6 +121,7 @@ int32_t tls_seal_queue(struct ring *ring, struct connection *connection);
 int32_t tls_say(struct ring *ring, struct connection *connection);
 
 /* ── tls_unseal.c ── */
+void tls_watch_messages(struct tls *tls);
 void tls_feed(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes);
 void tls_recycle(struct ring *ring);
 void tls_drop_backlog(struct tls *tls);

@@ -13,6 +13,29 @@
 
 enum outcome { WANTS_MORE, NO_ROOM, ENDED, FAILED };
 
+/* Messages of a handshake that a peer may send after it, and for how many bytes one more. New keys cost us some 20 us a message, and the
+ * peer 27 bytes: without a limit one stranger could take all of the thread's time (others draw the line at 32 in a row). */
+#define MESSAGES_MAX 64u
+#define BYTES_PER_MESSAGE 65536u
+
+/* OpenSSL asks nobody between two messages; told that the peer has said goodbye, it reads no further. */
+static void count_message(int is_sent, int version, int type, const void *data, size_t bytes, SSL *ssl, void *unused)
+{
+	struct tls *tls = SSL_get_app_data(ssl);
+
+	(void)version, (void)data, (void)bytes, (void)unused;
+	if (is_sent || type != SSL3_RT_HANDSHAKE || ++tls->messages <= MESSAGES_MAX + tls->opened_bytes / BYTES_PER_MESSAGE)
+		return;
+	tls->is_flooded = true;
+	SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+/* From the end of the handshake on. */
+void tls_watch_messages(struct tls *tls)
+{
+	SSL_set_msg_callback(tls->ssl, count_message);
+}
+
 /* Opens the records at work->in, and tells of what is in them. */
 static enum outcome unseal(struct ring *ring, struct tls *tls, uint32_t *error, uint32_t *detail)
 {
@@ -32,6 +55,7 @@ static enum outcome unseal(struct ring *ring, struct tls *tls, uint32_t *error, 
 				  (int)(room < READ_BYTES_MAX ? room : READ_BYTES_MAX));
 		if (result > 0) {
 			ring->plain_used += (uint32_t)result;
+			tls->opened_bytes += (uint32_t)result;
 			continue;
 		}
 		switch (SSL_get_error(tls->ssl, result)) {
@@ -48,6 +72,10 @@ static enum outcome unseal(struct ring *ring, struct tls *tls, uint32_t *error, 
 			break;
 		}
 		break;
+	}
+	if (tls->is_flooded) {
+		outcome = FAILED;
+		*error = RW_TLS_ERROR_PROTOCOL;
 	}
 	if (ring->plain_used > start)
 		receive_publish(ring, tls->connection, ring->plain_offset + start, ring->plain_used - start);
