@@ -22,6 +22,8 @@
 #define RINGS 2u
 #define OWN 3u
 #define OWN_TLS 2u
+/* Of those who expect TLS: another may take the port of one that is gone, but not one who expects none. */
+#define TLS_HOST "127.0.0.3"
 #define OPERATIONS_MAX 400
 #define ROUNDS_MAX 400
 
@@ -210,10 +212,12 @@ static void do_listen(struct session *session, struct model *model)
 		set_host(endpoint, RW_FAMILY_UNIX, path, (uint32_t)strlen(path));
 		break;
 	}
-	family = endpoint->family;
-	if (choice / 5 % 4 == 3 && model->layout.plain_bytes > 0)
+	is_tls = choice / 5 % 4 == 3 && model->layout.plain_bytes > 0;
+	if (is_tls) {
+		set_host(endpoint, RW_FAMILY_IPV4, TLS_HOST, sizeof TLS_HOST - 1);
 		set_tls(session, endpoint, RW_TLS_SERVER);
-	is_tls = endpoint->tls_context != 0;
+	}
+	family = endpoint->family;
 	limit_files(session);
 	result = model_listen(model, session->address_count);
 	free_files(session);
@@ -234,6 +238,8 @@ static void open_own_listener(struct session *session, uint32_t which)
 	int fd = socket(which == 1 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int result;
 
+	if (which == OWN_TLS)
+		inet_pton(AF_INET, TLS_HOST, &loopback.sin_addr);
 	address->bytes = sizeof address->storage;
 	result = which == 1 ? bind(fd, (struct sockaddr *)&name, offsetof(struct sockaddr_un, sun_path) + 8)
 		       : bind(fd, (struct sockaddr *)&loopback, sizeof loopback);

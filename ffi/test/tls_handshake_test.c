@@ -373,7 +373,7 @@ static void end_early(bool is_client, uint32_t turns, bool is_ring_closed)
 		rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_ABORT, 0);
 		CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, 0);
 	} else if (!is_ring_closed) {
-		uint64_t deadline = clock_ms() + 2000;
+		uint64_t deadline = clock_ms() + 10000;
 		CHECK_EQUAL(rw_unlisten(secured.rig.id, secured.listener), 0);
 		/* Nothing is told of a handshake that was given up, and nobody stays: but the ring, the peer, and who was accepted. */
 		while (count_descriptors() > descriptors + 2 + is_secured) {
