@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
 import { build } from "./build.mjs";
 import { RUNTIMES, runtimeCommand } from "./runtimes.mjs";
-import { capture, ROOT, run } from "./setup/command.mjs";
+import { capture, ROOT, run, runCaptured, tail } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
 import { missingOpenssl, missingValgrind } from "./setup/proof_tools.mjs";
 import { setUpOrExit } from "./setup.mjs";
@@ -16,7 +16,7 @@ import { countVitest } from "./vitest_report.mjs";
 const HELP = `Usage: npm test [-- OPTIONS] [PATTERN ...]
 
 Type check, lint, layer check, documentation check, C tests (also under sanitizers and valgrind), the
-kept fuzz corpus, build, the vitest suite on Node, Bun and Deno, and a tiny run of every bench. With a PATTERN: only the test files whose path contains it.
+kept fuzz corpus, build, the vitest suite on Node, Bun and Deno, kernel TLS in a virtual machine, and a tiny run of every bench. With a PATTERN: only the test files whose path contains it.
 
   --runtime NAME    run the suite on node, bun or deno only
   --help            this text`;
@@ -71,6 +71,21 @@ function testC(goal, missing) {
   };
 }
 
+/** The brief form of `npm run test:ktls`, in a virtual machine; its last lines are sums. */
+async function testKernelTls() {
+  const { status, output } = await runCaptured(node, ["scripts/test_ktls.mjs", "--brief", "--if-possible"], {
+    limitMs: STEP_LIMIT_MS,
+  });
+  const skipped = /^SKIPPED: kernel TLS.*$/m.exec(output)?.[0];
+  if (skipped !== undefined) return { skipped: 1, remark: skipped };
+  console.log(status === 0 ? tail(output, 5) : output);
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, count, kind] of output.matchAll(/(\d+) (passed|failed|skipped)(?=.*s; )/g))
+    counts[kind] += Number(count);
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
 async function suite(runtime) {
   const report = join(ROOT, "build/test", `${runtime}.json`);
   rmSync(report, { force: true });
@@ -117,6 +132,7 @@ await step("build", () => {
 for (const runtime of options.runtime ? [options.runtime] : RUNTIMES) {
   await step(`vitest on ${runtime}`, () => suite(runtime));
 }
+if (!isFiltered) await step("kernel TLS", testKernelTls);
 if (!isFiltered) await step("benches, tiny", () => check(node, ["bench/run.mjs", "--smoke"]));
 
 console.log(`\n═══ sum ${"═".repeat(87)}`);
