@@ -135,7 +135,8 @@ enum rw_event_kind {
 	                              * fails (ECONNRESET, EPIPE …) closes by itself with this event. */
 	RW_EVENT_ACCEPT_FAILED = 7,  /* handle = listener, a = errno (EMFILE …); accepting is tried again
 	                              * after 100 ms by C; the listener stays open. ENOSPC: the connection table
-	                              * is full; the newcomer was closed, accepting goes on at once. RW_TLS_ERROR_*, with its
+	                              * is full (b: 0), or there are b TLS handshakes under way, the most for a listener; the newcomer
+	                              * was closed, accepting goes on at once. RW_TLS_ERROR_*, with its
 	                              * detail in b: a handshake failed, that newcomer is gone, nobody else is disturbed */
 };
 

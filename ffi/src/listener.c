@@ -58,11 +58,12 @@ static void take(struct ring *ring, struct connection *listener, int fd)
 	if (listener->flags & FLAG_QUICK_ACK)
 		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 	if (listener->flags & FLAG_TLS) {
-		if (tls_accept(ring, listener, connection) == 0)
+		int32_t error = tls_accept(ring, listener, connection);
+		if (error == 0)
 			return;
 		close(fd);
 		connection_free(ring, connection);
-		event_add(ring, RW_EVENT_ACCEPT_FAILED, handle, ENOMEM, 0);
+		event_add(ring, RW_EVENT_ACCEPT_FAILED, handle, (uint32_t)-error, error == -ENOSPC ? TLS_HANDSHAKES_MAX : 0);
 		return;
 	}
 	event_add(ring, RW_EVENT_ACCEPTED, connection_handle(ring, connection), handle, 0);

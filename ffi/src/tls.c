@@ -117,18 +117,33 @@ void tls_poll(struct ring *ring, struct connection *connection, uint32_t events)
 	connection->flags |= FLAG_POLLING;
 }
 
-/* Somebody has connected. Returns -ENOMEM with nothing in flight; the slot is the caller's then. */
+/* A handshake is over, one way or the other. */
+static void uncount(struct ring *ring, struct tls *tls)
+{
+	struct connection *listener = connection_find(ring, tls->listener);
+
+	if (tls->is_counted && listener && listener->tls)
+		listener->tls->handshakes--;
+	tls->is_counted = false;
+}
+
+/* Somebody has connected. Returns -ENOMEM, or -ENOSPC with TLS_HANDSHAKES_MAX under way: with nothing in flight; the slot is the
+ * caller's then. */
 int32_t tls_accept(struct ring *ring, struct connection *listener, struct connection *connection)
 {
-	const struct tls *from = listener->tls;
-	struct tls *tls = attach(connection);
+	struct tls *from = listener->tls, *tls;
 
+	if (from->handshakes >= TLS_HANDSHAKES_MAX)
+		return -ENOSPC;
+	tls = attach(connection);
 	if (!tls)
 		return -ENOMEM;
 	tls->deadline = from->deadline;
 	tls->listener = connection_handle(ring, listener);
 	if (make_session(tls, from->context, NULL, 0, 0) < 0)
 		return -ENOMEM;
+	tls->is_counted = true;
+	from->handshakes++;
 	connection->state = STATE_SECURING;
 	connection_time_limit(ring, connection, &connection->tls->deadline);
 	/* The client speaks first. */
@@ -174,6 +189,7 @@ static void secured(struct ring *ring, struct connection *connection)
 	}
 	if (connection->flags & FLAG_TIMING)
 		ring_cancel(ring, OPERATION_DEADLINE, connection_handle(ring, connection));
+	uncount(ring, tls);
 	ring->control[RW_FIELD_STAT_HANDSHAKES]++;
 	if (SSL_session_reused(tls->ssl))
 		ring->control[RW_FIELD_STAT_RESUMPTIONS]++;
@@ -395,6 +411,7 @@ void tls_free(struct ring *ring, struct connection *connection)
 
 	if (ring->tls && ring->tls->current == tls)
 		ring->tls->current = NULL;
+	uncount(ring, tls);
 	tls_close(connection);
 	tls_context_drop(tls->context);
 	connection->tls = NULL;

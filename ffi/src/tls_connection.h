@@ -14,6 +14,8 @@
 /* The most that one record takes. */
 #define RECORD_BYTES 16384u
 #define SECRET_BYTES_MAX 48u
+/* Handshakes under way at once on one listener: whoever connects and says nothing costs its memory until the deadline. */
+#define TLS_HANDSHAKES_MAX 4096u
 /* What is sealed before it is handed on, where it does not go out with the turn. */
 #define TLS_SPARE_BYTES (4 * RECORD_BYTES)
 
@@ -26,6 +28,8 @@ struct tls {
 	struct __kernel_timespec deadline;
 	uint32_t listener;            /* handle of the listener that has accepted it; 0: a client */
 	uint32_t detail;              /* of the error, to be told with it */
+	uint32_t handshakes;          /* of a listener: under way among those it has accepted */
+	bool is_counted;              /* this is one of them */
 
 	/* Where sealing this turn's segments has got to, and what of it the send of this turn takes. */
 	uint32_t segment, segment_offset;

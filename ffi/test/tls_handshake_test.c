@@ -9,11 +9,13 @@
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define STEPS_PER_TURN 4u
+#define TLS_HANDSHAKES_MAX 4096u
 
 static void echo(const struct secured_options *options)
 {
@@ -439,6 +441,54 @@ TEST(tls_handshakes_are_bounded_per_turn_and_all_of_them_finish)
 	free(peers);
 	free(are_done);
 	secured_close(&secured);
+}
+
+TEST(tls_handshakes_under_way_are_bounded_per_listener)
+{
+	struct rlimit limit = { 2 * TLS_HANDSHAKES_MAX + 512, 2 * TLS_HANDSHAKES_MAX + 512 }, before;
+	struct secured secured;
+	struct rw_event event;
+	uint32_t refused = 0;
+	uint8_t byte;
+	int *fds;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	if (test_is_valgrind() || before.rlim_max < limit.rlim_cur) {
+		test_skip("needs some 8,700 descriptors, and no valgrind");
+	}
+	limit.rlim_max = before.rlim_max;
+	if (before.rlim_cur < limit.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &limit);
+	fds = calloc(TLS_HANDSHAKES_MAX, sizeof *fds);
+	secured_open(&secured, &(struct secured_options){ .is_open = true, .timeout_ms = 60000, .rig = { .connections = TLS_HANDSHAKES_MAX + 64 } });
+	/* One is there already. */
+	for (uint32_t i = 0; i < TLS_HANDSHAKES_MAX; i++) {
+		fds[i] = peer_connect(secured.port);
+		rig_turn(&secured.rig, 0);
+		for (; secured.rig.handled < secured.rig.count; secured.rig.handled++) {
+			event = secured.rig.events[secured.rig.handled];
+			CHECK_EQUAL(event.kind, RW_EVENT_ACCEPT_FAILED);
+			CHECK_EQUAL(event.a, ENOSPC);
+			CHECK_EQUAL(event.b, TLS_HANDSHAKES_MAX);
+			refused++;
+		}
+	}
+	if (refused == 0) {
+		event = rig_await(&secured.rig, RW_EVENT_ACCEPT_FAILED, secured.listener);
+		CHECK_EQUAL(event.a, ENOSPC);
+	}
+	CHECK(refused <= 1);
+	CHECK(recv(fds[TLS_HANDSHAKES_MAX - 1], &byte, 1, 0) <= 0);
+	/* One goes, and there is room for another: the first one, which was waiting all the time, gets its turn too. */
+	close(fds[0]);
+	CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_ACCEPT_FAILED, secured.listener).a, RW_TLS_ERROR_TRUNCATED);
+	fds[0] = peer_connect(secured.port);
+	secured_shake(&secured);
+	for (uint32_t i = 0; i < TLS_HANDSHAKES_MAX; i++)
+		close(fds[i]);
+	free(fds);
+	secured_close(&secured);
+	setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST(tls_ring_with_handshakes_to_do_does_not_sleep)

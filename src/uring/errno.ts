@@ -117,7 +117,7 @@ export function errnoName(number: number): string {
  *
  * @param action - What was tried, e.g. `Cannot connect to 127.0.0.1:80`.
  * @param errno - Or `RW_TLS_ERROR_*`.
- * @param detail - Of a failure of TLS.
+ * @param detail - Of a failure of TLS; of ENOSPC: how many handshakes are under way, if that is what there is no room for.
  */
 export function socketError(action: string, errno: number, detail = 0): RingwireError {
   const code = TLS_CODES[errno];
@@ -125,10 +125,11 @@ export function socketError(action: string, errno: number, detail = 0): Ringwire
   if (code !== undefined) return tlsError(code, action, detailText(code, detail));
   const name = errnoName(errno);
   if (name !== "ENOSPC") return systemError(action, name);
-  return new RingwireError(
-    "ERR_TOO_MANY_CONNECTIONS",
-    `${action}: the loop has as many sockets as maxConnections permits; raise that option`,
-  );
+  const why =
+    detail > 0
+      ? `${detail} handshakes are under way`
+      : "the loop has as many sockets as maxConnections permits; raise that option";
+  return new RingwireError("ERR_TOO_MANY_CONNECTIONS", `${action}: ${why}`);
 }
 
 /** The error of a TLS handshake: as {@link socketError}, but nothing that ends before it began was cut off. */
