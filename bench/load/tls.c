@@ -157,7 +157,7 @@ static int convert(struct half *half, int seals, const uint8_t *header, const ui
 	for (int i = 0; i < 8; i++)
 		nonce[IV_BYTES - 1 - i] ^= (uint8_t)(half->sequence >> (8 * i));
 	half->sequence++;
-	if (half->gcm.rounds > 0) {
+	if (half->gcm.key_bytes > 0) {
 		uint8_t made[TAG_BYTES];
 
 		aes_gcm_crypt(&half->gcm, seals, nonce, header, HEADER_BYTES, in, out, (size_t)bytes, seals ? tag : made);

@@ -16,6 +16,7 @@ FUZZ_COVERAGE = -fprofile-instr-generate -fcoverage-mapping
 
 .PHONY: fuzz fuzz-replay fuzz-coverage
 .SECONDARY:
+$(foreach kind,guided replayed covered,build/fuzz/$(kind)/src/aes_gcm.o): build/ipsec_mb
 fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
 fuzz-replay: $(FUZZ_TARGETS:%=build/fuzz/replay_%)
 fuzz-coverage: $(FUZZ_TARGETS:%=build/fuzz/coverage_%)

@@ -1,7 +1,8 @@
 /*
  * AES-GCM of aes_gcm.c for OpenSSL, as a provider that is built in: where this CPU has what it needs, TLS takes AES-128-GCM and
  * AES-256-GCM from here and everything else from OpenSSL's own. It does what TLS asks for: up to 16 bytes of additional data,
- * then all of a message at once, IVs of 12 bytes; and TLS 1.2's records (RFC 5288), whose IV and tag travel with the data.
+ * then all of a message at once, IVs of 12 bytes; and TLS 1.2's records (RFC 5288), whose IV and tag travel with the data. More is
+ * refused; so is decrypting before the tag is known, because nothing must come out that was not compared with it.
  */
 #include "aes_gcm.h"
 #include "tls_context.h"
@@ -23,7 +24,7 @@
 struct cipher {
 	struct aes_gcm gcm;
 	uint32_t key_bytes;
-	bool seals, has_key, has_data;
+	bool seals, has_key, has_iv, has_tag, has_data, is_right;
 	uint8_t iv[AES_GCM_IV_BYTES];
 	uint8_t aad[AAD_BYTES_MAX];
 	uint32_t aad_bytes;
@@ -78,7 +79,7 @@ static int begin(struct cipher *cipher, bool seals, const unsigned char *key, si
 {
 	cipher->seals = seals;
 	cipher->aad_bytes = 0;
-	cipher->has_data = false;
+	cipher->has_tag = cipher->has_data = cipher->is_right = false;
 	if (key) {
 		if (key_bytes != cipher->key_bytes)
 			return 0;
@@ -89,6 +90,7 @@ static int begin(struct cipher *cipher, bool seals, const unsigned char *key, si
 		if (iv_bytes != AES_GCM_IV_BYTES)
 			return 0;
 		memcpy(cipher->iv, iv, AES_GCM_IV_BYTES);
+		cipher->has_iv = true;
 	}
 	return set_parameters(cipher, parameters);
 }
@@ -137,6 +139,20 @@ static int crypt_record(struct cipher *cipher, unsigned char *out, size_t *out_b
 	return 1;
 }
 
+/* A whole message. No IV serves twice; what does not match its tag is wiped. */
+static bool crypt_message(struct cipher *cipher, const uint8_t *in, uint8_t *out, size_t bytes)
+{
+	if (!cipher->has_iv || (!cipher->seals && !cipher->has_tag))
+		return false;
+	aes_gcm_crypt(&cipher->gcm, cipher->seals, cipher->iv, cipher->aad, cipher->aad_bytes, in, out, bytes, cipher->tag);
+	cipher->has_iv = false;
+	cipher->has_data = true;
+	cipher->is_right = cipher->seals || CRYPTO_memcmp(cipher->tag, cipher->expected, AES_GCM_TAG_BYTES) == 0;
+	if (!cipher->is_right)
+		OPENSSL_cleanse(out, bytes);
+	return true;
+}
+
 static int update(void *context, unsigned char *out, size_t *out_bytes, size_t room, const unsigned char *in, size_t bytes)
 {
 	struct cipher *cipher = context;
@@ -158,10 +174,8 @@ static int update(void *context, unsigned char *out, size_t *out_bytes, size_t r
 		*out_bytes = bytes;
 		return 1;
 	}
-	if (room < bytes)
+	if (room < bytes || !crypt_message(cipher, in, out, bytes))
 		return 0;
-	aes_gcm_crypt(&cipher->gcm, cipher->seals, cipher->iv, cipher->aad, cipher->aad_bytes, in, out, bytes, cipher->tag);
-	cipher->has_data = true;
 	*out_bytes = bytes;
 	return 1;
 }
@@ -169,14 +183,15 @@ static int update(void *context, unsigned char *out, size_t *out_bytes, size_t r
 static int finish(void *context, unsigned char *out, size_t *out_bytes, size_t room)
 {
 	struct cipher *cipher = context;
+	uint8_t none[1] = { 0 };
 
 	(void)out, (void)room;
 	*out_bytes = 0;
 	if (!cipher->has_key)
 		return 0;
-	if (!cipher->has_data)
-		aes_gcm_crypt(&cipher->gcm, cipher->seals, cipher->iv, cipher->aad, cipher->aad_bytes, NULL, NULL, 0, cipher->tag);
-	return cipher->seals || CRYPTO_memcmp(cipher->tag, cipher->expected, AES_GCM_TAG_BYTES) == 0;
+	if (!cipher->has_data && !crypt_message(cipher, none, none, 0))
+		return 0;
+	return cipher->is_right;
 }
 
 static int crypt_at_once(void *context, unsigned char *out, size_t *out_bytes, size_t room, const unsigned char *in, size_t bytes)
@@ -211,8 +226,10 @@ static int set_parameters(void *context, const OSSL_PARAM parameters[])
 		if (strcmp(at->key, OSSL_CIPHER_PARAM_AEAD_TAG) == 0) {
 			if (at->data_type != OSSL_PARAM_OCTET_STRING || at->data_size != AES_GCM_TAG_BYTES || cipher->seals)
 				return 0;
-			if (at->data)
+			if (at->data) {
 				memcpy(cipher->expected, at->data, AES_GCM_TAG_BYTES);
+				cipher->has_tag = true;
+			}
 		} else if (strcmp(at->key, OSSL_CIPHER_PARAM_AEAD_IVLEN) == 0) {
 			if (!OSSL_PARAM_get_size_t(at, &number) || number != AES_GCM_IV_BYTES)
 				return 0;

@@ -21,6 +21,9 @@ const NEEDS = [
   { package: "libssl-dev", isThere: () => existsSync("/usr/include/openssl/ssl.h") },
 ];
 
+/** What the build takes where it can be had: AES-GCM with long vectors, which OpenSSL 3.0 lacks. Debian has it for x86-64 only. */
+const WISH = { package: "libipsec-mb-dev", isThere: () => existsSync("/usr/include/intel-ipsec-mb.h") };
+
 function missingPackages() {
   return NEEDS.filter((need) => !need.isThere()).map((need) => need.package);
 }
@@ -40,6 +43,20 @@ function installMissing() {
   return `apt-get failed (${tail(install.stderr || update.stderr, 3)}): ${advice}`;
 }
 
+/** Installs the wish too. That it cannot be had is no reason to have no shim: only time is lost. */
+function installWish() {
+  if (process.arch !== "x64" || WISH.isThere() || !findProgram("apt-get") || process.getuid?.() !== 0) return;
+  console.log(`set-up: installing Debian package: ${WISH.package}`);
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, timeout: 300_000 };
+  const words = ["install", "-y", "-q", "--no-install-recommends", WISH.package];
+  if (capture("apt-get", words, options).status === 0) return;
+  // The lists of packages are missing or old.
+  capture("apt-get", ["update", "-q"], { ...options, timeout: 60_000 });
+  const install = capture("apt-get", words, options);
+  if (install.status !== 0)
+    console.log(`set-up: without ${WISH.package} (${tail(install.stderr, 1)}): AES-GCM is OpenSSL's own`);
+}
+
 /**
  * Builds the shim when its sources have changed.
  *
@@ -48,15 +65,16 @@ function installMissing() {
 export function buildShim() {
   if (process.platform !== "linux") return "io_uring needs Linux";
   if (!existsSync(join(ROOT, "ffi/Makefile"))) return "this checkout has no ffi/Makefile";
-  const state = fingerprint(["ffi/Makefile", "ffi/include", "ffi/src", LIBRARY]);
+  const state = fingerprint(["ffi/Makefile", "ffi/ipsec_mb.mk", "ffi/include", "ffi/src", LIBRARY]);
   if (existsSync(join(ROOT, LIBRARY)) && isDone(STEP, state)) return undefined;
   const reason = installMissing();
   if (reason !== undefined) return reason;
+  installWish();
   forget(STEP);
   console.log("set-up: building the io_uring shim (make -C ffi)");
   const make = capture("make", ["-C", "ffi"]);
   if (make.status !== 0) return `"make -C ffi" failed:\n${tail(make.stderr || make.stdout)}`;
   if (!existsSync(join(ROOT, LIBRARY))) return `"make -C ffi" made no ${LIBRARY}`;
-  markDone(STEP, fingerprint(["ffi/Makefile", "ffi/include", "ffi/src", LIBRARY]));
+  markDone(STEP, fingerprint(["ffi/Makefile", "ffi/ipsec_mb.mk", "ffi/include", "ffi/src", LIBRARY]));
   return undefined;
 }
