@@ -27,8 +27,8 @@ export interface TlsCertificate {
  */
 export interface TlsOptions {
   /**
-   * Certificates to trust, PEM. Clients trust them besides those of the system (or the runtime, where the system has none). Servers
-   * trust clients' certificates by these alone.
+   * Certificates to trust, PEM. Clients trust them besides those of the system (of the runtime: over native sockets, and where the system
+   * has none). Servers trust clients' certificates by these alone.
    */
   readonly ca?: Pem;
   /** Protocols for ALPN (RFC 7301), the preferred one first; none: ALPN is not used. @default ["http/1.1"] */
