@@ -19,7 +19,7 @@ Node, Bun and Deno. With a PATTERN: the test files whose path contains it.
 
   --runtime NAME    node, bun or deno only
   --brief           only what is there for kernel TLS: the C tests of it and test/tls/ktls.test.ts
-  --minutes N       how long it may take                    (default: 15)
+  --minutes N       how long it may take                    (default: 30)
   --if-possible     where no virtual machine can be had, say so and end with 0
   --help            this text`;
 
@@ -56,7 +56,7 @@ const runtimes = options.runtime ? [options.runtime] : RUNTIMES;
 const patterns = options.rest.length > 0 ? options.rest : options.brief ? BRIEF_PATTERNS : PATTERNS;
 const result = await runInVirtualMachine(
   [nodeProgram(), "scripts/vm/ktls_suite.mjs", options.brief ? "ktls" : "", runtimes.join(","), ...patterns],
-  { limitMs: (options.minutes ?? 15) * 60_000, memoryMiB: 4_096 },
+  { limitMs: (options.minutes ?? 30) * 60_000, memoryMiB: 4_096 },
 );
 if (result.complaint !== undefined) console.error(result.complaint);
 console.log(result.code === 0 ? "kernel TLS: passed" : `kernel TLS: FAILED (exit code ${result.code})`);
