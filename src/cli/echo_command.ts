@@ -12,6 +12,8 @@ import { describeTls, serverTls } from "./tls_files.ts";
 const MIB = 1 << 20;
 const MAX_BYTES = 2 ** 31 - 1;
 const GRACE_MS = 2_000;
+/** Connections over TLS that are told of without being asked. */
+const NOTICES = 10;
 /** Bytes are what this server limits: Autobahn sends 4 MiB in 65,536 fragments (its case 9.3.1). */
 const MAX_FRAGMENTS = 1 << 20;
 
@@ -49,8 +51,9 @@ SIGINT or SIGTERM closes all connections (1001) and ends it with exit code 0.
   --cert FILE            certificate with its chain, PEM; with --key, its private key: serves wss: and https:. The
   --key FILE             ready line says tls=on then
   --client-ca FILE       authorities of clients' certificates, PEM; clients must show one
-  --verbose              a line on standard error for each connection, with TLS version, cipher, whether the session was
-                         resumed and what the kernel encrypts (kTLS); and for each TLS handshake that failed
+  --verbose              a line on standard error for each connection; with TLS: its version, cipher, whether the
+                         session was resumed and what the kernel encrypts (kTLS), and for each handshake that
+                         failed (without --verbose: for the first ${NOTICES} over TLS)
 `;
 
 async function run(given: readonly string[], console: Console): Promise<number> {
@@ -62,8 +65,12 @@ async function run(given: readonly string[], console: Console): Promise<number> 
   const tls = serverTls(options, console);
   const drive = options.drive ?? "auto";
   const mode = options.compression ?? "disabled";
+  let noticesLeft = options.verbose ? Number.POSITIVE_INFINITY : tls === undefined ? 0 : NOTICES;
   const notice = (text: string): void => {
-    if (options.verbose) console.writeError(`${escapeControls(text)}\n`);
+    if (noticesLeft === 0) return;
+    console.writeError(`${escapeControls(text)}\n`);
+    if (--noticesLeft === 0)
+      console.writeError("further connections are not told of; --verbose tells of all\n");
   };
   const loop = new Loop({
     drive,
@@ -85,7 +92,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
       tlsError: (error) => notice(`refused: ${error.code}: ${error.message}`),
       websocket: {
         open(ws) {
-          if (!options.verbose) return;
+          if (noticesLeft === 0) return;
           const peer = ws.remoteAddress;
           const from =
             peer === undefined || peer.port === 0 ? "a Unix socket" : `${peer.host} port ${peer.port}`;

@@ -29,7 +29,7 @@ describe.skipIf(NO_OPENSSL !== undefined)("the command line with TLS", () => {
     test.skipIf(transport === "uring" && missing !== undefined)(
       `lines come back over wss: on ${transport}, and both ends tell what was agreed on`,
       async () => {
-        const { echo, url, ready } = await startEcho("--transport", transport, "--verbose");
+        const { echo, url, ready } = await startEcho("--transport", transport);
         expect(ready).toContain(`transport=${transport} drive=auto tls=on`);
         const words = ["connect", url, "--ca", authority.rootFile, "--transport", transport, "--wait", "200"];
         const { code, stdout, stderr } = await runCli(words, "a\nb\n");
@@ -47,7 +47,7 @@ describe.skipIf(NO_OPENSSL !== undefined)("the command line with TLS", () => {
   }
 
   test("a server that nobody vouches for is refused; --insecure connects and says what that means", async () => {
-    const { echo, url } = await startEcho("--verbose");
+    const { echo, url } = await startEcho();
     const refused = await runCli(["connect", url], "a\n");
     expect(refused).toMatchObject({ code: 1, stdout: "" });
     expect(refused.stderr).toMatch(/^ringwire: ERR_TLS_(UNKNOWN_ISSUER|SELF_SIGNED): [^\n]+\n$/);
