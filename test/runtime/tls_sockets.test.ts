@@ -13,6 +13,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { openNativeTransport } from "../../src/native/native_transport.ts";
 import { runtime } from "../../src/runtime/detect.ts";
 import { nameFault } from "../../src/runtime/peer_certificate.ts";
+import type { NativeSocket } from "../../src/runtime/runtime.ts";
 import type { ClientTlsSettings, ServerTlsSettings } from "../../src/tls.ts";
 import type { Transport } from "../../src/transport.ts";
 import { Authority, type Identity, NO_OPENSSL, pinOf } from "../tls/authority.mjs";
@@ -210,6 +211,37 @@ describe.skipIf(NO_OPENSSL !== undefined)(`the TLS of ${runtime.name}`, () => {
       expect(client.connection?.remoteAddress()).toBeUndefined();
     } finally {
       silent.close();
+    }
+  });
+
+  test("a write of nothing holds up neither what comes behind it nor the end", async () => {
+    const { port, accepting } = await listen({});
+    let socket: NativeSocket | undefined;
+    const connecting = runtime.sockets.connect(
+      { address: { ...LOCAL, port }, tls: clientSettings(authority()) },
+      {
+        opened(own): void {
+          socket = own;
+        },
+        received() {},
+        writable() {},
+        ended() {},
+        closed() {},
+      },
+    );
+    try {
+      await until("it is open", () => socket !== undefined);
+      const bytes = new TextEncoder().encode("behind it");
+      expect(socket?.write(bytes, 3, 3)).toBe(0);
+      expect(socket?.write(bytes, 0, bytes.length)).toBe(bytes.length);
+      const { recorders } = accepting;
+      await until("the bytes are there", () => recorders[0]?.receivedBytes === bytes.length);
+      expect(socket?.write(bytes, 0, 0)).toBe(0);
+      socket?.end();
+      await until("the end is there", () => recorders[0].events.includes("ended"));
+    } finally {
+      if (socket === undefined) connecting.giveUp();
+      else socket.abort();
     }
   });
 
