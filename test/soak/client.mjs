@@ -45,6 +45,8 @@ class Context {
   servers = JSON.parse(places);
   /** Multiplies every thought. */
   pace = 5;
+  /** The lives that are being lived, by slot: not each of them is watched. */
+  lives = new Map();
   #watched = new Map();
   #sleepers = new Set();
 
@@ -90,9 +92,11 @@ class Context {
 
   /** What has not ended, for messages. */
   get unfinished() {
-    return [...this.#watched.keys()]
-      .filter((talk) => !talk.isClosed)
-      .map((talk) => `${talk.name}: ${talk.state}`);
+    const talks = [...this.#watched.keys()].filter((talk) => !talk.isClosed);
+    return [
+      ...talks.map((talk) => `${talk.name}: ${talk.state}`),
+      ...[...this.lives].map(([slot, life]) => `slot ${slot} lives ${life}`),
+    ];
   }
 }
 
@@ -108,6 +112,29 @@ function tick() {
 const context = new Context();
 context.open = await opener();
 const resting = [];
+
+/** A raw talk as `Context.look` wants it: it moves when its peer does. */
+class RawTalk {
+  isClosed = false;
+  name;
+  peer;
+
+  constructor(name) {
+    this.name = name;
+  }
+
+  get progress() {
+    return this.peer?.progress ?? 0;
+  }
+
+  get state() {
+    return this.peer?.state ?? "not begun";
+  }
+
+  fail(text) {
+    ledger.fail(`${this.name}: ${text}`);
+  }
+}
 
 /** One slot's own context: its randomness, and its thoughts. */
 function slotContext(slot) {
@@ -136,7 +163,16 @@ async function liveOnce(own, life) {
   const faults = [];
   const fail = (text) => faults.push(`${server.name}: ${text}`);
   const count = (name, by) => ledger.count(name, by);
-  await RAW_TALKS[life]({ server, ca, random: own.random, think: own.think, fail, count });
+  const talk = new RawTalk(`${own.name} to ${server.name} ${life}`);
+  const connected = (peer) => {
+    talk.peer = peer;
+  };
+  context.watch(talk);
+  try {
+    await RAW_TALKS[life]({ server, connected, ca, random: own.random, think: own.think, fail, count });
+  } finally {
+    talk.isClosed = true;
+  }
   if (server.mode === "strict") {
     // Its deadlines are short, and pass at once when the soak was stopped in between: that proves nothing.
     await new Promise((resolve) => setTimeout(resolve, 2 * TICK_MS));
@@ -162,11 +198,14 @@ async function runSlot(slot, table) {
   const own = slotContext(slot);
   for (;;) {
     if (context.isWindingUp && !(await rest())) return;
+    const life = own.random.weighted(table);
+    context.lives.set(slot, life);
     try {
-      await liveOnce(own, own.random.weighted(table));
+      await liveOnce(own, life);
     } catch (error) {
       ledger.fail(`${own.name}: ${error.code ?? ""} ${error.stack}`);
     }
+    context.lives.delete(slot);
     await own.think();
   }
 }

@@ -14,12 +14,18 @@ class RawPeer {
   received = Buffer.alloc(0);
   isEnded = false;
   isClosed = false;
+  /** Grows whenever anything happens, as that of `Talk`. */
+  progress = 0;
   #tcp;
   #socket;
   #waiters = [];
 
-  /** @param ca - The root to trust; without, it speaks no TLS even where it should. */
-  constructor({ port, isSecure }, ca) {
+  /**
+   * @param connected - Is handed this, to see when it stands still.
+   * @param ca - The root to trust; without, it speaks no TLS even where it should.
+   */
+  constructor({ port, isSecure }, connected, ca) {
+    connected(this);
     const place = { port, host: "127.0.0.1", allowHalfOpen: true };
     this.#tcp = connect(place);
     this.#socket =
@@ -47,13 +53,15 @@ class RawPeer {
 
   #move(change) {
     change();
+    this.progress++;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter();
   }
 
   write(bytes) {
-    this.#socket.write(bytes);
+    // Deno's TLS never finishes an empty write, and so sends nothing behind it, not even the end (2.9.6).
+    if (bytes.length > 0) this.#socket.write(bytes);
   }
 
   end() {
@@ -71,6 +79,22 @@ class RawPeer {
 
   destroy() {
     this.#socket.destroy();
+  }
+
+  /** Nothing is waited for any more, whatever the sockets say. */
+  terminate() {
+    this.destroy();
+    this.#tcp.destroy();
+    this.#move(() => {
+      this.isClosed = true;
+    });
+  }
+
+  get state() {
+    const end = this.isClosed ? "closed" : this.isEnded ? "ended by the peer" : "open";
+    const { writableEnded, writableFinished } = this.#socket;
+    const sent = writableFinished ? "ended" : writableEnded ? "ending" : "not ended";
+    return `${this.received.length} bytes received, ${end}, ${sent} by itself`;
   }
 
   /** Waits until a condition holds or the connection has ended; says whether it holds. */
@@ -128,7 +152,7 @@ const seedOf = (random) => random.next();
 const LIMITS = { maxBytes: 200_000 };
 
 async function opened(context, plan) {
-  const peer = new RawPeer(context.server, context.ca);
+  const peer = new RawPeer(context.server, context.connected, context.ca);
   peer.write(request(targetOf({ ...LIMITS, ends: "anyhow", ...plan })));
   await peer.until(() => behindHead(peer.received) !== undefined);
   if (!peer.received.toString("latin1", 0, 12).endsWith("101")) {
@@ -145,15 +169,16 @@ function breakOff(peer, random) {
 }
 
 /**
- * Each takes `{ server, ca, random, think, fail, count }`; `server` is of the kind named in RAW_SERVERS.
+ * Each takes `{ server, connected, ca, random, think, fail, count }`; `server` is of the kind named in RAW_SERVERS, `connected` takes the
+ * peer.
  *
  * The strict server may give up on a connection before it has read anything from it, without a word: when it did not get the CPU
  * for its whole deadline. That is counted.
  */
 export const RAW_TALKS = {
   /** A request that stops in the middle. */
-  async brokenHandshake({ server, ca, random, think }) {
-    const peer = new RawPeer(server, ca);
+  async brokenHandshake({ server, connected, ca, random, think }) {
+    const peer = new RawPeer(server, connected, ca);
     const whole = request(targetOf({ kind: "echo", seed: seedOf(random), ends: "anyhow" }));
     peer.write(whole.slice(0, random.between(0, whole.length - 1)));
     await think();
@@ -161,8 +186,8 @@ export const RAW_TALKS = {
   },
 
   /** A handshake whose answer nobody waits for. */
-  async abandonedHandshake({ server, ca, random }) {
-    const peer = new RawPeer(server, ca);
+  async abandonedHandshake({ server, connected, ca, random }) {
+    const peer = new RawPeer(server, connected, ca);
     peer.write(request(targetOf({ kind: "stream", seed: seedOf(random), after: 20, ends: "anyhow" })));
     if (random.chance(0.5)) await peer.until(() => peer.received.length > 0);
     await breakOff(peer, random);
@@ -236,7 +261,7 @@ export const RAW_TALKS = {
   /** A peer that never answers a Ping. The strict server gives up on it: Close 1001, and the end. */
   async silent(context) {
     const { random, fail, count } = context;
-    const peer = new RawPeer(context.server, context.ca);
+    const peer = new RawPeer(context.server, context.connected, context.ca);
     peer.write(request(targetOf({ kind: "echo", seed: seedOf(random), ends: "anyhow" })));
     await peer.until(() => false);
     const came = behindHead(peer.received) ?? Buffer.alloc(0);
@@ -248,8 +273,8 @@ export const RAW_TALKS = {
   },
 
   /** A request that never ends: the strict server does not wait for it. */
-  async slowHandshake({ server, ca, fail, count }) {
-    const peer = new RawPeer(server, ca);
+  async slowHandshake({ server, connected, ca, fail, count }) {
+    const peer = new RawPeer(server, connected, ca);
     peer.write("GET /echo HTTP/1.1\r\nHost: so");
     await peer.until(() => false);
     const answer = peer.received.toString("latin1");
@@ -261,8 +286,8 @@ export const RAW_TALKS = {
   },
 
   /** What is no handshake of TLS, or only the beginning of one. */
-  async brokenTls({ server, random, think }) {
-    const peer = new RawPeer(server);
+  async brokenTls({ server, connected, random, think }) {
+    const peer = new RawPeer(server, connected);
     const bytes = Buffer.from(Array.from({ length: random.between(0, 400) }, () => random.between(0, 255)));
     // A record of a handshake that announces more than comes, or anything at all.
     if (random.chance(0.7)) Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]).copy(bytes);
