@@ -85,9 +85,10 @@ function ipv6Text(address: string): string {
  * Whether a certificate is for a host. The common name does not count (RFC 9525 §2), nor a name of DNS that looks like an address.
  *
  * @param certificate - DER.
- * @param host - A name in lower case without the dot that may end it, or an IP address.
+ * @param name - Of DNS, with or without the dot that may end it, or an IP address.
  */
-export function isForHost(certificate: Uint8Array, host: string): boolean {
+export function isForHost(certificate: Uint8Array, name: string): boolean {
+  const host = name.toLowerCase().replace(/\.$/, "");
   const { buffer, byteOffset, length } = certificate;
   const names = alternativeNames(Buffer.from(buffer, byteOffset, length));
   const family = isIP(host);

@@ -125,6 +125,9 @@ onEachSecureTransport("the option tls", (rig) => {
         const plain = await rig.raw(server);
         plain.write("GET / HTTP/1.1\r\n\r\n");
         await plain.until("it is over", () => plain.isOver);
+        // A server tells of a fault once the peer has had a chance to read why: with its FIN, or after a second.
+        plain.end();
+        await plain.until("it is closed", () => plain.hasClosed);
         const gone = await rig.raw(server);
         gone.end();
         await gone.until("it is over", () => gone.isOver);
