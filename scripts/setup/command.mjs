@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 /** The top directory of the checkout. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** How long the pipes of a program that has ended may stay open. */
+const PIPES_MS = 5_000;
+
 /** The full path of a program on the search path, or undefined. */
 export function findProgram(name) {
   for (const directory of (process.env.PATH ?? "").split(delimiter)) {
@@ -91,6 +94,8 @@ export function runCaptured(program, args, { limitMs, environment = {} }) {
     };
     child.on("error", () => finish(127));
     child.on("close", (code) => finish(isLate ? 124 : (code ?? 1)));
+    // What a killed program started may keep the pipes open for ever.
+    child.on("exit", (code) => setTimeout(finish, PIPES_MS, isLate ? 124 : (code ?? 1)).unref());
   });
 }
 
