@@ -8,7 +8,7 @@
  *
  * Closed loop, one thread, epoll. Prints one JSON object on stdout; errors go to stderr, with exit code 1 (2: bad arguments).
  */
-#include "histogram.h"
+#include "measurement.h"
 #include "tls.h"
 
 #include <arpa/inet.h>
@@ -22,9 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 1000u
@@ -59,14 +57,6 @@ static int request_bytes, epoll;
 static uint32_t next_address;
 static uint64_t upgraded, resumed;
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
-}
-
 _Noreturn static void die(const char *what)
 {
 	char text[256] = "";
@@ -74,36 +64,6 @@ _Noreturn static void die(const char *what)
 	ERR_error_string_n(ERR_peek_error(), text, sizeof(text));
 	fprintf(stderr, "connect: %s (%s; %s)\n", what, strerror(errno), text);
 	exit(1);
-}
-
-static uint64_t own_cpu_ns(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000ull +
-	       ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000ull;
-}
-
-/* From /proc, fields 14 and 15 behind the name in parentheses; 0 when unknown. */
-static uint64_t server_cpu_ns(void)
-{
-	char path[64], text[1024], *after;
-	unsigned long long user = 0, system = 0;
-	FILE *file;
-	size_t got;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", options.server_pid);
-	file = options.server_pid > 0 ? fopen(path, "r") : NULL;
-	if (!file)
-		return 0;
-	got = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[got] = 0;
-	after = strrchr(text, ')');
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
-		return 0;
-	return (user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 /* A server may send several tickets; the last one is kept. */
@@ -279,18 +239,6 @@ static void run_until(uint64_t end_ns)
 	} while (time_ns < end_ns || upgraded == 0);
 }
 
-static double number(const char *text, double least, double most)
-{
-	char *rest;
-	double value = strtod(text, &rest);
-
-	if (*rest || rest == text || !(value >= least && value <= most)) {
-		fprintf(stderr, "connect: \"%s\" must be %g to %g\n", text, least, most);
-		exit(2);
-	}
-	return value;
-}
-
 static void read_options(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -301,11 +249,11 @@ static void read_options(int argc, char **argv)
 
 	while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (letter) {
-		case 'p': options.port = (uint32_t)number(optarg, 1, 65535); break;
-		case 'c': options.connections = (uint32_t)number(optarg, 1, MAX_CONNECTIONS); break;
-		case 's': options.seconds = number(optarg, 0.01, 3600); break;
-		case 'w': options.warmup_seconds = number(optarg, 0.01, 3600); break;
-		case 'v': options.server_pid = (int)number(optarg, 1, 1 << 22); break;
+		case 'p': options.port = (uint32_t)number("port", optarg, 1, 65535); break;
+		case 'c': options.connections = (uint32_t)number("connections", optarg, 1, MAX_CONNECTIONS); break;
+		case 's': options.seconds = number("seconds", optarg, 0.01, 3600); break;
+		case 'w': options.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
+		case 'v': options.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
 		case 't': options.is_tls = 1; break;
 		case 'r': options.resumes = 1; break;
 		default: options.port = 0; optind = argc; break;
@@ -319,7 +267,7 @@ static void read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	uint64_t begin_ns, own_ns, server_ns, wall_ns;
+	struct measurement measurement;
 
 	read_options(argc, argv);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -342,25 +290,17 @@ int main(int argc, char **argv)
 
 	histogram_reset(&latencies);
 	upgraded = resumed = 0;
-	own_ns = own_cpu_ns();
-	server_ns = server_cpu_ns();
-	begin_ns = now_ns();
-	run_until(begin_ns + (uint64_t)(options.seconds * 1e9));
-	wall_ns = now_ns() - begin_ns;
-	own_ns = own_cpu_ns() - own_ns;
-	server_ns = server_cpu_ns() - server_ns;
+	measurement_begin(&measurement, options.server_pid);
+	run_until(now_ns() + (uint64_t)(options.seconds * 1e9));
+	measurement_end(&measurement);
 
 	if (upgraded == 0) {
 		fprintf(stderr, "connect: no connection while measuring\n");
 		return 1;
 	}
-	printf("{\"connections\":%" PRIu64 ",\"seconds\":%.4f,\"connectionsPerSecond\":%.0f,\"serverUsPerConnection\":%.2f,"
-	       "\"resumedPercent\":%.1f,\"p50Ns\":%" PRIu64 ",\"p99Ns\":%" PRIu64 ",\"p999Ns\":%" PRIu64 ",\"maxNs\":%" PRIu64 ","
-	       "\"loadCpuPercent\":%.1f,\"serverCpuPercent\":%.1f}\n",
-	       upgraded, (double)wall_ns / 1e9, (double)upgraded * 1e9 / (double)wall_ns,
-	       (double)server_ns / 1e3 / (double)upgraded, (double)resumed * 100 / (double)upgraded,
-	       histogram_percentile(&latencies, 0.5), histogram_percentile(&latencies, 0.99),
-	       histogram_percentile(&latencies, 0.999), latencies.max_ns, (double)own_ns * 100 / (double)wall_ns,
-	       (double)server_ns * 100 / (double)wall_ns);
+	printf("{\"connections\":%" PRIu64 ",\"connectionsPerSecond\":%.0f,\"serverUsPerConnection\":%.2f,\"resumedPercent\":%.1f,",
+	       upgraded, (double)upgraded * 1e9 / (double)measurement.wall_ns,
+	       (double)measurement.server_ns / 1e3 / (double)upgraded, (double)resumed * 100 / (double)upgraded);
+	measurement_print(&measurement, &latencies);
 	return 0;
 }

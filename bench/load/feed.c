@@ -7,7 +7,7 @@
  *
  * Closed loop, one thread, epoll. Prints one JSON object on stdout; errors go to stderr, with exit code 1.
  */
-#include "histogram.h"
+#include "measurement.h"
 #include "websocket.h"
 
 #include <errno.h>
@@ -18,10 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #define REQUESTED 32u
@@ -55,48 +52,10 @@ static struct histogram latencies;
 static uint64_t messages, wire_bytes, warm_messages, warm_bytes;
 static int is_measuring;
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
-}
-
 static void die(const char *what)
 {
 	fprintf(stderr, "feed: %s\n", what);
 	exit(1);
-}
-
-static uint64_t own_cpu_ns(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000ull +
-	       ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000ull;
-}
-
-/* From /proc, fields 14 and 15 behind the name in parentheses; 0 when unknown. */
-static uint64_t server_cpu_ns(void)
-{
-	char path[64], text[1024], *after;
-	unsigned long long user = 0, system = 0;
-	size_t got;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", options.server_pid);
-	file = options.server_pid > 0 ? fopen(path, "r") : NULL;
-	if (!file)
-		return 0;
-	got = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[got] = 0;
-	after = strrchr(text, ')');
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
-		return 0;
-	return (user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static void ask(struct connection *connection)
@@ -257,18 +216,6 @@ static void open_connections(int epoll)
 	}
 }
 
-static double number(const char *name, const char *text, double least, double most)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (*end || end == text || !(value >= least && value <= most)) {
-		fprintf(stderr, "feed: --%s must be %g to %g, not \"%s\"\n", name, least, most, text);
-		exit(2);
-	}
-	return value;
-}
-
 static void read_options(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -307,7 +254,7 @@ static void read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	uint64_t begin_ns, own_ns, server_ns, wall_ns;
+	struct measurement measurement;
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	read_options(argc, argv);
@@ -321,23 +268,14 @@ int main(int argc, char **argv)
 	is_measuring = 1;
 	histogram_reset(&latencies);
 	messages = wire_bytes = 0;
-	own_ns = own_cpu_ns();
-	server_ns = server_cpu_ns();
-	begin_ns = now_ns();
-	run_until(epoll, begin_ns + (uint64_t)(options.seconds * 1e9));
-	wall_ns = now_ns() - begin_ns;
-	own_ns = own_cpu_ns() - own_ns;
-	server_ns = server_cpu_ns() - server_ns;
+	measurement_begin(&measurement, options.server_pid);
+	run_until(epoll, now_ns() + (uint64_t)(options.seconds * 1e9));
+	measurement_end(&measurement);
 	if (messages == 0)
 		die("no message came while measuring");
-	printf("{\"messages\":%" PRIu64 ",\"seconds\":%.4f,\"messagesPerSecond\":%.0f,"
-	       "\"wireBytesPerMessage\":%.1f,\"textBytesPerMessage\":%.1f,"
-	       "\"p50Ns\":%" PRIu64 ",\"p99Ns\":%" PRIu64 ",\"p999Ns\":%" PRIu64 ",\"maxNs\":%" PRIu64 ","
-	       "\"loadCpuPercent\":%.1f,\"serverCpuPercent\":%.1f}\n",
-	       messages, (double)wall_ns / 1e9, (double)messages * 1e9 / (double)wall_ns,
-	       (double)wire_bytes / (double)messages, (double)warm_bytes / (double)warm_messages,
-	       histogram_percentile(&latencies, 0.5), histogram_percentile(&latencies, 0.99),
-	       histogram_percentile(&latencies, 0.999), latencies.max_ns,
-	       (double)own_ns * 100 / (double)wall_ns, (double)server_ns * 100 / (double)wall_ns);
+	printf("{\"messages\":%" PRIu64 ",\"messagesPerSecond\":%.0f,\"wireBytesPerMessage\":%.1f,\"textBytesPerMessage\":%.1f,",
+	       messages, (double)messages * 1e9 / (double)measurement.wall_ns, (double)wire_bytes / (double)messages,
+	       (double)warm_bytes / (double)warm_messages);
+	measurement_print(&measurement, &latencies);
 	return 0;
 }

@@ -12,7 +12,7 @@
  *
  * Prints one JSON object on stdout; errors go to stderr, with exit code 1 (2: bad arguments).
  */
-#include "histogram.h"
+#include "measurement.h"
 #include "websocket.h"
 
 #include <errno.h>
@@ -24,8 +24,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #define BUFFER_GROUP 0
 #define CQE_BATCH 512
@@ -69,51 +67,10 @@ static uint64_t messages;
 static uint64_t resume_ns; /* --pause-us: the next message leaves no earlier */
 static int is_measuring;
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
-}
-
 static void die(const char *what, int error)
 {
 	fprintf(stderr, "load: %s: %s\n", what, strerror(error));
 	exit(1);
-}
-
-/* User and system time of a process in ns; the server's comes in clock ticks (10 ms). */
-static uint64_t own_cpu_ns(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000ull +
-	       ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000ull;
-}
-
-static uint64_t server_cpu_ns(void)
-{
-	char path[64], text[1024], *after;
-	unsigned long long user = 0, system = 0;
-	FILE *file;
-	size_t got;
-
-	if (options.server_pid <= 0)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", options.server_pid);
-	file = fopen(path, "r");
-	if (!file)
-		return 0;
-	got = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[got] = 0;
-	/* The program's name, in parentheses, may contain anything: count fields behind the last one. */
-	after = strrchr(text, ')');
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
-		return 0;
-	return (user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static struct io_uring_sqe *next_sqe(void)
@@ -395,18 +352,6 @@ static void open_connections(void)
 	}
 }
 
-static double number(const char *name, const char *text, double least, double most)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (*end || end == text || !(value >= least && value <= most)) {
-		fprintf(stderr, "load: --%s must be %g to %g, not \"%s\"\n", name, least, most, text);
-		exit(2);
-	}
-	return value;
-}
-
 static void read_options(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -456,7 +401,7 @@ static void read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct rlimit files = { 0 };
-	uint64_t begin_ns, own_ns, server_ns, wall_ns;
+	struct measurement measurement;
 
 	read_options(argc, argv);
 	getrlimit(RLIMIT_NOFILE, &files);
@@ -469,24 +414,16 @@ int main(int argc, char **argv)
 	is_measuring = 1;
 	histogram_reset(&latencies);
 	messages = 0;
-	own_ns = own_cpu_ns();
-	server_ns = server_cpu_ns();
-	begin_ns = now_ns();
-	run_until(begin_ns + (uint64_t)(options.seconds * 1e9));
-	wall_ns = now_ns() - begin_ns;
-	own_ns = own_cpu_ns() - own_ns;
-	server_ns = server_cpu_ns() - server_ns;
+	measurement_begin(&measurement, options.server_pid);
+	run_until(now_ns() + (uint64_t)(options.seconds * 1e9));
+	measurement_end(&measurement);
 
 	if (messages == 0) {
 		fprintf(stderr, "load: no message came back while measuring\n");
 		return 1;
 	}
-	printf("{\"messages\":%" PRIu64 ",\"seconds\":%.4f,\"messagesPerSecond\":%.0f,"
-	       "\"p50Ns\":%" PRIu64 ",\"p99Ns\":%" PRIu64 ",\"p999Ns\":%" PRIu64 ",\"maxNs\":%" PRIu64 ","
-	       "\"loadCpuPercent\":%.1f,\"serverCpuPercent\":%.1f}\n",
-	       messages, (double)wall_ns / 1e9, (double)messages * 1e9 / (double)wall_ns,
-	       histogram_percentile(&latencies, 0.5), histogram_percentile(&latencies, 0.99),
-	       histogram_percentile(&latencies, 0.999), latencies.max_ns,
-	       (double)own_ns * 100 / (double)wall_ns, (double)server_ns * 100 / (double)wall_ns);
+	printf("{\"messages\":%" PRIu64 ",\"messagesPerSecond\":%.0f,", messages,
+	       (double)messages * 1e9 / (double)measurement.wall_ns);
+	measurement_print(&measurement, &latencies);
 	return 0;
 }
