@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A stable name for one kind of failure, for `switch` and for logs. */
+/** A stable name for one kind of failure, for `switch` and for logs. What each means and what to do: ERRORS.md. */
 export type ErrorCode =
   | "ERR_CONNECTION_REFUSED"
   | "ERR_CONNECTION_RESET"
@@ -53,6 +53,7 @@ export type ErrorCode =
   | "ERR_IDLE_TIMEOUT"
   | "ERR_CLOSE_TIMEOUT"
   | "ERR_BACKPRESSURE"
+  | "ERR_RATE_LIMITED"
   | "ERR_HANDLER"
   | "ERR_NOT_OPEN"
   | "ERR_TRANSPORT_UNAVAILABLE"
@@ -60,7 +61,7 @@ export type ErrorCode =
   | "ERR_LIBRARY"
   | "ERR_UNSUPPORTED";
 
-/** What a failure means for a program. */
+/** What a failure means for a program. A new code needs a line here and one in ERRORS.md, which a test compares. */
 interface Kind {
   readonly isRetryable: boolean;
   readonly shouldReconnect: boolean;
@@ -74,8 +75,9 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_CONNECTION_TIMEOUT: { isRetryable: true, shouldReconnect: true },
   ERR_HOST_UNREACHABLE: { isRetryable: true, shouldReconnect: true },
   ERR_HOST_NOT_FOUND: { isRetryable: true, shouldReconnect: true },
-  ERR_ADDRESS_IN_USE: { isRetryable: true, shouldReconnect: false },
-  ERR_ADDRESS_NOT_AVAILABLE: { isRetryable: false, shouldReconnect: false },
+  // Of a client these two say that the system has no local port left, or that a network interface is down for now.
+  ERR_ADDRESS_IN_USE: { isRetryable: true, shouldReconnect: true },
+  ERR_ADDRESS_NOT_AVAILABLE: { isRetryable: true, shouldReconnect: true },
   ERR_PERMISSION_DENIED: { isRetryable: false, shouldReconnect: false },
   ERR_TOO_MANY_FILES: { isRetryable: true, shouldReconnect: true },
   ERR_TOO_MANY_CONNECTIONS: { isRetryable: true, shouldReconnect: true },
@@ -101,6 +103,7 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_TLS_KEY_UPDATE: { isRetryable: true, shouldReconnect: true },
   ERR_HANDSHAKE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
   ERR_HANDSHAKE_FAILED: { isRetryable: false, shouldReconnect: true },
+  // Retryable with some statuses: see RETRYABLE_STATUSES.
   ERR_HANDSHAKE_REFUSED: { isRetryable: false, shouldReconnect: true },
   ERR_HEADERS_TOO_LARGE: { isRetryable: false, shouldReconnect: false },
   ERR_BAD_REQUEST: { isRetryable: false, shouldReconnect: false },
@@ -114,13 +117,18 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_IDLE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
   ERR_CLOSE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
   ERR_BACKPRESSURE: { isRetryable: true, shouldReconnect: true },
-  ERR_HANDLER: { isRetryable: false, shouldReconnect: false },
+  ERR_RATE_LIMITED: { isRetryable: true, shouldReconnect: true },
+  // One message that a handler cannot take must not end a feed for ever.
+  ERR_HANDLER: { isRetryable: false, shouldReconnect: true },
   ERR_NOT_OPEN: { isRetryable: false, shouldReconnect: true },
   ERR_TRANSPORT_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
   ERR_DRIVE_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
   ERR_LIBRARY: { isRetryable: false, shouldReconnect: false },
   ERR_UNSUPPORTED: { isRetryable: false, shouldReconnect: false },
 };
+
+/** Statuses of a refused handshake that pass by themselves (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4). */
+const RETRYABLE_STATUSES: readonly number[] = [408, 425, 429, 500, 502, 503, 504];
 
 /** Facts that some errors carry beside their code. */
 export interface ErrorDetails {
@@ -130,6 +138,8 @@ export interface ErrorDetails {
   readonly closeCode?: number;
   /** The HTTP status of a refused handshake. */
   readonly status?: number;
+  /** How long to wait before trying again, milliseconds: what the server asked for, or a rate limiter. */
+  readonly retryAfterMs?: number;
 }
 
 /**
@@ -153,13 +163,15 @@ export class RingwireError extends Error {
   readonly closeCode: number | undefined;
   /** The HTTP status of a refused handshake, where there is one. */
   readonly status: number | undefined;
+  /** How long to wait before trying again, milliseconds, where the server (Retry-After in seconds) or a rate limiter has said so. */
+  readonly retryAfterMs: number | undefined;
 
   /**
    * Makes an error; Ringwire does, programs need this only in their own tests.
    *
    * @param code - The stable code.
    * @param message - What was tried, then what went wrong.
-   * @param details - Cause, close code and status, where they exist.
+   * @param details - Cause, close code, status and delay, where they exist.
    */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -167,10 +179,12 @@ export class RingwireError extends Error {
     this.code = code;
     this.closeCode = details.closeCode;
     this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
   }
 
   /** Whether the same call may succeed when it is made again later. */
   get isRetryable(): boolean {
+    if (this.status !== undefined && RETRYABLE_STATUSES.includes(this.status)) return true;
     return KINDS[this.code].isRetryable;
   }
 

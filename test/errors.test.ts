@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ERROR_CODES, RingwireError, systemError } from "../src/errors.ts";
 
@@ -32,15 +33,40 @@ describe("RingwireError", () => {
     ["ERR_CONNECTION_REFUSED", true, true],
     ["ERR_CONNECTION_RESET", true, true],
     ["ERR_HANDSHAKE_REFUSED", false, true],
-    ["ERR_ADDRESS_IN_USE", true, false],
+    ["ERR_ADDRESS_IN_USE", true, true],
     ["ERR_PERMISSION_DENIED", false, false],
     ["ERR_ABORTED", false, false],
     ["ERR_PROTOCOL", false, true],
-    ["ERR_HANDLER", false, false],
+    ["ERR_HANDLER", false, true],
+    ["ERR_RATE_LIMITED", true, true],
     ["ERR_LIBRARY", false, false],
     ["ERR_UNSUPPORTED", false, false],
   ] as const)("%s: retryable %s, reconnect %s", (code, isRetryable, shouldReconnect) => {
     expect(new RingwireError(code, "x")).toMatchObject({ isRetryable, shouldReconnect });
+  });
+
+  test.each([
+    [503, true],
+    [429, true],
+    [401, false],
+    [404, false],
+    [301, false],
+  ])("a handshake refused with %i is retryable: %s", (status, isRetryable) => {
+    expect(new RingwireError("ERR_HANDSHAKE_REFUSED", "x", { status })).toMatchObject({
+      isRetryable,
+      shouldReconnect: true,
+    });
+  });
+
+  test("ERRORS.md lists every code, what to do, and what the code says of it", () => {
+    const text = readFileSync(new URL("../ERRORS.md", import.meta.url), "utf8");
+    const rows = [...text.matchAll(/^\| `(ERR_\w+)` \| (.+) \| (.+) \| (yes|no) \| (yes|no) \|$/gm)];
+    const documented = rows.map(([, code, , , retryable, reconnect]) => [code, retryable, reconnect]);
+    const actual = ERROR_CODES.map((code) => {
+      const { isRetryable, shouldReconnect } = new RingwireError(code, "x");
+      return [code, isRetryable ? "yes" : "no", shouldReconnect ? "yes" : "no"];
+    });
+    expect(documented).toEqual(actual);
   });
 
   test.each([

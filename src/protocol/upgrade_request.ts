@@ -133,9 +133,7 @@ export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgra
     throw new RingwireError(
       "ERR_HANDSHAKE_REFUSED",
       `Cannot open the WebSocket: the server answered "${said}"`,
-      {
-        status,
-      },
+      { status, ...retryAfter(headers.get("retry-after")) },
     );
   }
   if (head.versionMinor < 1) throw failed("the answer is not HTTP/1.1 (RFC 6455 §4.2.2)");
@@ -159,4 +157,9 @@ export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgra
 
 function failed(rule: string): RingwireError {
   return new RingwireError("ERR_HANDSHAKE_FAILED", `Cannot open the WebSocket: ${rule}`);
+}
+
+/** How long the server wants to be left alone (RFC 9110 §10.2.3). A date instead of seconds is left aside: clocks differ. */
+function retryAfter(value: string | undefined): { readonly retryAfterMs?: number } {
+  return value !== undefined && /^\d{1,6}$/.test(value) ? { retryAfterMs: Number(value) * 1_000 } : {};
 }

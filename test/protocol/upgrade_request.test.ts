@@ -118,6 +118,17 @@ describe("opening handshake, client", () => {
     expect(failure(GOOD, [], "HTTP/1.1 503 Busy").message).toContain("503 Busy");
   });
 
+  it("tells how long the server wants to be left alone, where it says so in seconds", () => {
+    const told = (value: string): number | undefined =>
+      failure([...GOOD, `Retry-After: ${value}`], [], "HTTP/1.1 429 Later").retryAfterMs;
+    expect([told("0"), told("120")]).toEqual([0, 120_000]);
+    expect([told("Fri, 31 Dec 1999 23:59:59 GMT"), told("-1"), told("9999999")]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("fails on every broken rule, and names it", () => {
     const [upgrade, connection, accept] = GOOD;
     const cases: [string[], string][] = [
