@@ -35,21 +35,24 @@ const LAYERS = [
     files: /^loop\.ts$/,
     imports: ["errors", "protocol", "seam", "timers", "options", "uring", "native", "detection"],
   },
+  { name: "stream", files: /^stream\//, imports: ["errors", "protocol", "seam", "timers", "options", "loop"] },
   { name: "http", files: /^http\//, imports: ["errors", "protocol", "seam", "timers", "options", "loop"] },
   {
     name: "websocket",
     files: /^websocket\//,
-    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http"],
+    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "stream"],
   },
   {
     name: "service",
     files: /^service\//,
-    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "websocket"],
+    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "stream", "websocket"],
   },
+  { name: "metrics", files: /^metrics\//, imports: ["errors"] },
+  { name: "feed", files: /^feed\//, imports: ["errors", "options", "metrics"] },
   {
     name: "public face",
     files: /^mod\.ts$/,
-    imports: ["errors", "protocol", "seam", "options", "loop", "http", "websocket", "service"],
+    imports: ["errors", "protocol", "seam", "options", "loop", "http", "stream", "websocket", "service"],
   },
   {
     name: "cli",
