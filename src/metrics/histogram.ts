@@ -97,7 +97,9 @@ export class Histogram {
    * @param value - 0 or more; what is no number or below 0 counts as 0. Beyond 2^44 only `max`, `sum` and `mean` are exact.
    */
   record(value: number): void {
-    const counted = value > 0 ? value : 0;
+    let counted = 0;
+    // Also false for what is no number.
+    if (value > 0) counted = value;
     double[0] = counted;
     const bucket = (words[HIGH_WORD] >>> SHIFT) - FIRST;
     this.#counts[bucket < 0 ? 0 : bucket < BUCKETS ? bucket : BUCKETS - 1]++;
