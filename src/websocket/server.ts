@@ -18,10 +18,10 @@ import {
 } from "../options.ts";
 import { checkHeader } from "../protocol/header_list.ts";
 import { checkProtocols } from "../protocol/upgrade_request.ts";
+import { serverAddress } from "../stream/address_of.ts";
 import type { TlsInfo } from "../tls.ts";
 import { readServerTls, type ServerTlsOptions } from "../tls_options.ts";
 import type { Address } from "../transport.ts";
-import { serverAddress } from "./address_of.ts";
 import type { WebSocketHandlers } from "./handlers.ts";
 import { ServerHost } from "./server_host.ts";
 import { readSettings } from "./settings.ts";

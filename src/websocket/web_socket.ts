@@ -5,8 +5,9 @@
 import type { Loop } from "../loop.ts";
 import { type CompressionMode, type CompressionOptions, checkKnown } from "../options.ts";
 import { withoutUser } from "../protocol/url.ts";
+import { refuseTls } from "../stream/route.ts";
 import type { ClientTlsOptions } from "../tls_options.ts";
-import { connect, refuseTls } from "./client.ts";
+import { connect } from "./client.ts";
 import { CloseEvent } from "./close_event.ts";
 import type { Socket } from "./socket.ts";
 

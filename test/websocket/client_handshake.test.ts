@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { engineOf, type Loop } from "../../src/loop.ts";
 import { RingwireError } from "../../src/mod.ts";
 import { ClientHandshake, type HandshakePlan } from "../../src/websocket/client_handshake.ts";
+import type { Session } from "../../src/websocket/session.ts";
 import { readSettings } from "../../src/websocket/settings.ts";
 import type { Socket } from "../../src/websocket/socket.ts";
 import { Journal } from "../conformance/journal.ts";
@@ -40,7 +41,10 @@ function openResolved(
     maxHeaders: 64,
   };
   const named = { ...engine, runtime: { ...engine.runtime, resolve } };
-  return new ClientHandshake(named, readSettings<undefined>("client", {}), plan).start();
+  return new Promise((resolve, reject) => {
+    const opener = { opened: (session: Session<undefined>): void => resolve(session.socket), failed: reject };
+    new ClientHandshake(named, readSettings<undefined>("client", {}), plan, opener).start();
+  });
 }
 
 onEachTransport("client handshake", (rig) => {

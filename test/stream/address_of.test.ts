@@ -1,12 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RingwireError } from "../../src/errors.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
-import {
-  ipFamily,
-  literalAddresses,
-  resolvedAddresses,
-  serverAddress,
-} from "../../src/websocket/address_of.ts";
+import { ipFamily, literalAddresses, resolvedAddresses, serverAddress } from "../../src/stream/address_of.ts";
 
 /** A runtime that resolves every name to the given hosts. */
 function resolving(...hosts: string[]): Runtime {
