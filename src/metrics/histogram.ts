@@ -130,15 +130,6 @@ export class Histogram {
     return Math.min(this.#max, Math.max(this.#min, middle));
   }
 
-  /** Number of values below a bound; exact where the bound is a power of two. */
-  countBelow(bound: number): number {
-    let seen = 0;
-    for (let bucket = 0; bucket < BUCKETS && lowerBound(bucket) < bound; bucket++) {
-      seen += this.#counts[bucket];
-    }
-    return seen;
-  }
-
   /** Adds the values of another one. */
   add(other: Histogram): void {
     for (let bucket = 0; bucket < BUCKETS; bucket++) this.#counts[bucket] += other.#counts[bucket];
