@@ -19,17 +19,22 @@ static struct sockaddr_in loopback(uint16_t port)
 	};
 }
 
-int peer_connect(uint16_t port)
+int peer_try_connect(int fd, uint16_t port)
 {
 	struct sockaddr_in name = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	return connect(fd, (struct sockaddr *)&name, sizeof name);
+}
+
+int peer_connect(uint16_t port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct timeval patience = { .tv_sec = 20 };
 
 	CHECK(fd >= 0);
 	/* A byte that never comes fails the one test instead of hanging the run. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	CHECK(connect(fd, (struct sockaddr *)&name, sizeof name) == 0);
+	CHECK(peer_try_connect(fd, port) == 0);
 	return fd;
 }
 

@@ -78,6 +78,7 @@ const char *rig_text(struct rig *rig);
 
 /* peer.c: plain blocking sockets. */
 int peer_connect(uint16_t port);
+int peer_try_connect(int fd, uint16_t port);    /* 0, or -1 and errno */
 int peer_listen(uint16_t *port);
 void peer_write(int fd, const void *data, size_t bytes);
 size_t peer_read(int fd, void *data, size_t bytes);
