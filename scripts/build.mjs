@@ -3,9 +3,10 @@
  * Makes dist/, the npm form of the library and its program (`npm run build`), and build/node/, the
  * examples and bench programs in a form that Node 20 can run.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { copyDeclarations } from "./packages/declarations.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
 import { fingerprint, forget, isDone, markDone } from "./setup/stamp.mjs";
@@ -13,46 +14,61 @@ import { setUpOrExit } from "./setup.mjs";
 
 const TARGETS = {
   dist: {
-    project: "tsconfig.build.json",
-    inputs: ["src", "tsconfig.json", "tsconfig.build.json", "package-lock.json", "scripts/build.mjs"],
+    inputs: [
+      "src",
+      "tsconfig.json",
+      "tsconfig.build.json",
+      "package-lock.json",
+      "scripts/build.mjs",
+      "scripts/packages",
+    ],
     output: "dist",
+    // What other commands leave there: npm run platforms, npm run pack, npm run reference.
+    keep: ["platforms", "packages", "reference"],
+    steps: [
+      ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"],
+      ["scripts/packages/bundle.mjs"],
+    ],
+    finish: copyDeclarations,
   },
   // src is compiled along: build/node mirrors the checkout so that "../src/mod.ts" means the same there.
   node: {
-    project: "tsconfig.node.json",
     inputs: ["src", "examples", "bench", "tsconfig.json", "tsconfig.node.json", "package-lock.json"],
     output: "build/node",
+    keep: [],
+    steps: [["node_modules/typescript/bin/tsc", "-p", "tsconfig.node.json"]],
+    finish() {},
   },
 };
 
-/** The bin of package.json: a fixed place with a shebang, whatever src/cli looks like inside. */
-function writeProgram() {
-  if (!existsSync(join(ROOT, "dist/cli/main.js"))) return;
-  const path = join(ROOT, "dist/cli.js");
-  writeFileSync(path, '#!/usr/bin/env node\nimport "./cli/main.js";\n');
-  chmodSync(path, 0o755);
+/** Old outputs of sources that are gone must not be published. */
+function clear(output, keep) {
+  mkdirSync(join(ROOT, output), { recursive: true });
+  for (const name of readdirSync(join(ROOT, output))) {
+    if (!keep.includes(name)) rmSync(join(ROOT, output, name), { recursive: true, force: true });
+  }
 }
 
 /**
- * Compiles one target when its inputs have changed.
+ * Makes one target when its inputs have changed.
  *
  * @param name - "dist" or "node".
- * @returns The compiler's complaint, or undefined when all is well.
+ * @returns The complaint of the tool that failed, or undefined when all is well.
  */
 export function build(name, { always = false } = {}) {
-  const { project, inputs, output } = TARGETS[name];
+  const { inputs, output, keep, steps, finish } = TARGETS[name];
   const step = `build-${name}`;
   const state = fingerprint(inputs);
   if (!always && isDone(step, state) && existsSync(join(ROOT, output))) return undefined;
   forget(step);
-  // Old outputs of sources that are gone must not be published.
-  rmSync(join(ROOT, output), { recursive: true, force: true });
-  mkdirSync(join(ROOT, output), { recursive: true });
-  const compiler = capture(nodeProgram(), ["node_modules/typescript/bin/tsc", "-p", project]);
-  if (name === "dist") writeProgram();
-  if (compiler.status !== 0) {
-    return tail(compiler.stdout || compiler.stderr || String(compiler.error ?? compiler.status), 40);
+  clear(output, keep);
+  for (const words of steps) {
+    const tool = capture(nodeProgram(), words);
+    if (tool.status === 0) continue;
+    const complaint = tool.stdout || tool.stderr || String(tool.error ?? tool.status);
+    return `${words.join(" ")} failed:\n${tail(complaint, 40)}`;
   }
+  finish();
   markDone(step, state);
   return undefined;
 }
@@ -62,7 +78,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const complaint = build("dist", { always: true });
   if (complaint !== undefined) {
     console.error(complaint);
-    console.error("build: tsc -p tsconfig.build.json failed");
     process.exit(1);
   }
   console.log("build: dist/ is ready");

@@ -29,7 +29,7 @@ happens, when connections or descriptors stay behind, and (with ${MIN_RESTS} res
   --runtime NAME      bun, deno, node, or all, side by side                 (default: all)
   --transport NAME    uring, native or both, in the same processes          (default: both)
   --tls X             on, off or both, in the same processes; needs openssl (default: both)
-  --compression X     on, off or auto: on where this version has it         (default: auto)
+  --compression X     on or off                                              (default: on)
   --cpu PERCENT       of one core for each runtime's three processes        (default: 35)
   --seed N            another seed lives other lives                        (default: the time)
   --lives NAMES       only these lives, commas between (test/soak/lives.mjs)
@@ -55,7 +55,7 @@ const options = parseOrExit(
     runtime: [...RUNTIMES, "all"],
     transport: ["uring", "native", "both"],
     tls: ["on", "off", "both"],
-    compression: ["on", "off", "auto"],
+    compression: ["on", "off"],
     cpu: "number",
     seed: "number",
     lives: "text",
@@ -89,13 +89,7 @@ function collecting(runtime) {
   return runtime === "deno" ? [...words, "--v8-flags=--expose-gc"] : words;
 }
 
-/** Asks the library itself, so that no version needs to be known here. */
-function hasCompression() {
-  const probe = `const { WEBSOCKET_OPTION_NAMES } = await import("./dist/options.js"); process.exit(WEBSOCKET_OPTION_NAMES.includes("compression") ? 0 : 1);`;
-  return capture(nodeProgram(), ["--input-type=module", "-e", probe]).status === 0;
-}
-
-const isCompressed = options.compression === "on" || (options.compression !== "off" && hasCompression());
+const isCompressed = options.compression !== "off";
 const transports =
   options.transport === "both" || !options.transport ? ["uring", "native"] : [options.transport];
 const tls = whichTls();
