@@ -348,7 +348,7 @@ bool tls_goodbye(struct ring *ring, struct connection *connection)
 	ERR_clear_error();
 	tls_enter(ring, tls, &ring->tls->spare);
 	ring->tls->spare.used = 0;
-	result = SSL_shutdown(tls->ssl);
+	result = tls_session_shutdown(tls->ssl);
 	if (result < 0 && SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_WRITE) {
 		tls_poll(ring, connection, POLLOUT);
 		return false;

@@ -49,7 +49,7 @@ static const uint8_t *fetch(struct ring *ring, struct tls *tls, uint32_t *count)
 static int32_t seal(struct ring *ring, struct tls *tls, const uint8_t *data, uint32_t bytes)
 {
 	uint32_t error, detail = 0;
-	int result = SSL_write(tls->ssl, data, (int)bytes);
+	int result = tls_session_write(tls->ssl, data, bytes);
 
 	if (result == (int)bytes)
 		return 0;
