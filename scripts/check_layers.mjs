@@ -27,32 +27,53 @@ const LAYERS = [
   { name: "detection", files: /^runtime\/detect\.ts$/, imports: ["errors", "seam", "bun", "deno", "node"] },
   // Standard input and output, signals, exit code: for programs, which the library is not.
   { name: "console", files: /^runtime\/console\.ts$/, imports: ["errors"] },
+  { name: "files", files: /^runtime\/(files|checksum)\.ts$/, imports: ["errors"] },
   { name: "system", files: /^runtime\//, imports: ["errors", "protocol", "seam"] },
-  // Options name the Loop that they take.
-  { name: "options", files: /^(tls_)?options\.ts$/, imports: ["errors", "seam", "loop"] },
+  // Options name the Loop and the Replay that they take.
+  { name: "options", files: /^(tls_)?options\.ts$/, imports: ["errors", "seam", "loop", "record"] },
+  // A replay is a transport; a recorder stands around one, and takes it from the loop's engine.
+  {
+    name: "record",
+    files: /^record\//,
+    imports: ["errors", "protocol", "seam", "timers", "files", "options", "loop"],
+  },
+  { name: "metrics", files: /^metrics\//, imports: ["errors"] },
+  { name: "diagnostics", files: /^diagnostics\//, imports: ["errors", "seam"] },
   {
     name: "loop",
     files: /^loop\.ts$/,
-    imports: ["errors", "protocol", "seam", "timers", "options", "uring", "native", "detection"],
+    imports: [
+      ...["errors", "protocol", "seam", "timers", "options", "metrics", "diagnostics"],
+      ...["uring", "native", "record", "detection"],
+    ],
   },
-  { name: "stream", files: /^stream\//, imports: ["errors", "protocol", "seam", "timers", "options", "loop"] },
+  {
+    name: "stream",
+    files: /^stream\//,
+    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "record"],
+  },
   { name: "http", files: /^http\//, imports: ["errors", "protocol", "seam", "timers", "options", "loop"] },
   {
     name: "websocket",
     files: /^websocket\//,
-    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "stream"],
+    imports: [
+      ...["errors", "protocol", "seam", "timers", "options", "metrics", "diagnostics", "loop", "limit"],
+      ...["http", "stream", "record"],
+    ],
   },
   {
     name: "service",
     files: /^service\//,
     imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "stream", "websocket"],
   },
-  { name: "metrics", files: /^metrics\//, imports: ["errors"] },
   { name: "feed", files: /^feed\//, imports: ["errors", "options", "metrics"] },
   {
     name: "public face",
     files: /^mod\.ts$/,
-    imports: ["errors", "protocol", "seam", "options", "loop", "http", "stream", "websocket", "service"],
+    imports: [
+      ...["errors", "protocol", "seam", "options", "metrics", "diagnostics", "loop", "http", "stream"],
+      ...["websocket", "service"],
+    ],
   },
   {
     name: "cli",

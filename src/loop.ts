@@ -3,7 +3,9 @@
  * only file above the seam that knows which transports and runtimes exist.
  */
 
+import { Diagnostics } from "./diagnostics/diagnostics.ts";
 import { RingwireError } from "./errors.ts";
+import { Counters, type Metrics } from "./metrics/counters.ts";
 import { openNativeTransport } from "./native/native_transport.ts";
 import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } from "./options.ts";
 import type { Codec } from "./protocol/codec.ts";
@@ -22,6 +24,9 @@ export interface Engine {
   readonly transport: Transport;
   readonly wheel: TimerWheel;
   readonly maskKeys: MaskKeys;
+  /** Where sockets count. A server's and a service's engine has a part of the loop's. */
+  readonly metrics: Counters;
+  readonly diagnostics: Diagnostics;
   /** Runs a function soon, outside of the call that asks: in a microtask, or in the next turn of a polled loop. */
   readonly soon: (callback: () => void) => void;
 }
@@ -87,8 +92,17 @@ export class Loop {
       transport,
       wheel,
       maskKeys: new MaskKeys((bytes) => runtime.randomFill(bytes)),
+      metrics: new Counters(() => runtime.nowMs()),
+      diagnostics: new Diagnostics(runtime),
       soon: this.#isPolled ? (callback): void => void this.#soon.push(callback) : queueMicrotask,
     };
+    const { diagnostics } = this.#engine;
+    if (!diagnostics.wants("loop:open")) return;
+    diagnostics.publish("loop:open", {
+      transport: transport.kind,
+      drive: this.drive,
+      reason: transport.reason,
+    });
   }
 
   /** The transport in use. */
@@ -104,6 +118,11 @@ export class Loop {
   /** Counters of the transport since the loop was made. */
   get stats(): TransportStats {
     return this.#engine.transport.stats();
+  }
+
+  /** What its WebSockets have done: those of its servers and services, which have metrics of their own too, and all others. */
+  get metrics(): Metrics {
+    return this.#engine.metrics;
   }
 
   /**

@@ -21,6 +21,8 @@
 
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, RingwireError } from "./errors.ts";
 export { Loop } from "./loop.ts";
+export type { Metrics, MetricsSnapshot } from "./metrics/counters.ts";
+export type { HistogramSnapshot } from "./metrics/histogram.ts";
 export type {
   CompressionMode,
   CompressionOptions,

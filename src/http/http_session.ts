@@ -177,6 +177,11 @@ export class HttpSession implements ConnectionHandler {
       this.connection.abort();
       return;
     }
+    const { metrics, diagnostics } = this.#engine;
+    metrics.connectionsFailed++;
+    if (diagnostics.wants("handshake:refuse")) {
+      diagnostics.publish("handshake:refuse", { status: refusal.status, reason: refusal.reason });
+    }
     const text = `${refusal.reason === "" ? statusText(refusal.status) : refusal.reason}\n`;
     const body = new TextEncoder().encode(text);
     writeHead(

@@ -14,7 +14,7 @@ export interface MetricsSnapshot {
   readonly connections: number;
   /** Opening handshakes that succeeded. */
   readonly connectionsOpened: number;
-  /** Opening handshakes that did not: refused by either side, or broken on the way. */
+  /** Those that did not: of clients for any reason, of servers requests that were refused and TLS that failed. */
   readonly connectionsFailed: number;
   /** WebSockets that are gone. */
   readonly connectionsClosed: number;
@@ -34,7 +34,7 @@ export interface MetricsSnapshot {
   readonly backpressures: number;
   /** Failures by code, those of handshakes among them. */
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
-  /** From a client's `connect`, or from a server's accepting, to the open WebSocket, milliseconds. */
+  /** Of clients: from `connect` to the open WebSocket, milliseconds. */
   readonly openingMs: HistogramSnapshot;
   /** From a ping to its pong, milliseconds. */
   readonly roundTripMs: HistogramSnapshot;
@@ -99,10 +99,14 @@ export class Counters implements Metrics {
     this.#errors.set(error.code, (this.#errors.get(error.code) ?? 0) + 1);
   }
 
-  /** Counts a handshake that succeeded, and how long it took. */
-  opened(openingMs: number): void {
+  /** Counts a socket that has opened. */
+  opened(): void {
     this.connections++;
     this.connectionsOpened++;
+  }
+
+  /** Counts how long a client took to open a socket. */
+  took(openingMs: number): void {
     this.#openingMs ??= new Histogram();
     this.#openingMs.record(openingMs);
   }

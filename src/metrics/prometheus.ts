@@ -46,7 +46,7 @@ const TIMES: readonly { readonly key: Timed; readonly name: string; readonly hel
   {
     key: "openingMs",
     name: "ringwire_opening_seconds",
-    help: "From connect or accept to the open WebSocket.",
+    help: "Of clients: from connect to the open WebSocket.",
   },
   { key: "roundTripMs", name: "ringwire_round_trip_seconds", help: "From a ping to its pong." },
 ];

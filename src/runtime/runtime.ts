@@ -91,6 +91,12 @@ export interface WakeSocket {
   close(): void;
 }
 
+/** A channel of `node:diagnostics_channel`. */
+export interface DiagnosticChannel {
+  readonly hasSubscribers: boolean;
+  publish(message: unknown): void;
+}
+
 /** What differs between Bun, Deno and Node: this, and nothing else. */
 export interface Runtime {
   readonly name: "bun" | "deno" | "node";
@@ -109,8 +115,12 @@ export interface Runtime {
   defer(callback: () => void): void;
   /** Runs a function once after a delay, unless the returned function is called first. Does not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): () => void;
+  /** Keeps the process alive until the returned function is called. */
+  stayAlive(): () => void;
   /** An environment variable; undefined also where reading it is not permitted. Never prompts. */
   environment(name: string): string | undefined;
+  /** The process's channel of a name, for diagnostics. */
+  channel(name: string): DiagnosticChannel;
   /** All addresses of a host name, in the system's order. @throws RingwireError `ERR_HOST_NOT_FOUND`. */
   resolve(host: string): Promise<{ host: string; family: "ipv4" | "ipv6" }[]>;
   readonly sockets: NativeSockets;

@@ -1,6 +1,7 @@
 /** What is the same on all three runtimes, through the node:* modules that all of them have. */
 
 import { createHash, randomFillSync } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
 import { rootCertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
@@ -11,7 +12,8 @@ import { openZlibCodec } from "./zlib_codec.ts";
 /** The members of {@link Runtime} that need no runtime's own API. */
 export const system: Pick<
   Runtime,
-  "rootCertificates" | "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "resolve" | "openCodec"
+  | ("rootCertificates" | "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "stayAlive")
+  | ("resolve" | "openCodec" | "channel")
 > = {
   rootCertificates: () => rootCertificates,
   nowMs: () => performance.now(),
@@ -28,6 +30,12 @@ export const system: Pick<
     unref(timer);
     return () => clearTimeout(timer);
   },
+  stayAlive() {
+    // The only thing all three wait for without a descriptor: a timer, of the longest period there is.
+    const timer = setInterval(() => undefined, 2 ** 31 - 1);
+    return () => clearInterval(timer);
+  },
+  channel,
   async resolve(host) {
     try {
       const found = await lookup(host, { all: true, verbatim: true });

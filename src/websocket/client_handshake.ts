@@ -54,6 +54,7 @@ export class ClientHandshake<Data> implements Caller, ConnectionHandler {
     );
   #connection: Connection | undefined = undefined;
   #isDone = false;
+  #beganMs = 0;
 
   constructor(
     engine: Engine,
@@ -73,6 +74,7 @@ export class ClientHandshake<Data> implements Caller, ConnectionHandler {
   /** Begins. */
   start(): void {
     const { signal } = this.#plan;
+    this.#beganMs = this.#engine.runtime.nowMs();
     if (signal?.aborted === true) {
       this.#aborted();
       return;
@@ -149,6 +151,7 @@ export class ClientHandshake<Data> implements Caller, ConnectionHandler {
       deflate: this.#settings.compression,
     });
     this.#finish();
+    engine.metrics.took(engine.runtime.nowMs() - this.#beganMs);
     const session = new Session<Data>(
       engine,
       connection,
@@ -167,7 +170,17 @@ export class ClientHandshake<Data> implements Caller, ConnectionHandler {
   #fail(error: unknown): void {
     if (this.#isDone) return;
     this.giveUp();
+    if (error instanceof RingwireError) this.#tellFailed(error);
     this.#opener.failed(error);
+  }
+
+  #tellFailed(error: RingwireError): void {
+    const { metrics, diagnostics } = this.#engine;
+    metrics.connectionsFailed++;
+    metrics.failed(error);
+    if (diagnostics.wants("handshake:fail")) {
+      diagnostics.publish("handshake:fail", { url: this.#plan.url, error });
+    }
   }
 
   #finish(): void {

@@ -3,6 +3,7 @@
  * the client, and splits what is too large for one frame or one reservation.
  */
 
+import type { Counters } from "../metrics/counters.ts";
 import { copyBytes } from "../protocol/copy_bytes.ts";
 import { frameHeaderBytes, MAX_HEADER_BYTES, writeFrameHeader } from "../protocol/frame_encoder.ts";
 import type { Kernels } from "../protocol/kernels.ts";
@@ -30,6 +31,7 @@ export class FrameSender {
   readonly #maskKeys: MaskKeys | undefined;
   readonly #masked: boolean;
   readonly #fragmentBytes: number;
+  readonly #counters: Counters;
   /** Up to this many bytes a message leaves in one frame and one reservation. */
   readonly #wholeBytes: number;
 
@@ -40,11 +42,13 @@ export class FrameSender {
     masked: boolean,
     maskKeys: MaskKeys | undefined,
     fragmentBytes: number,
+    counters: Counters,
   ) {
     this.#connection = connection;
     this.#kernels = kernels;
     this.#masked = masked;
     this.#maskKeys = maskKeys;
+    this.#counters = counters;
     this.#fragmentBytes = fragmentBytes === 0 ? Number.MAX_SAFE_INTEGER : fragmentBytes;
     this.#wholeBytes = Math.min(this.#fragmentBytes, connection.maxReserveBytes - MAX_HEADER_BYTES);
   }
@@ -83,6 +87,7 @@ export class FrameSender {
       if (key !== 0) this.#kernels.unmask(out, payload, payload + size, key >>> 0);
     }
     connection.commit(payload + size);
+    this.#counters.bytesSent += payload + size - at;
   }
 
   /** Sends a message whose payload is compressed. Only its first fragment says so (RFC 7692 §6.1). */
@@ -115,6 +120,7 @@ export class FrameSender {
     writeFrameHeader(out, at, OPCODE_TEXT | FIN, size, this.#masked, key);
     if (key !== 0) this.#kernels.unmask(out, payload, end, key);
     connection.commit(end);
+    this.#counters.bytesSent += end - at;
   }
 
   /** Sends a Close frame; code 1005 stands for an empty one (RFC 6455 §7.1.5). */
@@ -155,7 +161,9 @@ export class FrameSender {
     const connection = this.#connection;
     const key = this.#nextKey();
     const header = connection.reserve(MAX_HEADER_BYTES);
-    connection.commit(writeFrameHeader(connection.out, header, firstByte, end - start, this.#masked, key));
+    const headerEnd = writeFrameHeader(connection.out, header, firstByte, end - start, this.#masked, key);
+    connection.commit(headerEnd);
+    this.#counters.bytesSent += headerEnd - header + (end - start);
     for (let from = start; from < end; from += PIECE_BYTES) {
       const to = Math.min(end, from + PIECE_BYTES);
       const at = connection.reserve(to - from);

@@ -4,6 +4,7 @@
  */
 
 import { RingwireError } from "../errors.ts";
+import type { Counters } from "../metrics/counters.ts";
 import { MAX_HEADER_BYTES } from "../protocol/frame_encoder.ts";
 import { type OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
 import { utf8Bound, writeUtf8 } from "../protocol/text.ts";
@@ -36,6 +37,14 @@ interface DrainWaiter {
   readonly reject: (error: RingwireError) => void;
 }
 
+/** Who hears of a slow peer. Both come inside a call of the program. */
+export interface OutboxOwner {
+  /** The queue has come above the high mark, or a message found no room; `shrank` will tell of the low mark. */
+  congested(): void;
+  /** The queue is full, and `whenFull` is "close". */
+  overflowed(): void;
+}
+
 /** Sends on one connection under the limits of its settings. */
 export class Outbox {
   readonly #transport: Transport;
@@ -46,7 +55,8 @@ export class Outbox {
   readonly #maxBufferedBytes: number;
   readonly #highWaterBytes: number;
   readonly #maxCreditBytes: number;
-  readonly #overflowed: () => void;
+  readonly #owner: OutboxOwner;
+  readonly #counters: Counters;
   readonly #compressor: Compressor | undefined;
   /** Messages of at least so many bytes are compressed. Infinity: none. */
   readonly #compressFromBytes: number;
@@ -61,7 +71,7 @@ export class Outbox {
   #waiters: DrainWaiter[] = [];
 
   /**
-   * @param overflowed - Breaks the connection, for `whenFull: "close"`.
+   * @param counters - Where it counts what it sends, and what not.
    * @param compressor - Undefined: nothing is compressed.
    */
   constructor(
@@ -69,12 +79,14 @@ export class Outbox {
     connection: Connection,
     sender: FrameSender,
     settings: Settings,
-    overflowed: () => void,
+    counters: Counters,
+    owner: OutboxOwner,
     compressor?: Compressor,
   ) {
     this.#compressor = compressor;
     this.#compressFromBytes = compressor?.fromBytes ?? Infinity;
-    this.#overflowed = overflowed;
+    this.#owner = owner;
+    this.#counters = counters;
     this.#transport = transport;
     this.#connection = connection;
     this.#sender = sender;
@@ -99,10 +111,12 @@ export class Outbox {
     const frameBytes = utf8Bound(text) + MAX_HEADER_BYTES;
     if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
       this.#creditBytes -= frameBytes;
+      this.#counters.messagesSent++;
       this.#sender.text(text);
       return "sent";
     }
-    if (!this.#hasRoom(utf8Bound(text)) && !this.#hasRoom(encoder.encode(text).length)) return this.#refuse();
+    if (!this.#hasRoom(utf8Bound(text)) && !this.#hasRoom(encoder.encode(text).length)) return this.#drop();
+    this.#counters.messagesSent++;
     this.#sender.text(text);
     return this.#status();
   }
@@ -122,10 +136,12 @@ export class Outbox {
     const frameBytes = end - start + MAX_HEADER_BYTES;
     if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
       this.#creditBytes -= frameBytes;
+      this.#counters.messagesSent++;
       this.#sender.bytes(opcode, bytes, start, end, key);
       return "sent";
     }
-    if (!this.#hasRoom(end - start)) return this.#refuse();
+    if (!this.#hasRoom(end - start)) return this.#drop();
+    this.#counters.messagesSent++;
     this.#sender.bytes(opcode, bytes, start, end, key);
     return this.#status();
   }
@@ -141,7 +157,7 @@ export class Outbox {
     end: number,
     key: number,
   ): SendStatus {
-    if (!this.#hasRoom(end - start)) return this.#refuse();
+    if (!this.#hasRoom(end - start)) return this.#drop();
     if (key !== 0) {
       const plain = bytes.slice(start, end);
       this.#transport.kernels.unmask(plain, 0, plain.length, key >>> 0);
@@ -149,15 +165,18 @@ export class Outbox {
     }
     const compressor = this.#compressor as Compressor;
     this.#creditBytes = 0;
+    this.#counters.messagesSent++;
     const size = compressor.compress(bytes, start, end);
     if (size === 0) this.#sender.bytes(opcode, bytes, start, end);
     else this.#sender.compressed(opcode, compressor.output, 0, size);
     return this.#status();
   }
 
-  /** Pings a silent peer, unless the queue is full: then a ping would not reach it, and counts as unanswered. */
-  keepalivePing(): void {
-    if (this.#hasRoom(0)) this.#control(OPCODE_PING, EMPTY);
+  /** Pings a silent peer, unless the queue is full: then a ping would not reach it, and counts as unanswered. Returns whether it was sent. */
+  keepalivePing(): boolean {
+    const hasRoom = this.#hasRoom(0);
+    if (hasRoom) this.#control(OPCODE_PING, EMPTY);
+    return hasRoom;
   }
 
   /** @param payload - At most 125 bytes, see `toControlPayload`. */
@@ -215,8 +234,10 @@ export class Outbox {
     this.#waiters = [];
     const wasDue = this.#wantsDrain;
     this.#wantsDrain = false;
-    const error = new RingwireError("ERR_NOT_OPEN", "Cannot wait for drain: the socket has closed");
-    for (const waiter of waiters) waiter.reject(error);
+    // Made for each that waits, mostly none: an error costs more than all the rest of the end of a connection.
+    for (const waiter of waiters) {
+      waiter.reject(new RingwireError("ERR_NOT_OPEN", "Cannot wait for drain: the socket has closed"));
+    }
     return wasDue;
   }
 
@@ -244,6 +265,11 @@ export class Outbox {
     return this.#connection.queuedBytes <= roomBytes;
   }
 
+  #drop(): SendStatus {
+    this.#counters.messagesDropped++;
+    return this.#refuse();
+  }
+
   #refuse(): SendStatus {
     const { whenFull } = this.#settings;
     const maxBufferedBytes = this.#maxBufferedBytes;
@@ -253,22 +279,30 @@ export class Outbox {
         `Cannot send a message larger than maxBufferedBytes (${maxBufferedBytes} bytes); raise the option or split the message`,
       );
     }
-    this.#wantsDrain = true;
+    this.#isLate();
     if (whenFull === "wait") {
       throw new RingwireError(
         "ERR_BACKPRESSURE",
         "Cannot send: the queue is full; await drained() and send again",
       );
     }
-    if (whenFull === "close") this.#overflowed();
+    if (whenFull === "close") this.#owner.overflowed();
     return "dropped";
+  }
+
+  /** The peer is slow, and the program is about to hear it. */
+  #isLate(): void {
+    this.#counters.backpressures++;
+    if (this.#wantsDrain) return;
+    this.#wantsDrain = true;
+    this.#owner.congested();
   }
 
   #status(): SendStatus {
     if (this.#connection.queuedBytes <= this.#highWaterBytes) return "sent";
     this.#transport.flush();
     if (this.#connection.queuedBytes <= this.#highWaterBytes) return "sent";
-    this.#wantsDrain = true;
+    this.#isLate();
     return "queued";
   }
 }

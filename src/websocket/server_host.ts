@@ -5,6 +5,7 @@
 import type { RingwireError } from "../errors.ts";
 import { type HttpHost, type HttpLimits, HttpSession } from "../http/http_session.ts";
 import type { Engine } from "../loop.ts";
+import type { Metrics } from "../metrics/counters.ts";
 import { badRequest, type RequestHead } from "../protocol/http_request.ts";
 import type { Refusal } from "../protocol/http_response.ts";
 import { answerOffers } from "../protocol/permessage_deflate.ts";
@@ -85,7 +86,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     limits: HttpLimits,
     maxConnections: number,
   ) {
-    this.#engine = engine;
+    this.#engine = { ...engine, metrics: engine.metrics.part() };
     this.#options = options;
     this.#settings = settings;
     this.limits = limits;
@@ -95,6 +96,11 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     this.#tlsOptions = options.tls;
   }
 
+  /** What its WebSockets have done. */
+  get metrics(): Metrics {
+    return this.#engine.metrics;
+  }
+
   /** Whether it speaks TLS. */
   get isSecure(): boolean {
     return this.#tlsOptions !== undefined;
@@ -102,7 +108,14 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
 
   /** @throws RingwireError when the system refuses. */
   async listen(endpoint: ListenEndpoint): Promise<void> {
-    this.#listener = await this.#engine.transport.listen(endpoint, this);
+    const { transport, metrics, diagnostics } = this.#engine;
+    try {
+      this.#listener = await transport.listen(endpoint, this);
+    } catch (error) {
+      metrics.fold();
+      throw error;
+    }
+    if (diagnostics.wants("server:listen")) diagnostics.publish("server:listen", { address: this.address });
   }
 
   get address(): Address {
@@ -124,6 +137,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   }
 
   failed(error: RingwireError): void {
+    this.#engine.metrics.connectionsFailed++;
+    this.#engine.metrics.failed(error);
     // With TLS a client can leave in the middle of its handshake too, or be reset there.
     if (this.isSecure && CLIENTS_FAULTS.test(error.code)) {
       this.#tlsFailed(error);
@@ -195,13 +210,17 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     this.#stopping = new Promise((resolve) => {
       this.#stopped = resolve;
     });
+    this.#tellStop();
     this.#listener?.close();
     for (const session of this.#https) session.finish();
     for (const session of this.sockets) session.close(1001, "the server stops");
     const deadline = new CallbackTimer(() => this.#abortAll());
     this.#engine.wheel.schedule(deadline, this.#engine.runtime.nowMs(), graceMs);
     this.#checkStopped();
-    return this.#stopping.finally(() => this.#engine.wheel.cancel(deadline));
+    return this.#stopping.finally(() => {
+      this.#engine.wheel.cancel(deadline);
+      this.#engine.metrics.fold();
+    });
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
@@ -336,6 +355,12 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     } catch (thrown) {
       console.error(thrown);
     }
+  }
+
+  #tellStop(): void {
+    const { diagnostics } = this.#engine;
+    if (this.#listener === undefined || !diagnostics.wants("server:stop")) return;
+    diagnostics.publish("server:stop", { address: this.address, connections: this.sockets.size });
   }
 
   #abortAll(): void {

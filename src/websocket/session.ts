@@ -5,6 +5,7 @@
 
 import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
+import type { Counters } from "../metrics/counters.ts";
 import type { Inflater } from "../protocol/codec.ts";
 import {
   DECODE_BINARY,
@@ -15,15 +16,18 @@ import {
   DECODE_TEXT,
   MessageDecoder,
 } from "../protocol/message_decoder.ts";
+import { OPCODE_PING } from "../protocol/opcode.ts";
 import type { DeflateAgreement } from "../protocol/permessage_deflate.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { Compressor } from "./compressor.ts";
 import { FrameSender } from "./frame_sender.ts";
-import type { CloseInfo } from "./handlers.ts";
+import type { CloseInfo, SendStatus } from "./handlers.ts";
 import { Inbox, type Recipient } from "./inbox.ts";
 import { type Deadline, Keepalive, type KeepaliveTarget } from "./keepalive.ts";
 import type { MessageBatch } from "./message_batch.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { RoundTrip } from "./round_trip.ts";
+import { tellClosed, tellFailed, tellOpened, tellPressure } from "./session_events.ts";
 import type { HandledSettings } from "./settings.ts";
 import { Socket, type SocketInfo } from "./socket.ts";
 
@@ -46,7 +50,7 @@ const DEADLINES: Readonly<Record<Exclude<Deadline, "close">, () => RingwireError
 };
 
 /** See the top of this file. */
-export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipient {
+export class Session<Data> implements ConnectionHandler, KeepaliveTarget, OutboxOwner, Recipient {
   readonly socket: Socket<Data>;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
@@ -57,10 +61,14 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   /** What broke the connection, if anything did. */
   failure: RingwireError | undefined = undefined;
   closeInfo: CloseInfo | undefined = undefined;
+  /** Whether the program closed first, or dropped the connection. */
+  isClosedByUs: boolean = false;
   readonly #engine: Engine;
+  readonly #counters: Counters;
   readonly #decoder: MessageDecoder;
   readonly #compressor: Compressor | undefined;
   readonly #keepalive: Keepalive;
+  readonly #roundTrip: RoundTrip = new RoundTrip();
   readonly #gone: (session: Session<Data>) => void;
   readonly #onMessage: HandledSettings<Data>["handlers"]["message"];
   readonly #onBatch: HandledSettings<Data>["handlers"]["batch"];
@@ -95,10 +103,11 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     data: Data,
     gone: (session: Session<Data>) => void,
   ) {
-    const { transport, runtime } = engine;
+    const { transport, runtime, metrics } = engine;
     const nowMs = (): number => runtime.nowMs();
     const maskKeys = settings.isClient && !settings.zeroMask ? engine.maskKeys : undefined;
     this.#engine = engine;
+    this.#counters = metrics;
     this.connection = connection;
     this.settings = settings;
     this.#gone = gone;
@@ -119,18 +128,12 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       settings.isClient,
       maskKeys,
       settings.fragmentBytes,
+      metrics,
     );
     this.#inflates = deflate !== undefined;
     this.#compressor =
       deflate && settings.compression && new Compressor(transport.codec, settings.compression, deflate);
-    this.outbox = new Outbox(
-      transport,
-      connection,
-      sender,
-      settings,
-      () => this.#overflowed(),
-      this.#compressor,
-    );
+    this.outbox = new Outbox(transport, connection, sender, settings, metrics, this, this.#compressor);
     this.inbox = new Inbox(engine, connection, settings, this);
     this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
     this.socket = new Socket(this, info, data);
@@ -141,6 +144,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   /** The handshake is done: by the code that did it, not by the transport, which opened long before. */
   opened(): void {
     this.#keepalive.start();
+    this.#counters.opened();
+    tellOpened(this.#engine.diagnostics, this);
     const { open } = this.settings.handlers;
     if (open === undefined) return;
     try {
@@ -152,6 +157,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   received(bytes: Uint8Array, start: number, end: number): void {
     this.#keepalive.active = true;
+    this.#counters.bytesReceived += end - start;
     if (this.#isDeaf) return;
     if (this.#backlog === undefined) this.#decode(bytes, start, end);
     else this.#backlog.push(bytes.slice(start, end));
@@ -159,6 +165,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   #decode(bytes: Uint8Array, start: number, end: number): void {
     const decoder = this.#decoder;
+    const messagesBefore = this.messageCount;
     this.inbox.begin();
     decoder.feed(bytes, start, end);
     const gathers = this.settings.delivery === "batch";
@@ -182,6 +189,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
         this.#takeOther(event);
       }
     }
+    this.#counters.messagesReceived += this.messageCount - messagesBefore;
     if (!this.#isGone) this.inbox.finish();
   }
 
@@ -203,7 +211,9 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   drained(): void {
-    if (this.outbox.shrank()) this.#tellDrained();
+    if (!this.outbox.shrank()) return;
+    tellPressure(this.#engine.diagnostics, this, "low");
+    this.#tellDrained();
   }
 
   /** A program that sends on `drain` has no more to send once the socket closes. One that has paused until `drain` still must go on. */
@@ -282,7 +292,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   sendKeepalivePing(): void {
-    if (this.state === "open") this.outbox.keepalivePing();
+    if (this.state === "open" && this.outbox.keepalivePing()) this.#roundTrip.pinged(EMPTY, this.#nowMs);
   }
 
   deadlinePassed(deadline: Deadline): void {
@@ -304,6 +314,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   /** Begins the closing handshake. */
   close(code: number, reason: string): void {
     if (this.state !== "open") return;
+    this.isClosedByUs = true;
     this.#sendClose(code, reason);
     this.inbox.closing();
   }
@@ -311,10 +322,24 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   /** Drops the connection. */
   terminate(): void {
     if (this.state === "closed") return;
+    if (this.state === "open") this.isClosedByUs = true;
     this.#beDeaf();
     this.inbox.discard();
     this.connection.abort();
     if (this.#isGone) this.#finish();
+  }
+
+  /** Sends a Ping of the program's. */
+  ping(payload: Uint8Array): SendStatus {
+    if (this.state !== "open") return "dropped";
+    const status = this.outbox.control(OPCODE_PING, payload);
+    if (status !== "dropped") this.#roundTrip.pinged(payload, this.#nowMs);
+    return status;
+  }
+
+  /** How long the peer took to answer the last ping, milliseconds; undefined before. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTrip.lastMs;
   }
 
   /** Calls back once the connection is gone. */
@@ -339,6 +364,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+  get #nowMs(): number {
+    return this.#engine.runtime.nowMs();
+  }
 
   get #wasClean(): boolean {
     return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
@@ -373,6 +402,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
         : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean: false };
     this.state = "closed";
     this.closeInfo = info;
+    this.#counters.closed();
+    tellClosed(this.#engine.diagnostics, this, info);
     this.#gone(this);
     const { close } = this.settings.handlers;
     try {
@@ -383,8 +414,14 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     for (const listener of this.#closeListeners.splice(0)) listener(info);
   }
 
-  /** The queue is full and the program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
-  #overflowed(): void {
+  // ── from the outbox ──────────────────────────────────────────────────────────────────────────
+
+  congested(): void {
+    tellPressure(this.#engine.diagnostics, this, "high");
+  }
+
+  /** The program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
+  overflowed(): void {
     this.failure ??= new RingwireError(
       "ERR_BACKPRESSURE",
       'The peer does not read and the queue is full (whenFull: "close")',
@@ -406,7 +443,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
     if (event === DECODE_PING || event === DECODE_PONG) {
       const payload =
         decoder.start === decoder.end ? EMPTY : decoder.bytes.subarray(decoder.start, decoder.end);
-      if (event === DECODE_PING && this.state === "open") this.outbox.answerPing(payload);
+      if (event === DECODE_PONG) this.#takePong(payload);
+      else if (this.state === "open") this.outbox.answerPing(payload);
       const { ping, pong } = this.settings.handlers;
       const handler = event === DECODE_PING ? ping : pong;
       if (handler === undefined) return;
@@ -422,6 +460,11 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
       this.inbox.finish();
       this.fail(decoder.failure as RingwireError);
     }
+  }
+
+  #takePong(payload: Uint8Array): void {
+    const roundTripMs = this.#roundTrip.answered(payload, this.#nowMs);
+    if (roundTripMs !== undefined) this.#counters.answered(roundTripMs);
   }
 
   #takeClose(code: number, reason: string): void {
@@ -479,6 +522,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
 
   /** A program without an `error` handler still learns of its own bugs, on the console; a peer's faults show in `close`. */
   #report(error: RingwireError): void {
+    this.#counters.failed(error);
+    tellFailed(this.#engine.diagnostics, this, error);
     const handler = this.settings.handlers.error;
     if (handler === undefined) {
       if (error.code === "ERR_HANDLER") console.error(error);
@@ -493,7 +538,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Recipi
   }
 }
 
-function handlerError(thrown: unknown): RingwireError {
+/** What a handler has thrown, as the error that is reported. */
+export function handlerError(thrown: unknown): RingwireError {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return new RingwireError("ERR_HANDLER", `A WebSocket handler threw: ${text}`, {
     cause: thrown,

@@ -3,7 +3,7 @@
  */
 
 import { isSendableCloseCode } from "../protocol/close_code.ts";
-import { OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
+import { OPCODE_BINARY, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
 import type { TlsInfo } from "../tls.ts";
 import type { Address } from "../transport.ts";
 import type { CloseInfo, SendStatus } from "./handlers.ts";
@@ -78,6 +78,14 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
     return this.#session.outbox.queuedBytes;
   }
 
+  /**
+   * How long the peer took to answer the last ping, milliseconds: yours, or the automatic one after `pingIntervalMs` of silence. Undefined before
+   * the first answer. It includes the time for which either side was busy or had paused.
+   */
+  get roundTripMs(): number | undefined {
+    return this.#session.roundTripMs;
+  }
+
   /** The peer's address, or undefined when the socket is gone. */
   get remoteAddress(): Address | undefined {
     return this.#session.connection.remoteAddress();
@@ -145,14 +153,13 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   }
 
   /**
-   * Sends a Ping. The peer's answer comes to the `pong` handler.
+   * Sends a Ping. The peer's answer comes to the `pong` handler, and sets `roundTripMs`.
    *
    * @param payload - At most 125 bytes (RFC 6455 §5.5).
    * @throws RangeError when the payload is longer.
    */
   ping(payload: string | ArrayBuffer | ArrayBufferView = EMPTY): SendStatus {
-    const bytes = toControlPayload(payload, "ping");
-    return this.#session.state === "open" ? this.#session.outbox.control(OPCODE_PING, bytes) : "dropped";
+    return this.#session.ping(toControlPayload(payload, "ping"));
   }
 
   /** Sends an unsolicited Pong (RFC 6455 §5.5.3). Pings are answered without it. @throws RangeError beyond 125 bytes. */

@@ -1,5 +1,6 @@
 /** Makes streams of compressed and plain messages out of decisions: as our sender writes them, broken, or made up. */
 
+import { Counters } from "../../src/metrics/counters.ts";
 import type { Codec, DeflateParameters } from "../../src/protocol/codec.ts";
 import { MaskKeys } from "../../src/protocol/mask_keys.ts";
 import { OPCODE_BINARY, OPCODE_PING, OPCODE_TEXT } from "../../src/protocol/opcode.ts";
@@ -53,7 +54,14 @@ export function sendMessages(
   const keys = new MaskKeys((pool) => {
     for (let index = 0; index < pool.length; index++) pool[index] = random() * 256;
   });
-  const sender = new FrameSender(connection, scalarKernels, masked, masked ? keys : undefined, fragmentBytes);
+  const sender = new FrameSender(
+    connection,
+    scalarKernels,
+    masked,
+    masked ? keys : undefined,
+    fragmentBytes,
+    new Counters(() => 0),
+  );
   const deflater = codec.openDeflater(parameters, effort);
   const reference = new ReferenceInflater(15, parameters.takeover);
   const sent: Heard[] = [];

@@ -59,14 +59,22 @@ class Fixture {
     this.compressor = new Compressor(this.codec, this.settings.compression!, agreement);
     const keys = masked ? new MaskKeys((bytes) => bytes.fill(0x5a)) : undefined;
     const { fragmentBytes } = this.settings;
-    const sender = new FrameSender(this.connection, scalarKernels, masked, keys, fragmentBytes);
+    const sender = new FrameSender(
+      this.connection,
+      scalarKernels,
+      masked,
+      keys,
+      fragmentBytes,
+      this.connection.counters,
+    );
     const transport = Object.assign(this.connection.transport, { kernels: scalarKernels });
     this.outbox = new Outbox(
       transport,
       this.connection,
       sender,
       this.settings,
-      () => this.connection.abort(),
+      this.connection.counters,
+      { congested() {}, overflowed: () => this.connection.abort() },
       this.compressor,
     );
   }

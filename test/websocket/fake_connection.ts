@@ -1,5 +1,6 @@
 /** A connection whose peer takes exactly as much as the test says: for policies that real sockets reach too late to be exact. */
 
+import { Counters } from "../../src/metrics/counters.ts";
 import type { Connection, ConnectionHandler, Transport } from "../../src/transport.ts";
 
 /** See the top of this file. */
@@ -12,6 +13,8 @@ export class FakeConnection implements Connection {
   /** Names of the other calls, in order. */
   readonly calls: string[] = [];
   queuedBytes = 0;
+  /** What the sending side has counted. */
+  readonly counters: Counters = new Counters(() => 0);
   /** How much the kernel takes at the next flush. */
   roomBytes = 0;
   flushes = 0;

@@ -23,6 +23,7 @@ describe("frame sender", () => {
             masked,
             masked ? KEYS() : undefined,
             fragmentBytes,
+            connection.counters,
           );
           const payload = Uint8Array.from({ length: size }, (_, index) => (index * 7) & 0x7f);
           sender.bytes(OPCODE_BINARY, payload);
@@ -46,7 +47,9 @@ describe("frame sender", () => {
     for (const unit of ["a", "é", "☃", "𝄞", "\ud800"]) {
       for (const count of [0, 1, 41, 42, 62, 63, 125, 126, 21_845, 32_768, 65_535]) {
         const connection = new FakeConnection();
-        new FrameSender(connection, scalarKernels, true, KEYS(), 0).text(unit.repeat(count));
+        new FrameSender(connection, scalarKernels, true, KEYS(), 0, connection.counters).text(
+          unit.repeat(count),
+        );
         const [seen] = decode([connection.sent], { masked: true });
         const bytes = new TextEncoder().encode(unit.repeat(count));
         expect("payload" in seen && seen.payload === latin1(bytes)).toBe(true);
@@ -56,7 +59,7 @@ describe("frame sender", () => {
 
   test("without a key it writes key zero; a close without a code is empty", () => {
     const connection = new FakeConnection();
-    const sender = new FrameSender(connection, scalarKernels, true, undefined, 0);
+    const sender = new FrameSender(connection, scalarKernels, true, undefined, 0, connection.counters);
     sender.text("hi");
     sender.close(1005, "");
     expect(connection.sent).toEqual(

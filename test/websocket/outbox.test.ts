@@ -9,9 +9,19 @@ import { FakeConnection } from "./fake_connection.ts";
 function newOutbox(options: object = {}): { outbox: Outbox; connection: FakeConnection } {
   const settings = readSettings("server", { maxBufferedBytes: 1_000, ...options });
   const connection = new FakeConnection();
-  const sender = new FrameSender(connection, scalarKernels, false, undefined, settings.fragmentBytes);
+  const sender = new FrameSender(
+    connection,
+    scalarKernels,
+    false,
+    undefined,
+    settings.fragmentBytes,
+    connection.counters,
+  );
   return {
-    outbox: new Outbox(connection.transport, connection, sender, settings, () => connection.abort()),
+    outbox: new Outbox(connection.transport, connection, sender, settings, connection.counters, {
+      congested() {},
+      overflowed: () => connection.abort(),
+    }),
     connection,
   };
 }

@@ -3,6 +3,7 @@
  * fragment size, mask, and place that the payload may come from.
  */
 
+import { Counters } from "../../../src/metrics/counters.ts";
 import { MaskKeys } from "../../../src/protocol/mask_keys.ts";
 import { OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../../../src/protocol/opcode.ts";
 import { scalarKernels } from "../../../src/protocol/scalar_kernels.ts";
@@ -165,6 +166,7 @@ function run(bytes: Uint8Array): void {
     masked,
     hasKeys ? maskKeys : undefined,
     fragmentBytes,
+    new Counters(() => 0),
   );
   const asked: Asked[] = [];
   let sizeBytes = 0;
