@@ -29,6 +29,8 @@ export interface Engine {
   readonly diagnostics: Diagnostics;
   /** Runs a function soon, outside of the call that asks: in a microtask, or in the next turn of a polled loop. */
   readonly soon: (callback: () => void) => void;
+  /** Whether the loop was closed: then there are no turns, deadlines and connections any more. */
+  readonly isClosed: () => boolean;
 }
 
 /** `run` looks at its deadlines at least this often. */
@@ -95,6 +97,7 @@ export class Loop {
       metrics: new Counters(() => runtime.nowMs()),
       diagnostics: new Diagnostics(runtime),
       soon: this.#isPolled ? (callback): void => void this.#soon.push(callback) : queueMicrotask,
+      isClosed: () => this.#closed,
     };
     const { diagnostics } = this.#engine;
     if (!diagnostics.wants("loop:open")) return;

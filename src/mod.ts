@@ -31,6 +31,19 @@ export type {
   WebSocketOptions,
   WithLoop,
 } from "./options.ts";
+export type { DisconnectKind, DisconnectReason } from "./service/disconnect_reason.ts";
+export { Endpoint, type EndpointState } from "./service/endpoint.ts";
+export type {
+  EndpointHandlers,
+  EndpointOptions,
+  EndpointUrl,
+  GapEvent,
+  HeartbeatOptions,
+  ReconnectOptions,
+  WithContext,
+} from "./service/endpoint_options.ts";
+export { Service, type ServiceOptions } from "./service/service.ts";
+export type { RouteOptions } from "./stream/route.ts";
 export type { TlsInfo, TlsVersion } from "./tls.ts";
 export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsCertificate, TlsOptions } from "./tls_options.ts";
 export type { Address, TransportStats } from "./transport.ts";

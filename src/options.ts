@@ -9,6 +9,8 @@ export interface NumberOption {
   readonly default: number;
   readonly min: number;
   readonly max: number;
+  /** Whether it need not be whole, as shares (0 to 1) need not anyway. */
+  readonly isFraction?: boolean;
 }
 
 type NumberTable = Readonly<Record<string, NumberOption>>;
@@ -250,6 +252,28 @@ export const SERVER_NUMBERS: {
   maxRequestBodyBytes: number(MIB, 0, GIB),
 };
 
+/** Numbers of a service's endpoint. */
+export const ENDPOINT_NUMBERS: { readonly [Name in "ttlMs" | "staleMs"]: NumberOption } = {
+  ttlMs: number(0, 0, LONGEST_MS),
+  staleMs: number(0, 0, LONGEST_MS),
+};
+
+/** Numbers of an endpoint's `reconnect`. */
+export const RECONNECT_NUMBERS: {
+  readonly [Name in "initialMs" | "factor" | "maxMs" | "attempts" | "provenMs"]: NumberOption;
+} = {
+  initialMs: number(100, 1, HOUR_MS),
+  factor: { ...number(1.5, 1, 10), isFraction: true },
+  maxMs: number(30_000, 1, LONGEST_MS),
+  attempts: number(0, 0, LONGEST_MS),
+  provenMs: number(5_000, 0, LONGEST_MS),
+};
+
+/** Numbers of an endpoint's `heartbeat`. */
+export const HEARTBEAT_NUMBERS: { readonly [Name in "intervalMs"]: NumberOption } = {
+  intervalMs: number(30_000, 1, LONGEST_MS),
+};
+
 /** Options of one socket that `connect` and `serve` hand to the system. */
 export interface SystemSocketOptions {
   /** TCP_NODELAY. @default true */
@@ -332,9 +356,10 @@ export function readNumbers<Table extends NumberTable>(
     if (typeof value !== "number") {
       throw new TypeError(`Option "${name}" of ${where} must be a number, not ${typeof value}`);
     }
-    const whole = option.max <= 1 || Number.isInteger(value);
-    if (!whole || !(value >= option.min && value <= option.max)) {
-      const kind = option.max <= 1 ? "a number" : "a whole number";
+    const mayBeFraction = option.isFraction === true || option.max <= 1;
+    const isFit = mayBeFraction || Number.isInteger(value);
+    if (!isFit || !(value >= option.min && value <= option.max)) {
+      const kind = mayBeFraction ? "a number" : "a whole number";
       throw new RangeError(
         `Option "${name}" of ${where} must be ${kind} from ${option.min} to ${option.max}, not ${value}`,
       );

@@ -51,6 +51,11 @@ export class Connector<Data> {
     this.engine = engineOf(options.loop ?? defaultLoop());
   }
 
+  /** For resolving and TCP. */
+  get connectTimeoutMs(): number {
+    return this.#numbers.connectTimeoutMs;
+  }
+
   /** Whether a URL can be connected to with these options. @throws TypeError, RangeError otherwise. */
   check(url: string | URL): void {
     this.#read(url);

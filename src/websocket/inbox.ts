@@ -34,7 +34,12 @@ export class Inbox {
   readonly #batch: ReadBatch | undefined;
   readonly #queue: MessageQueue = new MessageQueue();
   #readers: ((message: Message | undefined) => void)[] = [];
+  /** Messages wait, because the program has paused or because of `hold`. */
   #isPaused = false;
+  #isPausedByProgram = false;
+  #isHeld = false;
+  /** Waits for the first message that `hold` keeps. */
+  #firstHeld: (() => void) | undefined = undefined;
   /** The queue is full: receiving waits for the program to take messages. */
   #isFull = false;
   /** The session is closing: everything is read, to find the peer's Close frame. */
@@ -60,7 +65,7 @@ export class Inbox {
     return this.#isClosing || !(this.#isPaused || this.#isFull);
   }
 
-  /** Whether the program has paused. */
+  /** Whether messages wait although they could be delivered. */
   get isPaused(): boolean {
     return this.#isPaused;
   }
@@ -132,13 +137,37 @@ export class Inbox {
   }
 
   pause(): void {
-    if (this.#isPaused || this.#isClosed) return;
+    if (this.#isPausedByProgram || this.#isClosed) return;
+    this.#isPausedByProgram = true;
     this.#isPaused = true;
     this.#applyReceiving();
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
+    if (!this.#isPausedByProgram) return;
+    this.#isPausedByProgram = false;
+    if (!this.#isHeld) this.#goOn();
+  }
+
+  /**
+   * Keeps messages back until `release`, for a connection that takes another's place. Reading goes on until the first is there, which
+   * is told to `first`.
+   */
+  hold(first: () => void): void {
+    this.#isHeld = true;
+    this.#isPaused = true;
+    this.#firstHeld = first;
+  }
+
+  /** Delivers what `hold` has kept, and goes on. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#firstHeld = undefined;
+    if (!this.#isPausedByProgram) this.#goOn();
+  }
+
+  #goOn(): void {
     this.#isPaused = false;
     this.#applyReceiving();
     // Not now: no handler runs inside a call of the program.
@@ -160,6 +189,7 @@ export class Inbox {
     this.#isClosing = true;
     if (this.#settings.delivery === "queue") {
       this.#isPaused = false;
+      this.#isHeld = false;
       this.#isClosed = true;
       this.#serveReaders();
       return true;
@@ -214,6 +244,13 @@ export class Inbox {
       this.#isFull = true;
       this.#applyReceiving();
     }
+    if (this.#firstHeld !== undefined) this.#tellFirstHeld(this.#firstHeld);
+  }
+
+  #tellFirstHeld(first: () => void): void {
+    this.#firstHeld = undefined;
+    this.#applyReceiving();
+    first();
   }
 
   #resumed(): void {

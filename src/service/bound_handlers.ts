@@ -1,0 +1,43 @@
+/** The handlers of an endpoint as a WebSocket takes them: with the context in place. */
+
+import type { WebSocketOptions } from "../options.ts";
+import { HANDLER_NAMES, type WebSocketHandlers } from "../websocket/handlers.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { EndpointHandlers } from "./endpoint_options.ts";
+
+/**
+ * Handlers and options for `connect`. What was not given stays so, because a WebSocket without a `message` handler keeps its messages
+ * for `for await`; but there is always one for errors, since a peer that is silent will not answer a Close frame either: its connection is
+ * dropped at once, and the next attempt need not wait.
+ */
+export function boundHandlers<Context>(
+  given: EndpointHandlers<Context> & WebSocketOptions,
+  context: Context,
+): WebSocketHandlers<Endpoint<Context>> & WebSocketOptions {
+  const options = Object.fromEntries(Object.entries(given).filter(([name]) => !HANDLER_NAMES.includes(name)));
+  const { open, message, batch, drain, ping, pong, error, close } = given;
+  for (const name of HANDLER_NAMES) checkHandler(name, (given as Readonly<Record<string, unknown>>)[name]);
+  return {
+    ...(options as WebSocketOptions),
+    ...(open && { open: (ws) => open.call(given, ws, context) }),
+    ...(message && { message: (ws, data, isText) => message.call(given, ws, data, isText, context) }),
+    ...(batch && { batch: (ws, messages) => batch.call(given, ws, messages, context) }),
+    ...(drain && { drain: (ws) => drain.call(given, ws, context) }),
+    ...(ping && { ping: (ws, payload) => ping.call(given, ws, payload, context) }),
+    ...(pong && { pong: (ws, payload) => pong.call(given, ws, payload, context) }),
+    ...(close && {
+      close: (ws, code, reason, wasClean) => close.call(given, ws, code, reason, wasClean, context),
+    }),
+    error: (ws, failure) => {
+      if (failure.code === "ERR_PONG_TIMEOUT" || failure.code === "ERR_IDLE_TIMEOUT") ws.terminate();
+      if (error !== undefined) return error.call(given, ws, failure, context);
+      // As a WebSocket without an `error` handler does: a program learns of its own bugs.
+      if (failure.code === "ERR_HANDLER") console.error(failure);
+    },
+  };
+}
+
+function checkHandler(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new TypeError(`Handler "${name}" of an endpoint must be a function, not ${typeof value}`);
+}
