@@ -36,11 +36,6 @@ export const system: Pick<
     return () => clearInterval(timer);
   },
   channel,
-  stayAlive() {
-    // The only thing all three wait for without a descriptor: a timer, of the longest period there is.
-    const timer = setInterval(() => undefined, 2 ** 31 - 1);
-    return () => clearInterval(timer);
-  },
   async resolve(host) {
     try {
       const found = await lookup(host, { all: true, verbatim: true });
