@@ -101,6 +101,7 @@ test("no example is left out here", () => {
     "echo_client.ts",
     "echo_server.ts",
     "manual_loop.ts",
+    "market_data.ts",
     "market_feed.ts",
     "spin_latency.ts",
     "whatwg_client.ts",
