@@ -15,6 +15,7 @@ import { parseAst } from "rolldown/parseAst";
  * they may import. src/loop.ts is the composition root: nobody else sees transports and runtimes.
  */
 const LAYERS = [
+  { name: "version", files: /^version\.ts$/, imports: [] },
   { name: "errors", files: /^(tls_)?errors\.ts$/, imports: [] },
   { name: "protocol", files: /^protocol\//, imports: ["errors"] },
   { name: "seam", files: /^(transport|tls|runtime\/runtime)\.ts$/, imports: ["errors", "protocol"] },
@@ -22,7 +23,7 @@ const LAYERS = [
   { name: "uring", files: /^uring\//, imports: ["errors", "protocol", "seam"] },
   { name: "native", files: /^native\//, imports: ["errors", "protocol", "seam"] },
   { name: "bun", files: /^runtime\/bun\//, imports: ["errors", "seam", "system"] },
-  { name: "deno", files: /^runtime\/deno\//, imports: ["errors", "seam", "system"] },
+  { name: "deno", files: /^runtime\/deno\//, imports: ["version", "errors", "seam", "system"] },
   { name: "node", files: /^runtime\/node\//, imports: ["errors", "seam", "system"] },
   { name: "detection", files: /^runtime\/detect\.ts$/, imports: ["errors", "seam", "bun", "deno", "node"] },
   // Standard input and output, signals, exit code: for programs, which the library is not.
@@ -30,7 +31,7 @@ const LAYERS = [
   { name: "files", files: /^runtime\/(files|checksum)\.ts$/, imports: ["errors"] },
   { name: "system", files: /^runtime\//, imports: ["errors", "protocol", "seam"] },
   // Options name the Loop and the Replay that they take.
-  { name: "options", files: /^(tls_)?options\.ts$/, imports: ["errors", "seam", "loop", "record"] },
+  { name: "options", files: /^(tls_)?options\.ts$/, imports: ["errors", "seam", "loop", "limit", "record"] },
   // A replay is a transport; a recorder stands around one, and takes it from the loop's engine.
   {
     name: "record",
@@ -47,6 +48,7 @@ const LAYERS = [
       ...["uring", "native", "record", "detection"],
     ],
   },
+  { name: "limit", files: /^limit\//, imports: ["errors", "timers", "options", "loop"] },
   {
     name: "stream",
     files: /^stream\//,
@@ -72,7 +74,7 @@ const LAYERS = [
     files: /^mod\.ts$/,
     imports: [
       ...["errors", "protocol", "seam", "options", "metrics", "diagnostics", "loop", "http", "stream"],
-      ...["websocket", "service"],
+      ...["websocket", "service", "record"],
     ],
   },
   {
@@ -80,7 +82,18 @@ const LAYERS = [
     files: /^cli\//,
     // The runtime and the shim are for `doctor`, which looks below the loop.
     imports: [
-      ...["errors", "seam", "console", "detection", "uring", "options", "loop", "http", "websocket"],
+      ...[
+        "version",
+        "errors",
+        "seam",
+        "console",
+        "detection",
+        "uring",
+        "options",
+        "loop",
+        "http",
+        "websocket",
+      ],
       ...["service", "public face"],
     ],
   },

@@ -13,10 +13,17 @@ import { ROOT } from "../setup/command.mjs";
 const PROGRAM = "cli";
 const input = Object.fromEntries(entryPoints().map(({ stem, source }) => [stem, join(ROOT, source)]));
 
+/** On Deno an npm installation finds its packages by itself, and an await at the top would keep CommonJS programs from loading us. */
+const withoutJsr = {
+  name: "without-jsr",
+  load: (id) => (id.endsWith("/deno/jsr_library.ts") ? "export const jsrLibrary = undefined;" : null),
+};
+
 const bundle = await rolldown({
   cwd: ROOT,
   input: { ...input, [PROGRAM]: join(ROOT, "src/cli/main.ts") },
   external: /^node:/,
+  plugins: [withoutJsr],
   platform: "neutral",
 });
 await bundle.write({

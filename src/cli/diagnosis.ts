@@ -5,10 +5,10 @@ import { Loop } from "../loop.ts";
 import type { Console, ProcessLimit } from "../runtime/console.ts";
 import { runtime } from "../runtime/detect.ts";
 import { type CallCost, measureCallCost } from "../uring/call_cost.ts";
-import { openShim, type Shim } from "../uring/shim.ts";
+import { chooseShim, openShim, type Shim } from "../uring/shim.ts";
+import { VERSION } from "../version.ts";
 import { connect } from "../websocket/client.ts";
 import { serve } from "../websocket/server.ts";
-import { VERSION } from "./version.ts";
 
 const WARM_UP_ROUNDS = 200;
 const ROUNDS = 1_000;
@@ -37,8 +37,8 @@ export interface Diagnosis {
   readonly kernel: string | undefined;
   readonly shim: {
     readonly path: string | undefined;
-    /** Who named that path. */
-    readonly source: "RINGWIRE_LIBRARY" | "package";
+    /** Where that path is from. */
+    readonly source: "RINGWIRE_LIBRARY" | "package" | "checkout" | "program" | "none";
     readonly loads: boolean;
     readonly reason: string;
     readonly callNs?: number;
@@ -78,15 +78,21 @@ export async function diagnose(console: Console): Promise<Diagnosis> {
 }
 
 function diagnoseShim(): Diagnosis["shim"] {
-  const named = runtime.environment("RINGWIRE_LIBRARY");
-  const path = named ?? runtime.findLibrary();
-  const found = { path, source: named === undefined ? "package" : "RINGWIRE_LIBRARY" } as const;
+  const path = chooseShim(runtime, undefined);
+  const found = { path, source: sourceOf(path) };
   try {
     const cost: CallCost = measureCallCost(runtime, path);
     return { ...found, loads: true, reason: "loaded", ...cost, openssl: opensslOf(openShim(runtime, path)) };
   } catch (error) {
     return { ...found, loads: false, reason: messageOf(error) };
   }
+}
+
+function sourceOf(path: string | undefined): Diagnosis["shim"]["source"] {
+  if (path === undefined) return "none";
+  if (path === runtime.environment("RINGWIRE_LIBRARY")) return "RINGWIRE_LIBRARY";
+  if (/\/@ringwire\/linux-[^/]+\//.test(path)) return "package";
+  return path.endsWith("/ffi/build/libringwire.so") ? "checkout" : "program";
 }
 
 function opensslOf(shim: Shim): string {

@@ -10,6 +10,15 @@ const LABEL_WIDTH = 14;
 /** Below this many descriptors, a server is soon out of them. */
 const FEW_FILES = 4_096;
 
+/** How the shim was found, for people. */
+const SOURCES: Readonly<Record<Diagnosis["shim"]["source"], string>> = {
+  RINGWIRE_LIBRARY: "named by RINGWIRE_LIBRARY",
+  package: "of npm's package for this platform",
+  checkout: "built in this checkout",
+  program: "beside the program",
+  none: "",
+};
+
 const HELP = `Usage: ringwire doctor [--json]
 
 Says what this machine and runtime support, which transport a program gets and why, what a call into C
@@ -42,7 +51,7 @@ function describe(diagnosis: Diagnosis): string {
     ["ringwire", version],
     ["runtime", `${runtime.name} ${runtime.version}`],
     ["system", `${platform} ${architecture}, kernel ${kernel ?? "cannot be read here"}`],
-    ["shim", shim.path === undefined ? "not found" : `${shim.path} (named by ${shim.source})`],
+    ["shim", shim.path === undefined ? "not found" : `${shim.path} (${SOURCES[shim.source]})`],
   ];
   if (shim.callNs === undefined) rows.push(["", shim.reason]);
   else rows.push(["C call", `${shim.callNs.toFixed(1)} ns; byte loops use ${shim.instructions}`]);

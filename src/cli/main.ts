@@ -5,12 +5,12 @@
 
 import { RingwireError } from "../errors.ts";
 import { type Console, openConsole } from "../runtime/console.ts";
+import { VERSION } from "../version.ts";
 import { UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { connectCommand } from "./connect_command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { echoCommand } from "./echo_command.ts";
-import { VERSION } from "./version.ts";
 
 const COMMANDS: readonly Command[] = [echoCommand, connectCommand, doctorCommand];
 

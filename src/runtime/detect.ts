@@ -1,13 +1,19 @@
-/** Which runtime this is. Loads that runtime's folder and no other. */
+/**
+ * Which runtime this is. The folders of the others are loaded along and do nothing: choosing with `await import` would be an await
+ * at the top level, which CommonJS programs (`require("ringwire")`, bundles) cannot load.
+ */
 
+import { bunRuntime } from "./bun/runtime.ts";
+import { denoRuntime } from "./deno/runtime.ts";
+import { nodeRuntime } from "./node/runtime.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** The runtime this program runs on. */
-export const runtime: Runtime = await detect();
+export const runtime: Runtime = detect();
 
-async function detect(): Promise<Runtime> {
+function detect(): Runtime {
   // Bun and Deno both have a `process` like Node's; their own names come first.
-  if ("Bun" in globalThis) return (await import("./bun/runtime.ts")).runtime;
-  if ("Deno" in globalThis) return (await import("./deno/runtime.ts")).runtime;
-  return (await import("./node/runtime.ts")).runtime;
+  if ("Bun" in globalThis) return bunRuntime();
+  if ("Deno" in globalThis) return denoRuntime();
+  return nodeRuntime();
 }

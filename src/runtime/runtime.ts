@@ -132,8 +132,10 @@ export interface Runtime {
    * @throws RingwireError `ERR_LIBRARY` with what is missing and what to do.
    */
   openLibrary<Table extends SymbolTable>(path: string, table: Table): LibraryFunctions<Table>;
-  /** Candidate file path of the shim built in this checkout or package, for the default search; undefined if there is none. */
+  /** Path of the shim where nobody names one: of npm's package, beside the program, of a checkout; undefined if there is none. */
   findLibrary(): string | undefined;
+  /** What to do where there is none. */
+  libraryAdvice(): string;
   /** How this runtime gets its end of the wake-up socket: a descriptor, or an abstract Unix name. */
   readonly wakeMode: "descriptor" | "abstract";
   /** Opens the runtime's end; `wake` runs for each burst of bytes. `opened` runs when it is connected (maybe before this returns). */

@@ -4,7 +4,6 @@ import { createHash, randomFillSync } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
 import { rootCertificates } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { RingwireError } from "../errors.ts";
 import type { Runtime } from "./runtime.ts";
 import { openZlibCodec } from "./zlib_codec.ts";
@@ -60,15 +59,6 @@ function unref(timer: unknown): void {
   if (typeof timer === "number") {
     (globalThis as unknown as { Deno: { unrefTimer(id: number): void } }).Deno.unrefTimer(timer);
   } else (timer as { unref(): void }).unref();
-}
-
-/**
- * Where the shim lies in a checkout or package, whether or not it was built: `src/` and `dist/` are laid out
- * alike, beside `ffi/`. Undefined when this code was not loaded from files.
- */
-export function builtLibrary(): string | undefined {
-  const url = new URL("../../ffi/build/libringwire.so", import.meta.url);
-  return url.protocol === "file:" ? fileURLToPath(url) : undefined;
 }
 
 /** The error of a shim that cannot be loaded. */

@@ -8,6 +8,14 @@ import { ABI_SYMBOLS, ABI_VERSION, SYMBOLS } from "./symbols.ts";
 export type Shim = LibraryFunctions<typeof SYMBOLS>;
 
 /**
+ * Which shim a program uses: the one it names, else the one that the environment names, else the one that is found. What somebody
+ * has named is not replaced by another when it does not work.
+ */
+export function chooseShim(runtime: Runtime, library: string | undefined): string | undefined {
+  return library ?? (runtime.environment("RINGWIRE_LIBRARY") || undefined) ?? runtime.findLibrary();
+}
+
+/**
  * Opens the shim.
  *
  * @param path - The shared library; undefined: the default search found none.
@@ -17,14 +25,14 @@ export function openShim(runtime: Runtime, path: string | undefined): Shim {
   if (path === undefined) {
     throw new RingwireError(
       "ERR_LIBRARY",
-      "Cannot find the io_uring shim (libringwire.so); build it with `make -C ffi`, or name it with the option `library` or RINGWIRE_LIBRARY",
+      `Cannot find the io_uring shim (libringwire.so); ${runtime.libraryAdvice()}`,
     );
   }
   const version = runtime.openLibrary(path, ABI_SYMBOLS).rw_abi_version();
   if (version !== ABI_VERSION) {
     throw new RingwireError(
       "ERR_LIBRARY",
-      `Cannot use the shim "${path}": it speaks ABI ${version}, this version of Ringwire speaks ABI ${ABI_VERSION}; build it again with \`make -C ffi\``,
+      `Cannot use the shim "${path}": it speaks ABI ${version}, this version of Ringwire speaks ABI ${ABI_VERSION}; install the package with it in the version of Ringwire itself, or build it again with \`make -C ffi\``,
     );
   }
   return runtime.openLibrary(path, SYMBOLS);

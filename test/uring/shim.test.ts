@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
-import { openShim } from "../../src/uring/shim.ts";
+import { chooseShim, openShim } from "../../src/uring/shim.ts";
 import { ABI_VERSION, SYMBOLS } from "../../src/uring/symbols.ts";
 import { Recorder, until } from "../transport/recorder.ts";
 import { openTestTransport } from "./open_test_transport.ts";
@@ -42,6 +42,18 @@ describe("opening the shim", () => {
   test("none found: ERR_LIBRARY, with what to do", () => {
     expect(open(undefined)).toThrow(expect.objectContaining({ code: "ERR_LIBRARY" }));
     expect(open(undefined)).toThrow(/make -C ffi/);
+  });
+
+  test("what somebody named is taken: the option before the environment, the environment before the search", () => {
+    const given = (name: string | undefined): Runtime => ({
+      ...runtime,
+      environment: () => name,
+      findLibrary: () => "found",
+    });
+    expect(chooseShim(given("environment"), "option")).toBe("option");
+    expect(chooseShim(given("environment"), undefined)).toBe("environment");
+    expect(chooseShim(given(""), undefined)).toBe("found");
+    expect(chooseShim(given(undefined), undefined)).toBe("found");
   });
 
   test("a missing file: ERR_LIBRARY, with its path", () => {

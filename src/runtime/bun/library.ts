@@ -1,6 +1,5 @@
 /** Opens the shim with bun:ffi. */
 
-import { dlopen } from "bun:ffi";
 import { existsSync } from "node:fs";
 import type { ArgumentType, LibraryFunctions, SymbolTable } from "../runtime.ts";
 import { BUILD_ADVICE, libraryError } from "../system.ts";
@@ -14,6 +13,8 @@ export function openLibrary<Table extends SymbolTable>(path: string, table: Tabl
   for (const [name, types] of Object.entries(table)) {
     declarations[name] = { args: types.map((type) => TYPES[type]), returns: "i32" };
   }
+  // Not imported: the other runtimes load this file too and know no such module.
+  const { dlopen } = process.getBuiltinModule("bun:ffi") as unknown as typeof import("bun:ffi");
   try {
     return dlopen(path, declarations).symbols as unknown as LibraryFunctions<Table>;
   } catch (cause) {

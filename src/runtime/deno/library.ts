@@ -12,13 +12,16 @@ interface DenoFfi {
   ): { readonly symbols: Record<string, (...args: (number | Uint8Array)[]) => number> };
 }
 
+/** What to do about the permission. */
+export const FFI_ADVICE = "run with --allow-ffi";
+
 const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
 
 /** See {@link Runtime.openLibrary}. */
 export function openLibrary<Table extends SymbolTable>(path: string, table: Table): LibraryFunctions<Table> {
   // dlopen would ask the user; a library must not.
   if (deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
-    throw libraryError(path, "Deno does not permit it", "run with --allow-ffi");
+    throw libraryError(path, "Deno does not permit it", FFI_ADVICE);
   }
   const declarations: Record<string, { parameters: ArgumentType[]; result: "i32" }> = {};
   for (const [name, types] of Object.entries(table)) {

@@ -1,9 +1,11 @@
 /** Deno. */
 
 import process from "node:process";
+import { libraryPackage } from "../library_search.ts";
 import type { Runtime } from "../runtime.ts";
-import { builtLibrary, system } from "../system.ts";
+import { system } from "../system.ts";
 import { openLibrary } from "./library.ts";
+import { denoAdvice, searchLibrary } from "./library_search.ts";
 import { sockets } from "./sockets.ts";
 import { openWake } from "./wake.ts";
 
@@ -16,23 +18,25 @@ interface DenoSystem {
   };
 }
 
-const deno = (globalThis as unknown as { Deno: DenoSystem }).Deno;
-
 /** {@link Runtime} of Deno. */
-export const runtime: Runtime = {
-  ...system,
-  name: "deno",
-  version: deno.version.deno,
-  platform: process.platform,
-  environment(name) {
-    // Reading would ask the user; a library must not.
-    const { state } = deno.permissions.querySync({ name: "env", variable: name });
-    return state === "granted" ? deno.env.get(name) : undefined;
-  },
-  sockets,
-  openLibrary,
-  // Whether the file is there is for dlopen to say: looking needs a permission of its own.
-  findLibrary: builtLibrary,
-  wakeMode: "abstract",
-  openWake,
-};
+export function denoRuntime(): Runtime {
+  const deno = (globalThis as unknown as { Deno: DenoSystem }).Deno;
+  return {
+    ...system,
+    name: "deno",
+    version: deno.version.deno,
+    platform: process.platform,
+    environment(name) {
+      // Reading would ask the user; a library must not.
+      const { state } = deno.permissions.querySync({ name: "env", variable: name });
+      return state === "granted" ? deno.env.get(name) : undefined;
+    },
+    sockets,
+    openLibrary,
+    // There is no Deno for musl; looking for it would need a permission.
+    libraryAdvice: () => denoAdvice(libraryPackage(false)),
+    findLibrary: () => searchLibrary(libraryPackage(false)),
+    wakeMode: "abstract",
+    openWake,
+  };
+}

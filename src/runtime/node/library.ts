@@ -1,7 +1,7 @@
 /** Opens the shim with koffi, which is loaded only here and only now: without it, native sockets still work. */
 
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import { requireHere } from "../library_search.ts";
 import type { ArgumentType, LibraryFunctions, SymbolTable } from "../runtime.ts";
 import { BUILD_ADVICE, libraryError } from "../system.ts";
 
@@ -36,7 +36,7 @@ export function openLibrary<Table extends SymbolTable>(path: string, table: Tabl
 
 function loadKoffi(path: string): Koffi {
   try {
-    return createRequire(import.meta.url)("koffi") as Koffi;
+    return requireHere()("koffi") as Koffi;
   } catch (cause) {
     const why = "the package koffi, through which Node calls it, cannot be loaded";
     throw libraryError(path, why, "install it with `npm install koffi`", cause);

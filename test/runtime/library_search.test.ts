@@ -1,0 +1,40 @@
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { expect, test } from "vitest";
+import { runtime } from "../../src/runtime/detect.ts";
+import { libraryAdvice, libraryPackage, searchLibrary, usesMusl } from "../../src/runtime/library_search.ts";
+
+const hasPackage: boolean =
+  process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
+
+test.runIf(hasPackage)("each C library has a package of its own", () => {
+  expect(libraryPackage(false)).toBe(`@ringwire/linux-${process.arch}-gnu`);
+  expect(libraryPackage(true)).toBe(`@ringwire/linux-${process.arch}-musl`);
+});
+
+test.skipIf(hasPackage)("where no shim is made there is no package", () => {
+  expect(libraryPackage(false)).toBeUndefined();
+});
+
+test("what to do without a shim names the package, or says that there is none", () => {
+  expect(libraryAdvice("@ringwire/linux-x64-musl")).toMatch(
+    /^install the package @ringwire\/linux-x64-musl,/,
+  );
+  expect(libraryAdvice(undefined)).toMatch(/^for this machine there is no package with it,/);
+  expect(runtime.libraryAdvice()).toBe(libraryAdvice(libraryPackage(usesMusl())));
+});
+
+test("of the folders above this code, the one that has the package is taken; without it, the build of the checkout", () => {
+  const name = "@ringwire/search-test";
+  const folder = new URL(`../../node_modules/${name}/`, import.meta.url);
+  const built = searchLibrary(undefined);
+  if (built !== undefined) expect(built).toMatch(/\/ffi\/build\/libringwire\.so$/);
+  expect(searchLibrary("@ringwire/no-such-package")).toBe(built);
+  mkdirSync(folder, { recursive: true });
+  try {
+    writeFileSync(new URL("libringwire.so", folder), "");
+    expect(realpathSync(searchLibrary(name)!)).toBe(realpathSync(new URL("libringwire.so", folder)));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
