@@ -49,7 +49,6 @@ const LAYERS = [
     ],
   },
   { name: "limit", files: /^limit\//, imports: ["errors", "timers", "options", "loop"] },
-  { name: "limit", files: /^limit\//, imports: ["errors", "timers", "options", "loop"] },
   {
     name: "stream",
     files: /^stream\//,

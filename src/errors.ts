@@ -59,6 +59,7 @@ export type ErrorCode =
   | "ERR_TRANSPORT_UNAVAILABLE"
   | "ERR_DRIVE_UNAVAILABLE"
   | "ERR_LIBRARY"
+  | "ERR_RECORDING"
   | "ERR_UNSUPPORTED";
 
 /** What a failure means for a program. A new code needs a line here and one in ERRORS.md, which a test compares. */
@@ -124,6 +125,7 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_TRANSPORT_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
   ERR_DRIVE_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
   ERR_LIBRARY: { isRetryable: false, shouldReconnect: false },
+  ERR_RECORDING: { isRetryable: false, shouldReconnect: false },
   ERR_UNSUPPORTED: { isRetryable: false, shouldReconnect: false },
 };
 

@@ -10,6 +10,8 @@ import { openNativeTransport } from "./native/native_transport.ts";
 import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } from "./options.ts";
 import type { Codec } from "./protocol/codec.ts";
 import { MaskKeys } from "./protocol/mask_keys.ts";
+import type { Player } from "./record/player.ts";
+import { openPlayer, Replay } from "./record/replay.ts";
 import { runtime } from "./runtime/detect.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { TimerWheel } from "./timer_wheel.ts";
@@ -80,7 +82,8 @@ export class Loop {
   constructor(options: LoopOptions = {}) {
     checkKnown("Loop", options, [...Object.keys(LOOP_NUMBERS), "drive", "transport", "library"]);
     this.drive = readChoice("drive", options.drive, ["auto", "spin", "manual", "run"], "auto");
-    const transport = openTransport(options, this.drive);
+    const replay = options.transport instanceof Replay ? openReplay(options.transport, options) : undefined;
+    const transport = replay ?? openTransport(options, this.drive);
     if (this.#isPolled && !transport.canPoll) {
       transport.close();
       throw new RingwireError(
@@ -88,9 +91,13 @@ export class Loop {
         `Cannot drive a loop by "${this.drive}" over native sockets, which only the runtime's event loop can drive (${transport.reason}); use "auto" or "spin"`,
       );
     }
-    const wheel = new TimerWheel(runtime.nowMs(), (dueMs) => this.#arm(dueMs));
+    // A replay has a clock of its own, and advances the wheel itself.
+    const own = replay?.runtime ?? runtime;
+    const armed = (dueMs: number): void => (replay === undefined ? this.#arm(dueMs) : replay.armed(dueMs));
+    const wheel = new TimerWheel(own.nowMs(), armed);
+    replay?.start(wheel, this.#isPolled);
     this.#engine = {
-      runtime,
+      runtime: own,
       transport,
       wheel,
       maskKeys: new MaskKeys((bytes) => runtime.randomFill(bytes)),
@@ -109,7 +116,7 @@ export class Loop {
   }
 
   /** The transport in use. */
-  get transport(): "uring" | "native" {
+  get transport(): "uring" | "native" | "replay" {
     return this.#engine.transport.kind;
   }
 
@@ -164,7 +171,8 @@ export class Loop {
     this.#running = true;
     try {
       while (this.#running && !this.#closed) {
-        const waitMs = Math.min(this.#engine.wheel.nextDueMs() - runtime.nowMs(), LONGEST_WAIT_MS);
+        const { wheel, runtime } = this.#engine;
+        const waitMs = Math.min(wheel.nextDueMs() - runtime.nowMs(), LONGEST_WAIT_MS);
         this.#turn(Math.max(0, Math.ceil(waitMs * 1_000)));
       }
     } finally {
@@ -200,7 +208,7 @@ export class Loop {
   #turn(waitUs: number): number {
     for (const callback of this.#soon.splice(0)) callback();
     const events = this.#engine.transport.poll(waitUs);
-    return events + this.#engine.wheel.advance(runtime.nowMs());
+    return events + this.#engine.wheel.advance(this.#engine.runtime.nowMs());
   }
 
   /** Keeps one timer of the runtime set for the earliest deadline. Polled loops look at the wheel themselves. */
@@ -229,6 +237,14 @@ export function defaultLoop(): Loop {
   return shared;
 }
 
+function openReplay(replay: Replay, { library }: LoopOptions): Player {
+  return openPlayer(replay, runtime, () => openCodec(libraryPath(library)));
+}
+
+function libraryPath(given: string | undefined): string | undefined {
+  return given ?? runtime.environment("RINGWIRE_LIBRARY") ?? runtime.findLibrary();
+}
+
 function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
   const numbers = readNumbers("Loop", options, LOOP_NUMBERS);
   const limits: TransportLimits = numbers;
@@ -239,7 +255,7 @@ function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
     "auto",
   );
   const driven: DriveOptions = { drive: drive === "run" ? "manual" : drive, spinUs: numbers.spinUs };
-  const library = options.library ?? runtime.environment("RINGWIRE_LIBRARY") ?? runtime.findLibrary();
+  const library = libraryPath(options.library);
   let reason = `native sockets of ${runtime.name} asked for`;
   if (wanted !== "native") {
     try {

@@ -31,6 +31,10 @@ export type {
   WebSocketOptions,
   WithLoop,
 } from "./options.ts";
+export type { RecorderStats } from "./record/record_writer.ts";
+export type { Recorder, RecorderOptions } from "./record/recorder.ts";
+export type { RecordingProblem } from "./record/recording.ts";
+export type { Replay, ReplayOptions, ReplayStats } from "./record/replay.ts";
 export type { DisconnectKind, DisconnectReason } from "./service/disconnect_reason.ts";
 export { Endpoint, type EndpointState } from "./service/endpoint.ts";
 export type {

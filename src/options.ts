@@ -3,6 +3,7 @@
  */
 
 import type { Loop } from "./loop.ts";
+import type { Replay } from "./record/replay.ts";
 
 /** A numeric option: its default and the range it must lie in, both ends included. */
 export interface NumberOption {
@@ -56,8 +57,11 @@ export interface LoopOptions {
    * @default "auto"
    */
   readonly drive?: "auto" | "spin" | "manual" | "run";
-  /** `auto`: io_uring where it works, else the runtime's sockets. Environment: `RINGWIRE_TRANSPORT`. @default "auto" */
-  readonly transport?: "auto" | "uring" | "native";
+  /**
+   * `auto`: io_uring where it works, else the runtime's sockets. A `Replay` (`ringwire/record`) plays a recording instead.
+   * Environment: `RINGWIRE_TRANSPORT`. @default "auto"
+   */
+  readonly transport?: "auto" | "uring" | "native" | Replay;
   /** Path of the shim. Environment: `RINGWIRE_LIBRARY`. @default the one that came with the package */
   readonly library?: string;
   /** Busy time after the last event, microseconds, for `spin`. 0 to 1,000,000. @default 50 */

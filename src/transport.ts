@@ -156,7 +156,7 @@ export interface TransportStats {
 
 /** How connections come into being. One per loop. */
 export interface Transport {
-  readonly kind: "uring" | "native";
+  readonly kind: "uring" | "native" | "replay";
   /** Why this one, or what it found: `kernel 6.18, multishot, incremental buffers`. */
   readonly reason: string;
   readonly kernels: Kernels;

@@ -23,7 +23,7 @@ export interface Slice {
 
 /** See the top of this file. */
 export class FeedJob {
-  readonly transport: "uring" | "native";
+  readonly transport: Loop["transport"];
   readonly label: string;
   readonly reason: string;
   /** Of the slices at full speed, oldest first. */

@@ -1,6 +1,7 @@
 /** The options that every connecting end takes, whatever it speaks: how its sockets are made, and TLS. */
 
 import { readSystemSocketOptions, SYSTEM_SOCKET_OPTION_NAMES, type SystemSocketOptions } from "../options.ts";
+import type { Recorder } from "../record/recorder.ts";
 import type { ClientTlsSettings } from "../tls.ts";
 import { type ClientTlsOptions, type Environment, readClientTls } from "../tls_options.ts";
 import type { ConnectEndpoint } from "../transport.ts";
@@ -11,6 +12,11 @@ export interface RouteOptions extends SystemSocketOptions {
   readonly localAddress?: string;
   /** Network interface to connect through (SO_BINDTODEVICE); io_uring only. @default the system's choice */
   readonly interface?: string;
+  /**
+   * Records what goes both ways (`ringwire/record`). A path stands for a recorder that is shared by all who name it, and closed behind the
+   * last connection. @default not recorded
+   */
+  readonly record?: Recorder | string;
 }
 
 /** Names of {@linkcode RouteOptions}. */
@@ -18,6 +24,7 @@ export const ROUTE_OPTION_NAMES: readonly string[] = [
   ...SYSTEM_SOCKET_OPTION_NAMES,
   "localAddress",
   "interface",
+  "record",
 ];
 
 /** Picks and checks the {@linkcode RouteOptions} among other options; leaves out what was not given. */

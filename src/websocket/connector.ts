@@ -7,6 +7,7 @@ import { defaultLoop, type Engine, engineOf } from "../loop.ts";
 import { CLIENT_NUMBERS, checkKnown, type Numbers, readNumbers } from "../options.ts";
 import { checkProtocols, writeUpgradeRequest } from "../protocol/upgrade_request.ts";
 import { parseWebSocketUrl, type WebSocketUrl } from "../protocol/url.ts";
+import { recordedEngine } from "../record/recorded_engine.ts";
 import { ROUTE_OPTION_NAMES, readRoute, readTls, refuseTls } from "../stream/route.ts";
 import type { ConnectEndpoint } from "../transport.ts";
 import type { ConnectOptions } from "./client.ts";
@@ -68,6 +69,8 @@ export class Connector<Data> {
    */
   open(url: string | URL, opener: Opener<Data>): ClientHandshake<Data> {
     const { target, route } = this.#read(url);
+    const href = typeof url === "string" ? url : url.href;
+    const engine = recordedEngine(this.engine, this.#options.record, href);
     const nonce = new Uint8Array(16);
     this.engine.runtime.randomFill(nonce);
     const key = btoa(String.fromCharCode(...nonce));
@@ -88,7 +91,7 @@ export class Connector<Data> {
       request,
       key,
       protocols: this.#protocols,
-      url: typeof url === "string" ? url : url.href,
+      url: href,
       host: target.host,
       port: target.port,
       data: this.#options.data as Data,
@@ -96,7 +99,7 @@ export class Connector<Data> {
       socketOptions: route,
       ...this.#numbers,
     };
-    const handshake = new ClientHandshake<Data>(this.engine, this.#settings, plan, opener);
+    const handshake = new ClientHandshake<Data>(engine, this.#settings, plan, opener);
     handshake.start();
     return handshake;
   }

@@ -19,6 +19,8 @@ import {
 } from "../options.ts";
 import { checkHeader } from "../protocol/header_list.ts";
 import { checkProtocols } from "../protocol/upgrade_request.ts";
+import { recordedEngine } from "../record/recorded_engine.ts";
+import type { Recorder } from "../record/recorder.ts";
 import { serverAddress } from "../stream/address_of.ts";
 import type { TlsInfo } from "../tls.ts";
 import { readServerTls, type ServerTlsOptions } from "../tls_options.ts";
@@ -87,6 +89,8 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly reusePort?: boolean;
   /** IPV6_V6ONLY. @default false */
   readonly ipv6Only?: boolean;
+  /** Records what goes both ways on every connection (`ringwire/record`); a path as for `connect`. @default not recorded */
+  readonly record?: Recorder | string;
 }
 
 /** How {@linkcode Server.stop} ends. */
@@ -111,6 +115,7 @@ const OPTION_NAMES = [
   "origins",
   "reusePort",
   "ipv6Only",
+  "record",
 ];
 
 /**
@@ -164,7 +169,7 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
     ipv6Only: readFlag("ipv6Only", options.ipv6Only, false),
   };
   const loop = options.loop ?? defaultLoop();
-  const engine = engineOf(loop);
+  const engine = recordedEngine(engineOf(loop), options.record);
   const tls = options.tls === undefined ? undefined : readServerTls(options.tls, engine.runtime.environment);
   const hostname = options.hostname ?? "0.0.0.0";
   const address = await serverAddress(engine.runtime, options.unix, hostname, numbers.port);

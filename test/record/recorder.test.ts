@@ -1,0 +1,145 @@
+/** A recorder never waits: what finds no room is dropped whole, counted, and said in the file; and a disk that fails is told. */
+
+import { expect, test } from "vitest";
+import type { RingwireError } from "../../src/errors.ts";
+import { connect, Loop, serve } from "../../src/mod.ts";
+import { Recorder, Recording, Replay } from "../../src/record/mod.ts";
+import { RecordWriter } from "../../src/record/record_writer.ts";
+import { until } from "../transport/recorder.ts";
+import { scratchPath } from "./scratch.ts";
+
+const FULL_DISK = "/dev/full";
+
+test("what finds no room is lost whole, and the file says how much of which connection", async () => {
+  const path = scratchPath();
+  const writer = new RecordWriter(path, 2, 1_000, () => {});
+  const one = writer.open({}, 1);
+  const two = writer.open({}, 1);
+  const bytes = new Uint8Array(100_000);
+  // Two blocks of 256 KiB, and nothing can be written before this thread returns to its event loop.
+  for (let index = 0; index < 10; index++)
+    writer.received(index % 2 === 0 ? one : two, index, bytes, 0, bytes.length);
+  expect(writer.stats).toMatchObject({ lostRecords: 6, lostBytes: 600_000 });
+  expect(writer.stats.bufferedBytes).toBeLessThan(2 * 256 * 1_024);
+  writer.closed(one, 20, undefined);
+  await writer.flush();
+  writer.received(two, 30, bytes, 0, 10);
+  await writer.sync();
+  writer.close();
+  using recording = new Recording(path);
+  const seen: unknown[] = [];
+  for (const entry of recording) {
+    if (entry.kind !== "session")
+      seen.push([entry.kind, entry.connection, entry.kind === "loss" ? entry.facts() : 0]);
+  }
+  expect(seen).toEqual([
+    ["open", 1, 0],
+    ["open", 2, 0],
+    ...[1, 2, 1, 2].map((connection) => ["in", connection, 0]),
+    ["loss", 1, { records: 3, inBytes: 300_000, outBytes: 0 }],
+    ["closed", 1, 0],
+    ["loss", 2, { records: 3, inBytes: 300_000, outBytes: 0 }],
+    ["in", 2, 0],
+  ]);
+});
+
+test("a replay breaks off the connection that lost records, and says so", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: { open: (ws) => void ws.send("news") },
+  });
+  const recorder = new Recorder(path, { maxBufferedBytes: 512 << 10, flushMs: 60_000 });
+  const live = await connect(server.url, {
+    record: recorder,
+    websocket: { maxBufferedBytes: 64 << 20, message: (ws) => void ws.send(new Uint8Array(1 << 20)) },
+  });
+  await until("the message has been answered", () => recorder.stats.lostRecords > 0);
+  live.terminate();
+  await live.closed;
+  await recorder.close();
+  const replay = new Replay(path);
+  using loop = new Loop({ transport: replay });
+  const failures: RingwireError[] = [];
+  const socket = await connect(server.url, {
+    loop,
+    websocket: { message() {}, error: (_ws, error) => void failures.push(error) },
+  });
+  await socket.closed;
+  expect(failures[0]).toMatchObject({
+    code: "ERR_RECORDING",
+    message: expect.stringMatching(/records are missing/),
+  });
+  expect(await replay.finished).toMatchObject({ incomplete: 1 });
+  await server.stop();
+});
+
+test("a disk that takes nothing is told once, and connections go on", async () => {
+  const told: RingwireError[] = [];
+  const recorder = new Recorder(FULL_DISK, { flushMs: 1, error: (error) => void told.push(error) });
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: { message: (ws, data) => void ws.send(data) },
+  });
+  const socket = await connect(server.url, { record: recorder });
+  await until("the disk has failed", () => recorder.failure !== undefined);
+  socket.send("still here");
+  for await (const message of socket) {
+    expect(message.text()).toBe("still here");
+    socket.close();
+  }
+  await expect(recorder.close()).rejects.toMatchObject({
+    code: "ERR_RECORDING",
+    message: expect.stringMatching(/ENOSPC/),
+  });
+  expect(told).toEqual([recorder.failure]);
+  await server.stop();
+});
+
+test("connections outlive the recorder that is closed", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: { message: (ws, data) => void ws.send(data) },
+  });
+  const recorder = new Recorder(path);
+  const socket = await connect(server.url, { record: recorder });
+  await recorder.close();
+  await recorder.close();
+  socket.send("unrecorded");
+  for await (const message of socket) {
+    expect(message.text()).toBe("unrecorded");
+    socket.close();
+  }
+  await server.stop();
+  using recording = new Recording(path);
+  expect([...recording].some(({ payload }) => new TextDecoder().decode(payload).includes("unrecorded"))).toBe(
+    false,
+  );
+});
+
+test("passwords of URLs do not get into the file", async () => {
+  const path = scratchPath();
+  const server = await serve({ port: 0, hostname: "127.0.0.1", websocket: {} });
+  await using recorder = new Recorder(path);
+  const socket = await connect(server.url.replace("//", "//ada:secret@"), { record: recorder });
+  socket.terminate();
+  await recorder.flush();
+  using recording = new Recording(path);
+  for (const entry of recording) {
+    if (entry.kind === "open") expect(JSON.stringify(entry.facts())).not.toContain("secret");
+  }
+  await server.stop();
+});
+
+test("options are checked at once", async () => {
+  const path = scratchPath();
+  expect(() => new Recorder(path, { flushMs: 0 })).toThrow(RangeError);
+  expect(() => new Recorder(path, { maxBufferedBytes: 1 })).toThrow(RangeError);
+  expect(() => new Recorder(path, { flush: 1 } as object)).toThrow(TypeError);
+  expect(() => new Recorder(1 as never)).toThrow(TypeError);
+  await expect(connect("ws://127.0.0.1:1", { record: 1 as never })).rejects.toThrow(TypeError);
+});

@@ -1,0 +1,202 @@
+/** What was recorded on real sockets happens again, the same each time. */
+
+import { statSync } from "node:fs";
+import { expect, test } from "vitest";
+import { connect, Loop, RingwireError, type Socket, serve, type WebSocketHandlers } from "../../src/mod.ts";
+import { Recorder, Recording, Replay, type ReplayOptions } from "../../src/record/mod.ts";
+import { onEachTransport } from "../conformance/rig.ts";
+import { until } from "../transport/recorder.ts";
+import { scratchPath } from "./scratch.ts";
+
+/** Everything a client's handlers are told, with the time they are told it at. */
+function journal(): { lines: string[]; websocket: WebSocketHandlers<undefined> } {
+  const lines: string[] = [];
+  return {
+    lines,
+    websocket: {
+      open: (ws) => void lines.push(`open ${ws.url}`),
+      batch(_ws, messages) {
+        for (const message of messages) {
+          lines.push(`${messages.receivedNs} ${message.isText ? message.text() : message.bytes().join()}`);
+        }
+      },
+      close: (_ws, code, reason, wasClean) => void lines.push(`close ${code} ${reason} ${wasClean}`),
+      error: (_ws, error) => void lines.push(`error ${error.code}`),
+    },
+  };
+}
+
+async function replayed(path: string, url: string, options: ReplayOptions = {}): Promise<string[]> {
+  const replay = new Replay(path, options);
+  using loop = new Loop({ transport: replay });
+  const { lines, websocket } = journal();
+  const socket = await connect(url, { loop, websocket });
+  await socket.closed;
+  await replay.finished;
+  return lines;
+}
+
+/** Connections that a file sees to their end. */
+function closedIn(path: string): number {
+  if (statSync(path).size === 0) return 0;
+  using recording = new Recording(path);
+  return [...recording].filter(({ kind }) => kind === "closed").length;
+}
+
+onEachTransport("replay", (rig) => {
+  /** A feed of text, bytes, pings and one large message, recorded until the server closes it. */
+  async function recorded(): Promise<{ path: string; url: string; lines: string[] }> {
+    const path = scratchPath();
+    const server = await rig.serve({
+      websocket: {
+        message(ws, data) {
+          for (let index = 0; index < 50; index++) ws.send(`${data} ${index}`);
+          ws.send(new Uint8Array([1, 2, 3]));
+          ws.ping("there?");
+          ws.send("x".repeat(300_000));
+          setTimeout(() => ws.send("later"), 20);
+          setTimeout(() => ws.close(4000, "enough"), 40);
+        },
+      },
+    });
+    const { lines, websocket } = journal();
+    {
+      await using recorder = new Recorder(path);
+      const socket = await rig.connect(server, { record: recorder, websocket });
+      socket.send("subscribe");
+      await socket.closed;
+    }
+    return { path, url: server.url, lines };
+  }
+
+  test("a program sees the same messages at the same times, and the same end", async () => {
+    const { path, url, lines } = await recorded();
+    expect(lines.length).toBe(55);
+    const again = await replayed(path, url);
+    expect(again).toEqual(await replayed(path, url));
+    const texts = (all: string[]): string[] => all.map((line) => line.replace(/^\d+ /, ""));
+    expect(texts(again)).toEqual(texts(lines));
+    // The times are those of the recording, not of today.
+    const times = new Set<number>();
+    using recording = new Recording(path);
+    for (const { kind, timeNs } of recording) if (kind === "in") times.add(timeNs);
+    for (const line of again) if (/^\d/.test(line)) expect(times).toContain(Number(line.split(" ")[0]));
+  });
+
+  test("original pace takes as long as it took, ten times the pace a tenth", async () => {
+    const { path, url } = await recorded();
+    let beganMs = performance.now();
+    const slow = await replayed(path, url, { speed: 1 });
+    const slowMs = performance.now() - beganMs;
+    beganMs = performance.now();
+    const fast = await replayed(path, url, { speed: 10 });
+    const fastMs = performance.now() - beganMs;
+    expect(slow).toEqual(fast);
+    expect(slowMs).toBeGreaterThan(38);
+    expect(fastMs).toBeLessThan(slowMs);
+  });
+
+  test("a path records as well, over several connections, and for await replays them", async () => {
+    const path = scratchPath();
+    const server = await rig.serve({ websocket: { open: (ws) => void ws.send("news") } });
+    const read = async (socket: Socket): Promise<string[]> => {
+      const texts: string[] = [];
+      for await (const message of socket) {
+        texts.push(message.text());
+        socket.close();
+      }
+      return texts;
+    };
+    for (let round = 0; round < 2; round++)
+      expect(await read(await rig.connect(server, { record: path }))).toEqual(["news"]);
+    await until("both connections are in the file", () => closedIn(path) === 2);
+    const replay = new Replay(path);
+    using loop = new Loop({ transport: replay });
+    for (let round = 0; round < 2; round++)
+      expect(await read(await connect(server.url, { loop }))).toEqual(["news"]);
+    expect(await replay.finished).toMatchObject({ connections: 2, missed: 0, incomplete: 0, isOver: true });
+    await expect(connect(server.url, { loop })).rejects.toMatchObject({ code: "ERR_RECORDING" });
+  });
+
+  test("a server is replayed: its clients come again", async () => {
+    const path = scratchPath();
+    const heard: string[] = [];
+    const options = {
+      port: 0,
+      hostname: "127.0.0.1",
+      websocket: {
+        message(ws: Socket, data: string | Uint8Array): void {
+          heard.push(String(data));
+          ws.send(data);
+        },
+      },
+    };
+    const server = await serve({ ...options, loop: rig.loop, record: path });
+    const client = await connect(server.url, { loop: rig.loop });
+    client.send("one");
+    client.send("two");
+    for await (const message of client) if (message.text() === "two") client.close();
+    await server.stop();
+    await until("the connection is in the file", () => closedIn(path) === 1);
+    expect(heard.splice(0)).toEqual(["one", "two"]);
+    const replay = new Replay(path);
+    using loop = new Loop({ transport: replay });
+    const again = await serve({ ...options, loop });
+    expect(await replay.finished).toMatchObject({ connections: 1, incomplete: 0 });
+    expect(heard).toEqual(["one", "two"]);
+    await again.stop();
+  });
+
+  test("compressed connections are replayed with the options they had", async () => {
+    const path = scratchPath();
+    const server = await rig.serve({
+      websocket: {
+        compression: { thresholdBytes: 0 },
+        open: (ws) => void [1, 2, 3].map((n) => ws.send(`news ${n}`.repeat(100))),
+      },
+    });
+    const options = { websocket: { compression: "dedicated" as const } };
+    await using recorder = new Recorder(path);
+    const live = await rig.connect(server, { ...options, record: recorder });
+    let count = 0;
+    for await (const message of live) if (message.text() !== "" && ++count === 3) live.close();
+    await recorder.flush();
+    using loop = new Loop({ transport: new Replay(path) });
+    const texts: string[] = [];
+    for await (const message of await connect(server.url, { loop, ...options })) texts.push(message.text());
+    expect(texts).toEqual([1, 2, 3].map((n) => `news ${n}`.repeat(100)));
+  });
+});
+
+test("a connection whose recording ends before it closes says so", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: { open: (ws) => void ws.send("news") },
+  });
+  await using recorder = new Recorder(path);
+  const live = await connect(server.url, { record: recorder });
+  for await (const _message of live) break;
+  await recorder.close();
+  using loop = new Loop({ transport: new Replay(path) });
+  const socket = await connect(server.url, { loop });
+  const failing = (async (): Promise<void> => {
+    for await (const message of socket) expect(message.text()).toBe("news");
+  })();
+  await expect(failing).rejects.toMatchObject({ code: "ERR_RECORDING", shouldReconnect: false });
+  live.terminate();
+  await server.stop();
+});
+
+test("a replay serves one loop", () => {
+  const path = scratchPath();
+  const recorder = new Recorder(path);
+  return recorder.close().then(() => {
+    const replay = new Replay(path);
+    using _loop = new Loop({ transport: replay });
+    expect(() => new Loop({ transport: replay })).toThrow(TypeError);
+    expect(() => new Replay(path, { speed: 0 })).toThrow(RangeError);
+    expect(() => new Replay(`${path}.not`)).toThrow(RingwireError);
+  });
+});
