@@ -5,11 +5,7 @@ import { HANDLER_NAMES, type WebSocketHandlers } from "../websocket/handlers.ts"
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointHandlers } from "./endpoint_options.ts";
 
-/**
- * Handlers and options for `connect`. What was not given stays so, because a WebSocket without a `message` handler keeps its messages
- * for `for await`; but there is always one for errors, since a peer that is silent will not answer a Close frame either: its connection is
- * dropped at once, and the next attempt need not wait.
- */
+/** Handlers and options for `connect`. What was not given stays so: a WebSocket without a `message` handler keeps its messages for `for await`. */
 export function boundHandlers<Context>(
   given: EndpointHandlers<Context> & WebSocketOptions,
   context: Context,
@@ -28,12 +24,7 @@ export function boundHandlers<Context>(
     ...(close && {
       close: (ws, code, reason, wasClean) => close.call(given, ws, code, reason, wasClean, context),
     }),
-    error: (ws, failure) => {
-      if (failure.code === "ERR_PONG_TIMEOUT" || failure.code === "ERR_IDLE_TIMEOUT") ws.terminate();
-      if (error !== undefined) return error.call(given, ws, failure, context);
-      // As a WebSocket without an `error` handler does: a program learns of its own bugs.
-      if (failure.code === "ERR_HANDLER") console.error(failure);
-    },
+    ...(error && { error: (ws, failure) => error.call(given, ws, failure, context) }),
   };
 }
 

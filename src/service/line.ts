@@ -44,6 +44,7 @@ export class Line<Context> implements WatchOwner {
     const { staleMs, heartbeatMs, ttlMs } = owner.plan;
     this.#watch = new LineWatch(engine.wheel, nowMs, { staleMs, heartbeatMs, ttlMs }, session, this);
     this.#watch.start();
+    session.whenFailing = (error): void => this.#failing(error);
     session.whenClosed(() => this.#closed());
   }
 
@@ -100,9 +101,10 @@ export class Line<Context> implements WatchOwner {
       }
       this.#hasBeaten = true;
       const result = heartbeat.send(socket, context);
-      if (result instanceof Promise) result.catch((thrown: unknown) => this.#fail(handlerError(thrown)));
+      if (result instanceof Promise)
+        result.catch((thrown: unknown) => this.session.fail(handlerError(thrown)));
     } catch (thrown) {
-      this.#fail(handlerError(thrown));
+      this.session.fail(handlerError(thrown));
     }
   }
 
@@ -112,8 +114,11 @@ export class Line<Context> implements WatchOwner {
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-  #fail(error: RingwireError): void {
-    this.session.fail(error);
+  /** A successor need not wait until the peer has closed too: it gets our Close frame, unless it is silent, and that is all. */
+  #failing({ code }: RingwireError): void {
+    this.lostSinceMs ??= this.#engine.runtime.nowMs();
+    if (code === "ERR_PONG_TIMEOUT" || code === "ERR_IDLE_TIMEOUT") this.session.terminate();
+    else this.session.connection.close();
   }
 
   #closed(): void {

@@ -63,6 +63,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   closeInfo: CloseInfo | undefined = undefined;
   /** Whether the program closed first, or dropped the connection. */
   isClosedByUs: boolean = false;
+  /** Told of a failure before the program is, for who will not wait for the peer to close too. */
+  whenFailing: ((error: RingwireError) => void) | undefined = undefined;
   readonly #engine: Engine;
   readonly #counters: Counters;
   readonly #decoder: MessageDecoder;
@@ -434,6 +436,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   #tellFailure(): void {
     if (this.#isFailureTold || this.failure === undefined) return;
     this.#isFailureTold = true;
+    this.whenFailing?.(this.failure);
     this.#report(this.failure);
   }
 
