@@ -20,7 +20,7 @@ import { openShim } from "./uring/shim.ts";
 import { ShimCodec } from "./uring/shim_codec.ts";
 import { openUringTransport } from "./uring/uring_transport.ts";
 
-/** What sessions use of a loop. */
+/** @internal What sessions use of a loop. */
 export interface Engine {
   readonly runtime: Runtime;
   readonly transport: Transport;
@@ -38,7 +38,8 @@ export interface Engine {
 /** `run` looks at its deadlines at least this often. */
 const LONGEST_WAIT_MS = 1_000;
 
-let engineOf: (loop: Loop) => Engine;
+/** @internal What a loop is made of. */
+export let engineOf: (loop: Loop) => Engine;
 let shared: Loop | undefined;
 
 /**
@@ -229,9 +230,7 @@ export class Loop {
   }
 }
 
-export { engineOf };
-
-/** The loop that `connect` and `serve` use when none is given: `auto`, one per thread. */
+/** @internal The loop that `connect` and `serve` use when none is given: `auto`, one per thread. */
 export function defaultLoop(): Loop {
   shared ??= new Loop();
   return shared;

@@ -187,7 +187,7 @@ export class Server<Data = undefined> implements AsyncDisposable {
   readonly #host: ServerHost<Data>;
   readonly #hostname: string | undefined;
 
-  /** Not for programs: servers come from `serve`. */
+  /** @internal Not for programs: servers come from `serve`. */
   constructor(host: ServerHost<Data>, loop: Loop, hostname: string | undefined) {
     this.#host = host;
     this.loop = loop;

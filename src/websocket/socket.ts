@@ -59,7 +59,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   #closed: Promise<CloseInfo> | undefined = undefined;
   #tls: TlsInfo | undefined = undefined;
 
-  /** Not for programs: sockets come from `connect` and `serve`. */
+  /** @internal Not for programs: sockets come from `connect` and `serve`. */
   constructor(session: Session<Data>, info: SocketInfo, data: Data) {
     this.#session = session;
     this.data = data;

@@ -1,0 +1,133 @@
+#!/usr/bin/env node
+/**
+ * `npm run pack`: everything that goes to npm, as tarballs in dist/packages.
+ */
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseOrExit } from "./arguments.mjs";
+import { build } from "./build.mjs";
+import { mainManifest, PLATFORM_NAMES, platformManifest, platformPackage } from "./packages/manifests.mjs";
+import { findShims, strip } from "./packages/shims.mjs";
+import { capture, ROOT, tail } from "./setup/command.mjs";
+import { setUpOrExit } from "./setup.mjs";
+
+const HELP = `Usage: npm run pack
+
+Builds dist/ and leaves in dist/packages the tarball of ringwire and one for each platform whose shim "npm run platforms" has left
+in dist/platforms. For this machine's own platform the shim of the checkout will do, if there is no newer one.
+
+  --help    this text`;
+
+const STAGE = join(ROOT, "build/packages");
+const OUTPUT = join(ROOT, "dist/packages");
+const LICENSE = "LICENSE";
+
+const write = (folder, name, text) => writeFileSync(join(folder, name), text);
+const writeManifest = (folder, manifest) =>
+  write(folder, "package.json", `${JSON.stringify(manifest, null, 2)}\n`);
+
+/** A fresh folder with what every package has. */
+function stage(name, manifest) {
+  const folder = join(STAGE, name);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(join(ROOT, LICENSE), join(folder, LICENSE));
+  writeManifest(folder, manifest);
+  return folder;
+}
+
+function stageMain() {
+  const folder = stage("ringwire", mainManifest());
+  for (const name of ["README.md", "CHANGELOG.md"]) copyFileSync(join(ROOT, name), join(folder, name));
+  const own = new Set(["platforms", "packages", "reference"]);
+  for (const name of readdirSync(join(ROOT, "dist"))) {
+    if (!own.has(name)) cpSync(join(ROOT, "dist", name), join(folder, "dist", name), { recursive: true });
+  }
+  return folder;
+}
+
+function stagePlatform({ name, library, notices }) {
+  const folder = stage(name, platformManifest(name));
+  const copy = join(folder, "libringwire.so");
+  copyFileSync(library, copy);
+  chmodSync(copy, 0o755);
+  // What `npm run platforms` makes is stripped already, and by the tools of its own processor.
+  if (library.includes("ffi/build")) strip(copy);
+  write(folder, "THIRD_PARTY_NOTICES", notices);
+  write(
+    folder,
+    "index.js",
+    `import { fileURLToPath } from "node:url";\n\n/** Path of the shim. */\nexport default fileURLToPath(new URL("./libringwire.so", import.meta.url));\n`,
+  );
+  write(
+    folder,
+    "index.d.ts",
+    `/** Path of the shim. */\ndeclare const path: string;\nexport default path;\n`,
+  );
+  write(
+    folder,
+    "README.md",
+    `# ${platformPackage(name)}\n\n${platformManifest(name).description}. npm installs it along with \`ringwire\`; nobody needs to ask for it.\n`,
+  );
+  return folder;
+}
+
+function packFolder(folder) {
+  const result = capture("npm", ["pack", "--json", "--pack-destination", OUTPUT], { cwd: folder });
+  if (result.status !== 0) throw new Error(`npm pack failed in ${folder}:\n${tail(result.stderr)}`);
+  // npm 11 answers with a list, npm 12 with an object by name.
+  const [packed] = Object.values(JSON.parse(result.stdout));
+  const { name, filename, unpackedSize, files } = packed;
+  return {
+    name,
+    unpackedBytes: unpackedSize,
+    files: files.map(({ path }) => path),
+    tarball: join(OUTPUT, filename),
+  };
+}
+
+/**
+ * Packs everything.
+ *
+ * @returns For each package its name, tarball, files and size; for those of platforms also whether the shim is the checkout's own.
+ * @throws Error when building or packing fails.
+ */
+export function pack() {
+  const complaint = build("dist");
+  if (complaint !== undefined) throw new Error(complaint);
+  for (const folder of [STAGE, OUTPUT]) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+  }
+  const platforms = findShims().map((shim) => ({
+    ...packFolder(stagePlatform(shim)),
+    platform: shim.name,
+    isLocal: shim.isLocal,
+  }));
+  return [...platforms, packFolder(stageMain())];
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  parseOrExit(process.argv.slice(2), {}, HELP);
+  await setUpOrExit();
+  const packages = pack();
+  for (const { name, unpackedBytes, files, isLocal } of packages) {
+    const remark = isLocal ? ", the checkout's own shim: for this machine only" : "";
+    console.log(
+      `${name.padEnd(28)}${(unpackedBytes / 1000).toFixed(0).padStart(6)} KB, ${files.length} files${remark}`,
+    );
+  }
+  const missing = PLATFORM_NAMES.filter((name) => !packages.some(({ platform }) => platform === name));
+  if (missing.length > 0)
+    console.log(`not packed: ${missing.join(", ")} ("npm run platforms" builds their shims)`);
+  console.log("pack: dist/packages is ready");
+}
