@@ -139,6 +139,11 @@ export const WORKLOADS = {
 /** Micro benches: programs that print their own tables, on every runtime, or on Node only. */
 export const MICRO_BENCHES = {
   codec: { title: "the codec alone, in memory", source: "bench/codec.ts" },
+  promises: {
+    title: "what people expect of a WebSocket library, with every option at its default",
+    source: "bench/promises.mjs",
+    needsShim: true,
+  },
   ffi: { title: "calls into the shim", source: "bench/ffi.ts", needsShim: true },
   ktls: {
     title: "records made by the kernel against records made by OpenSSL, in a virtual machine",
