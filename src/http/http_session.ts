@@ -435,6 +435,7 @@ export class HttpSession implements ConnectionHandler {
 
 /** Whether the peer lets the connection live on after this request (RFC 9112 §9.3). */
 function wantsKeepAlive(head: RequestHead): boolean {
-  const tokens = head.headers.tokens("connection");
-  return head.versionMinor > 0 ? !tokens.includes("close") : tokens.includes("keep-alive");
+  return head.versionMinor > 0
+    ? !head.headers.hasToken("connection", "close")
+    : head.headers.hasToken("connection", "keep-alive");
 }

@@ -8,12 +8,10 @@ import { isToken } from "./token.ts";
 /** Header fields. Lookups are linear: a head has at most some tens of them. */
 export class HeaderList implements Iterable<[string, string]> {
   readonly #names: string[];
-  readonly #lowerNames: string[];
   readonly #values: string[];
 
   constructor() {
     this.#names = [];
-    this.#lowerNames = [];
     this.#values = [];
   }
 
@@ -25,16 +23,14 @@ export class HeaderList implements Iterable<[string, string]> {
   /** Appends a field. Not checked: see `checkHeader`. */
   add(name: string, value: string): void {
     this.#names.push(name);
-    this.#lowerNames.push(name.toLowerCase());
     this.#values.push(value);
   }
 
   /** The value of a field; of a repeated one all values joined by ", " (RFC 9110 §5.3); undefined when absent. */
   get(name: string): string | undefined {
-    const lower = name.toLowerCase();
     let joined: string | undefined;
-    for (let index = 0; index < this.#lowerNames.length; index++) {
-      if (this.#lowerNames[index] !== lower) continue;
+    for (let index = 0; index < this.#names.length; index++) {
+      if (!isSameName(this.#names[index], name)) continue;
       joined = joined === undefined ? this.#values[index] : `${joined}, ${this.#values[index]}`;
     }
     return joined;
@@ -42,24 +38,33 @@ export class HeaderList implements Iterable<[string, string]> {
 
   /** Every value of a field, in order. */
   getAll(name: string): string[] {
-    const lower = name.toLowerCase();
-    return this.#values.filter((_, index) => this.#lowerNames[index] === lower);
+    return this.#values.filter((_, index) => isSameName(this.#names[index], name));
   }
 
   /** Whether the field is there. */
   has(name: string): boolean {
-    return this.#lowerNames.includes(name.toLowerCase());
+    return this.countOf(name) > 0;
   }
 
   /** How often a field stands in the list. */
   countOf(name: string): number {
-    return this.getAll(name).length;
+    let count = 0;
+    for (const other of this.#names) if (isSameName(other, name)) count++;
+    return count;
   }
 
   /** The elements of a comma-separated field, lower-cased, without empty ones. */
   tokens(name: string): string[] {
     const text = this.get(name);
     return text === undefined ? [] : splitList(text.toLowerCase()).filter((element) => element !== "");
+  }
+
+  /** Whether a comma-separated field has an element, whatever its case. */
+  hasToken(name: string, token: string): boolean {
+    const text = this.get(name);
+    if (text === undefined) return false;
+    // Nearly always it is the only one.
+    return isSameName(text, token) || splitList(text).some((element) => isSameName(element, token));
   }
 
   /** Names as they came, with their values, in order. */
@@ -72,6 +77,22 @@ export class HeaderList implements Iterable<[string, string]> {
   [Symbol.iterator](): IterableIterator<[string, string]> {
     return this.entries();
   }
+}
+
+/** Whether two names are the same but for the case of their letters: without a string being made, because every request is asked often. */
+function isSameName(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) {
+    const unit = one.charCodeAt(index);
+    if (unit !== other.charCodeAt(index) && lowerCase(unit) !== lowerCase(other.charCodeAt(index)))
+      return false;
+  }
+  return true;
+}
+
+/** Of an ASCII letter; anything else as it is. */
+function lowerCase(unit: number): number {
+  return unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit;
 }
 
 /** Splits at commas and strips spaces and tabs. Quoted strings are not known: no field we split has them. */

@@ -28,11 +28,11 @@ export function badRequest(reason: string): Refusal {
  * @returns Why the request is refused, or undefined.
  */
 export function checkRequest(head: RequestHead): Refusal | undefined {
-  const hosts = head.headers.getAll("host");
-  if (hosts.length > 1 || (hosts.length === 0 && head.versionMinor > 0)) {
-    return badRequest(`The request has ${hosts.length} Host headers instead of one (RFC 9112 §3.2)`);
+  const hosts = head.headers.countOf("host");
+  if (hosts > 1 || (hosts === 0 && head.versionMinor > 0)) {
+    return badRequest(`The request has ${hosts} Host headers instead of one (RFC 9112 §3.2)`);
   }
-  if (hosts.length === 1 && !isAuthority(hosts[0])) {
+  if (!isAuthority(head.headers.get("host") ?? "")) {
     return badRequest("The Host header is not a host and port (RFC 9110 §7.2)");
   }
   const length = bodyBytes(head.headers);
@@ -44,18 +44,18 @@ export function checkRequest(head: RequestHead): Refusal | undefined {
  * read in two ways is refused, because a proxy before us may read it in the other one (RFC 9112 §6.3).
  */
 export function bodyBytes(headers: HeaderList): number | Refusal {
-  const lengths = headers.getAll("content-length");
-  const encodings = headers.tokens("transfer-encoding");
+  const lengths = headers.countOf("content-length");
   if (headers.has("transfer-encoding")) {
-    if (lengths.length > 0) {
+    if (lengths > 0) {
       return badRequest("The request has Content-Length and Transfer-Encoding (RFC 9112 §6.3)");
     }
+    const encodings = headers.tokens("transfer-encoding");
     if (encodings.length === 1 && encodings[0] === "chunked") return BODY_CHUNKED;
     return { status: 501, reason: "The request has a Transfer-Encoding other than chunked", headers: [] };
   }
-  if (lengths.length === 0) return 0;
-  if (lengths.length > 1) return badRequest("The request has several Content-Length headers (RFC 9112 §6.3)");
-  const digits = lengths[0];
+  if (lengths === 0) return 0;
+  if (lengths > 1) return badRequest("The request has several Content-Length headers (RFC 9112 §6.3)");
+  const digits = headers.get("content-length") ?? "";
   let size = 0;
   for (let index = 0; index < digits.length; index++) {
     const digit = digits.charCodeAt(index) - 0x30;
@@ -75,11 +75,12 @@ export function bodyBytes(headers: HeaderList): number | Refusal {
  */
 function isAuthority(host: string): boolean {
   for (let index = 0; index < host.length; index++) {
-    if (!AUTHORITY.has(host[index])) return false;
+    if (AUTHORITY[host.charCodeAt(index)] !== 1) return false;
   }
   return true;
 }
 
-const AUTHORITY: ReadonlySet<string> = new Set(
-  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=%:[]",
-);
+const AUTHORITY: Uint8Array = new Uint8Array(128);
+for (const letter of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=%:[]") {
+  AUTHORITY[letter.charCodeAt(0)] = 1;
+}

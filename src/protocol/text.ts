@@ -55,6 +55,8 @@ export function writeLatin1(text: string, out: Uint8Array, at: number): number {
 
 /** Reads bytes as characters U+0000 to U+00FF: HTTP heads. */
 export function readLatin1(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start <= LOOP_TO_BYTES) return readShort(bytes, start, end);
+  if (isAscii(bytes, start, end)) return decoder.decode(bytes.subarray(start, end));
   // `TextDecoder("latin1")` is windows-1252 by its standard, which maps 0x80–0x9F elsewhere.
   let text = "";
   for (let at = start; at < end; at += APPLY_BYTES) {
@@ -70,21 +72,21 @@ export function readLatin1(bytes: Uint8Array, start: number, end: number): strin
  * @returns The text, or undefined when the bytes are not UTF-8.
  */
 export function readUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
-  if (end - start <= LOOP_TO_BYTES) {
-    const text = readShortAscii(bytes, start, end);
-    if (text !== undefined) return text;
-  }
+  if (end - start <= LOOP_TO_BYTES && isAscii(bytes, start, end)) return readShort(bytes, start, end);
   // Not a fatal decoder: on one runtime that takes two to four times as long. Without a replacement character in the
   // result, which engines rule out at once in a latin1 string, the bytes were UTF-8. With one, look again.
   const text = decoder.decode(bytes.subarray(start, end));
   return text.includes(REPLACEMENT) && utf8(bytes, start, end) !== 0 ? undefined : text;
 }
 
-/** Undefined when some byte is not ASCII. */
-function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
   let seen = 0;
   for (let at = start; at < end; at++) seen |= bytes[at];
-  if (seen >= 0x80) return undefined;
+  return seen < 0x80;
+}
+
+/** A character for each byte. */
+function readShort(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
   let at = start;
   // In groups, because each `+=` makes a string.

@@ -48,7 +48,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
  */
 export function readUpgrade(head: RequestHead): UpgradeRequest | UpgradeRefusal | undefined {
   const { headers } = head;
-  const wantsWebSocket = headers.tokens("upgrade").includes("websocket");
+  const wantsWebSocket = headers.hasToken("upgrade", "websocket");
   // A key without Upgrade is a handshake too: a proxy has taken the hop-by-hop fields away. Say so.
   if (!wantsWebSocket && !headers.has("sec-websocket-key")) return undefined;
   const refusal = brokenRule(head, wantsWebSocket);
@@ -75,7 +75,7 @@ function brokenRule(head: RequestHead, wantsWebSocket: boolean): Refusal | undef
   }
   if (head.versionMinor < 1) return badRequest("The request is not HTTP/1.1 (RFC 6455 §4.1)");
   if (!wantsWebSocket) return badRequest("Upgrade does not name websocket (RFC 6455 §4.2.1)");
-  if (!headers.tokens("connection").includes("upgrade")) {
+  if (!headers.hasToken("connection", "upgrade")) {
     return badRequest("Connection does not name Upgrade (RFC 6455 §4.2.1)");
   }
   for (const name of SINGLE_FIELDS) {

@@ -140,7 +140,7 @@ export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgra
   if ((headers.get("upgrade") ?? "").toLowerCase() !== "websocket") {
     throw failed("Upgrade is not websocket (RFC 6455 §4.1, 2.)");
   }
-  if (!headers.tokens("connection").includes("upgrade")) {
+  if (!headers.hasToken("connection", "upgrade")) {
     throw failed("Connection does not name Upgrade (RFC 6455 §4.1, 3.)");
   }
   // A repeated field joins to "x, x" and so fails as well.

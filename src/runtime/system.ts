@@ -1,6 +1,6 @@
 /** What is the same on all three runtimes, through the node:* modules that all of them have. */
 
-import { createHash, randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
 import { rootCertificates } from "node:tls";
@@ -19,7 +19,7 @@ export const system: Pick<
   randomFill(bytes) {
     randomFillSync(bytes);
   },
-  sha1Base64: (text) => createHash("sha1").update(text, "latin1").digest("base64"),
+  sha1Base64: (text) => hash("sha1", text, "base64"),
   openCodec: openZlibCodec,
   defer(callback) {
     setImmediate(callback);

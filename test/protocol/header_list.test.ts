@@ -41,6 +41,24 @@ describe("header list", () => {
     expect(headers.tokens("connection")).toEqual(["keep-alive", "upgrade", "x"]);
   });
 
+  it("finds an element of a list whatever its case, and no part of one", () => {
+    const headers = list(
+      ["Connection", " keep-alive ,\tUpgrade"],
+      ["connection", ",, X"],
+      ["Upgrade", "WebSocket"],
+    );
+    for (const token of ["upgrade", "Keep-Alive", "x"])
+      expect(headers.hasToken("connection", token)).toBe(true);
+    expect(headers.hasToken("UPGRADE", "websocket")).toBe(true);
+    for (const token of ["close", "grade", "keep-alive ,\tUpgrade", "keep"])
+      expect(headers.hasToken("connection", token)).toBe(false);
+    expect(headers.hasToken("upgrade", "websocke\u0054")).toBe(true);
+    // Letters only: `^` and `~`, `@` and a backtick are as far apart as A and a.
+    expect(list(["^", "@"]).get("~")).toBe(undefined);
+    expect(list(["x", "@"]).hasToken("x", "`")).toBe(false);
+    expect(headers.hasToken("absent", "x")).toBe(false);
+  });
+
   it("splits a long list of blanks in linear time (CVE-2020-7662, CVE-2023-26103)", () => {
     const began = performance.now();
     const elements = splitList(`a${" \t".repeat(500_000)}b,${" ".repeat(500_000)}c`);
