@@ -244,7 +244,7 @@ static bool copy_settings(struct tls_configuration *configuration, const struct 
 
 static int32_t open_key_log(struct tls_configuration *configuration, const struct tls_settings *settings, const struct tls_reason *reason)
 {
-	char *path, error[128];
+	char *path;
 	int result;
 
 	if (!settings->key_log.is_given)
@@ -258,7 +258,7 @@ static int32_t open_key_log(struct tls_configuration *configuration, const struc
 	free(path);
 	if (configuration->key_log >= 0)
 		return 0;
-	return tls_refuse(reason, -EINVAL, "the key log file cannot be opened: %s", strerror_r(result, error, sizeof error));
+	return tls_refuse(reason, -EINVAL, "the key log file cannot be opened: %s", strerror(result));
 }
 
 static int32_t add_named(struct tls_configuration *configuration, const struct tls_settings *settings,

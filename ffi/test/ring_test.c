@@ -21,8 +21,10 @@
 static int in_child(int (*run)(void))
 {
 	int status;
-	pid_t child = fork();
+	pid_t child;
 
+	test_needs_uring();
+	child = fork();
 	if (child == 0)
 		_exit(run());
 	waitpid(child, &status, 0);
@@ -295,6 +297,7 @@ TEST(a_thread_that_ends_takes_its_ring_and_sockets_with_it)
 {
 	int before = count_descriptors();
 
+	test_needs_uring();
 	for (int i = 0; i < 70; i++) {
 		pthread_t thread;
 		uint32_t id = 0;
@@ -352,6 +355,7 @@ TEST(a_thread_that_ends_takes_accepted_sockets_with_it_that_were_not_told)
 	int peers[CROWD], before = count_descriptors();
 	pthread_t thread;
 
+	test_needs_uring();
 	CHECK_EQUAL(pthread_create(&thread, NULL, leave_a_crowd_behind, peers), 0);
 	pthread_join(thread, NULL);
 	for (int i = 0; i < CROWD; i++)

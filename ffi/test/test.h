@@ -34,6 +34,9 @@ _Noreturn void test_fail(const char *file, int line, const char *what);
 _Noreturn void test_fail_equal(const char *file, int line, const char *what, long long actual, long long expected);
 _Noreturn void test_skip(const char *reason);
 bool test_is_valgrind(void);
+/* Skips the test where RINGWIRE_TEST_EMULATED says that an emulator runs it: qemu knows every call but those of io_uring. rig_open asks by
+ * itself; tests that open a ring in a child or a thread ask before. */
+void test_needs_uring(void);
 
 /* The block and the ring over it. Zero fields of the options stand for the defaults. */
 struct rig_options {

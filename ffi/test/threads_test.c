@@ -146,6 +146,7 @@ TEST(threads_open_use_and_leave_rings_and_codecs_at_once)
 	pthread_t threads[THREADS];
 	int32_t set = rw_kernel_set();
 
+	test_needs_uring();
 	for (uint32_t i = 0; i < THREADS; i++) {
 		members[i] = (struct member){ .index = i, .rounds = test_is_valgrind() ? 3 : 12 };
 		CHECK_EQUAL(pthread_create(&threads[i], NULL, run, &members[i]), 0);

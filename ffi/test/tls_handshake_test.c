@@ -577,6 +577,7 @@ TEST(tls_thread_ends_in_the_middle_of_handshakes)
 	int descriptors = count_descriptors();
 	pthread_t thread;
 
+	test_needs_uring();
 	for (int i = 0; i < 3; i++) {
 		CHECK_EQUAL(pthread_create(&thread, NULL, leave_in_the_middle, NULL), 0);
 		pthread_join(thread, NULL);

@@ -9,7 +9,7 @@ import { capture, findProgram, tail } from "./command.mjs";
 const CLANG_PACKAGES = ["clang", "libclang-rt-14-dev"];
 
 /** Installs Debian packages where that is possible. Returns why they are still missing, or undefined. */
-function install(packages, isThere, what) {
+export function install(packages, isThere, what) {
   if (isThere()) return undefined;
   const advice = `install ${packages.join(" and ")} (Debian: apt-get install ${packages.join(" ")})`;
   if (!findProgram("apt-get") || process.getuid?.() !== 0) return `${what} is missing: ${advice}`;

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/**
+ * `npm run platforms`: the shim for every platform that gets a package, in dist/platforms/NAME/libringwire.so, built on this machine alone.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { parseOrExit } from "./arguments.mjs";
+import { readLists } from "./platforms/debian.mjs";
+import { buildDependencies } from "./platforms/dependencies.mjs";
+import { inspect } from "./platforms/inspection.mjs";
+import { PLATFORMS } from "./platforms/platform.mjs";
+import { prove } from "./platforms/proof.mjs";
+import { buildShim } from "./platforms/shim.mjs";
+import { makeSysroot } from "./platforms/sysroot.mjs";
+import { missingTools } from "./platforms/tools.mjs";
+import { ROOT } from "./setup/command.mjs";
+import { digest, fingerprint, forget, isDone, markDone } from "./setup/stamp.mjs";
+
+const NAMES = PLATFORMS.map((platform) => platform.name);
+
+const HELP = `Usage: npm run platforms [-- OPTIONS] [NAME ...]
+
+Builds the io_uring shim for ${NAMES.join(", ")} (or the named ones), with everything linked in, into dist/platforms, and inspects what
+came out. Needs a Debian; fetches headers, libraries and sources from it. What has been built is built again only when it changed.
+
+  --test     run the C tests of each platform, and load each library; foreign processors are emulated
+  --help     this text`;
+
+const RECIPES = ["platform", "debian", "sysroot", "dependencies"].map(
+  (name) => `scripts/platforms/${name}.mjs`,
+);
+const SHIM = ["ffi/Makefile", "ffi/ipsec_mb.mk", "ffi/include", "ffi/src", "scripts/platforms/shim.mjs"];
+
+/** Does a step of a platform if its inputs have changed since it was done. */
+function once(step, state, output, work) {
+  if (isDone(step, state) && existsSync(output)) return;
+  forget(step);
+  work();
+  markDone(step, state);
+}
+
+function buildPlatform(platform) {
+  const recipes = digest(RECIPES.map((path) => readFileSync(`${ROOT}/${path}`, "utf8")));
+  once(`platform-${platform.name}`, recipes, platform.prefix, () => {
+    console.log(`platforms: ${platform.name}: building OpenSSL, zlib, libdeflate and liburing`);
+    readLists();
+    makeSysroot(platform);
+    buildDependencies(platform);
+  });
+  once(`platform-${platform.name}-shim`, digest([recipes, fingerprint(SHIM)]), platform.library, () =>
+    buildShim(platform),
+  );
+}
+
+const options = parseOrExit(process.argv.slice(2), { test: "flag" }, HELP);
+const unknown = options.rest.filter((name) => !NAMES.includes(name));
+if (unknown.length > 0) {
+  console.error(`Unknown platform "${unknown[0]}"; there are ${NAMES.join(", ")}.`);
+  process.exit(2);
+}
+const platforms = PLATFORMS.filter(({ name }) => options.rest.length === 0 || options.rest.includes(name));
+const missing = missingTools(platforms, options.test);
+if (missing !== undefined) {
+  console.error(`platforms: ${missing}`);
+  process.exit(1);
+}
+
+for (const platform of platforms) {
+  try {
+    buildPlatform(platform);
+    const { faults, bytes, glibc } = inspect(platform);
+    const proof = options.test && faults.length === 0 ? await prove(platform) : undefined;
+    if (proof?.complaint !== undefined) faults.push(proof.complaint);
+    const size = `${(bytes / 1e6).toFixed(2)} MB`;
+    const needs = glibc === undefined ? platform.libc : `glibc ${glibc}`;
+    const tests = proof ? `, ${proof.passed} C tests passed, ${proof.skipped} skipped` : "";
+    console.log(
+      `${faults.length > 0 ? "FAILED" : "ok"}  ${relative(ROOT, platform.library)}  ${size}, needs ${needs}${tests}`,
+    );
+    for (const reason of proof?.reasons ?? []) console.log(`    skipped: ${reason}`);
+    for (const fault of faults) console.error(`    ${fault}`);
+    if (faults.length > 0) process.exitCode = 1;
+  } catch (error) {
+    console.error(`FAILED  ${platform.name}: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
