@@ -12,12 +12,15 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { programCommand, programEnvironment } from "../scripts/runtimes.mjs";
 import { ROOT, runCaptured } from "../scripts/setup/command.mjs";
+import { median } from "./compare.mjs";
 import { IS_PINNED, startServer, stopServer } from "./measure.mjs";
 
 const isSmoke = process.argv.includes("--smoke");
 const { bun, deno } = process.versions;
 const RUNTIME = bun !== undefined ? "bun" : deno !== undefined ? "deno" : "node";
-const SECONDS = isSmoke ? 0.2 : 2;
+const SECONDS = isSmoke ? 0.1 : 0.5;
+/** Of each figure the median counts: the machine is shared. */
+const ROUNDS = isSmoke ? 1 : 3;
 const RATE = 10_000;
 /** Connections that are there before memory is first looked at, and those opened then. */
 const FIRST_CONNECTIONS = isSmoke ? 20 : 1_000;
@@ -52,14 +55,14 @@ async function runJson(words, environment) {
 
 /** Latency at a fixed rate: a service of the same runtime, polled, against the server at its default. */
 function measurePace(port) {
-  const words = ["--port", port, "--rate", String(RATE), "--seconds", String(SECONDS)];
+  const words = ["--port", port, "--rate", String(RATE), "--seconds", String(SECONDS), "--warmup", "0.3"];
   const command = programCommand(RUNTIME, "bench/peers/ringwire_pacer.ts");
   return runJson([...command, ...words], programEnvironment(RUNTIME));
 }
 
 function measureRate(port, pid) {
-  const load = ["--connections", "1", "--in-flight", "64", "--bytes", "64", "--warmup", "0.3"];
-  const words = ["--port", port, "--seconds", String(SECONDS / 2), "--server-pid", String(pid), ...load];
+  const load = ["--connections", "1", "--in-flight", "64", "--bytes", "64", "--warmup", "0.1"];
+  const words = ["--port", port, "--seconds", String(SECONDS), "--server-pid", String(pid), ...load];
   return runJson([join(ROOT, "bench/load/build/load"), ...words], {});
 }
 
@@ -119,12 +122,21 @@ async function measureMemory(port, pid) {
   }
 }
 
+/** Figures of several rounds: of each the median. */
+async function repeat(measure) {
+  const rounds = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measure());
+  return Object.fromEntries(
+    Object.keys(rounds[0]).map((name) => [name, median(rounds.map((figures) => figures[name]))]),
+  );
+}
+
 async function measureAll(transport) {
   const { child, port } = await startServer(serverOf(transport));
   try {
     // Only io_uring can be polled, which the pacer does; its server may be either.
-    const pace = await measurePace(port);
-    const rate = await measureRate(port, child.pid);
+    const pace = await repeat(() => measurePace(port));
+    const rate = await repeat(() => measureRate(port, child.pid));
     const { kib, alive } = await measureMemory(port, child.pid);
     return { pace, rate, kib, alive };
   } finally {
@@ -138,7 +150,7 @@ const verdict = (isKept) => (isKept || isSmoke ? "" : " (missed)");
 
 console.log(
   `echo of 64 B at ${RATE} messages/s over one connection, from when each was due; messages/s over one connection with 64 under way;\n` +
-    "resident memory of each idle connection beyond the first thousand; connections that all answer\n",
+    "resident memory of each idle connection beyond the first thousand; connections that all answer; medians of 3 rounds\n",
 );
 console.log(
   `${"server".padEnd(14)}${"p50 < 100 µs".padEnd(18)}${"p95 < 500 µs".padEnd(18)}${"p99, max".padEnd(18)}` +

@@ -65,7 +65,12 @@ export class Arbiter {
   readonly #caughtUp: (line: Line) => void;
   readonly #windows = new Map<string, SequenceWindow>();
 
-  /** @throws TypeError, RangeError for unknown options and values out of range. */
+  /**
+   * Makes an arbiter that knows no key yet.
+   *
+   * @param options - See {@linkcode ArbiterOptions}.
+   * @throws TypeError, RangeError for unknown options and values out of range.
+   */
   constructor(options: ArbiterOptions) {
     checkKnown("Arbiter", options, [...Object.keys(NUMBERS), "lines", "slow", "caughtUp"]);
     const { windowMessages, maxKeys, slowAfterMs } = readNumbers("Arbiter", options, NUMBERS);

@@ -37,7 +37,11 @@ export class LatencyRecorder {
   readonly age: Histogram = new Histogram();
   readonly #originMs: number;
 
-  /** @param originMs - The Unix time at which the monotonic clock was 0, milliseconds: `performance.timeOrigin`. */
+  /**
+   * Makes a recorder without values.
+   *
+   * @param originMs - The Unix time at which the monotonic clock was 0, milliseconds: `performance.timeOrigin`.
+   */
   constructor(originMs: number) {
     this.#originMs = originMs;
   }

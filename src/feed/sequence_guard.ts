@@ -9,6 +9,7 @@ import { checkSequence, keyLimitError } from "./sequence.ts";
 
 /** Messages are missing. */
 export interface SequenceGap {
+  /** Of the sequence that has the gap. */
   readonly key: string;
   /** Number of the last message that was applied. */
   readonly after: number;
@@ -122,7 +123,12 @@ export class SequenceGuard<Message, Snapshot = never> {
   /** Keys whose messages wait for a missing one. */
   readonly #waiting = new Set<Continuity<Message>>();
 
-  /** @throws TypeError, RangeError for unknown options and values out of range. */
+  /**
+   * Makes a guard that follows no key yet.
+   *
+   * @param options - See {@linkcode SequenceGuardOptions}.
+   * @throws TypeError, RangeError for unknown options and values out of range.
+   */
   constructor(options: SequenceGuardOptions<Message, Snapshot>) {
     checkKnown("SequenceGuard", options, [...Object.keys(NUMBERS), ...FUNCTIONS]);
     const numbers = readNumbers("SequenceGuard", options, NUMBERS);
