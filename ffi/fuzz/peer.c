@@ -100,8 +100,9 @@ void peer_send(struct peer *peer, uint32_t bytes)
 	stream = stream_at(peer->stream);
 	if (peer->pending > 0)
 		bytes = peer->pending;
-	if (bytes > sizeof data)
-		bytes = sizeof data;
+	/* One record at a time with TLS: of several OpenSSL may have sent the first ones and still say that it has sent nothing. */
+	if (bytes > (peer->ssl ? SSL3_RT_MAX_PLAIN_LENGTH : sizeof data))
+		bytes = peer->ssl ? SSL3_RT_MAX_PLAIN_LENGTH : sizeof data;
 	if (bytes == 0)
 		return;
 	stream_fill(peer->stream, stream->sent, data, bytes);
@@ -161,7 +162,8 @@ bool peer_receive(struct peer *peer, uint32_t bytes)
 void peer_shut(struct peer *peer)
 {
 	peer->is_shut = true;
-	if (peer->ssl && SSL_is_init_finished(peer->ssl)) {
+	/* With a record half sent, the goodbye would send the rest of it: bytes that nobody has counted. */
+	if (peer->ssl && SSL_is_init_finished(peer->ssl) && peer->pending == 0) {
 		SSL_shutdown(peer->ssl);
 		ERR_clear_error();
 	}

@@ -361,7 +361,7 @@ RW_API int32_t rw_ring_close(uint32_t id)
 	}
 	/* The receive arena is JavaScript's memory: nothing may write to it after this function. */
 	deadline = now_ns() + CLOSE_PATIENCE_NS;
-	ring->is_in_turn = true;
+	ring->may_tell = true;
 	for (;;) {
 		ring->event_count = ring->event_turn_start = 0;
 		ring_release_held(ring);

@@ -149,7 +149,7 @@ struct ring {
 	struct rw_event *events;
 	uint32_t event_capacity, event_count;
 	uint32_t event_turn_start; /* first event of the current turn: older ones may be in JavaScript's hands */
-	bool is_in_turn;          /* only then is anything told */
+	bool may_tell;            /* in a turn, once its commands are taken: only then is anything told */
 	struct held_completion *held;
 	uint32_t held_first, held_count, held_capacity;
 
@@ -251,6 +251,7 @@ int32_t opening_undo(struct opening *opening, int32_t error);
 int32_t opening_submit(struct opening *opening);
 
 /* ── send.c ── */
+int send_more(const struct connection *connection);
 void send_append(struct ring *ring, struct connection *connection, uint32_t index);
 void send_prepare(struct ring *ring, struct connection *connection);
 void send_completed(struct ring *ring, struct connection *connection, int32_t res);

@@ -53,11 +53,12 @@ static void hold(struct ring *ring, const struct held_completion *completion)
 	ring->held[(ring->held_first + ring->held_count++) % ring->held_capacity] = *completion;
 }
 
-/* Whether this turn may tell of one completion more. */
+/* Whether this turn may tell of one completion more. What is decrypted stands until a recycling turn. */
 static bool can_tell(const struct ring *ring)
 {
 	return event_room(ring) >= EVENTS_PER_COMPLETION &&
-	       (ring->plain_used < PLAIN_BYTES_TOLD || ring->event_count == 0);
+	       (ring->event_count == 0 || ring->plain_used == 0 ||
+		(ring->plain_used < PLAIN_BYTES_TOLD && ring->plain_used < ring->plain_bytes));
 }
 
 static void cancel_missed(struct ring *ring, struct connection *connection, enum operation operation);
@@ -107,7 +108,8 @@ static void complete(struct ring *ring, const struct held_completion *completion
 }
 
 /* Takes every posted completion. Those of arena sends are always dealt with; the others wait, in order, when the
- * event array is full, and between turns: what is told then, a recycling turn would forget. */
+ * event array is full, between turns (what is told then, a recycling turn would forget), and while the commands of a turn are
+ * taken: nothing is told of a connection that the caller has closed. */
 void ring_reap(struct ring *ring)
 {
 	struct io_uring_cq *queue = &ring->uring.cq;
@@ -125,7 +127,7 @@ void ring_reap(struct ring *ring)
 		if (completion.user_data >> 32 == OPERATION_IGNORED)
 			continue;
 		if (completion.user_data >> 32 == OPERATION_SEND ||
-		    (ring->held_count == 0 && ring->is_in_turn && can_tell(ring)))
+		    (ring->held_count == 0 && ring->may_tell && can_tell(ring)))
 			complete(ring, &completion);
 		else
 			hold(ring, &completion);
@@ -408,6 +410,7 @@ static int32_t take_turn(struct ring *ring, uint32_t command_count, uint32_t fla
 	}
 	ring->event_turn_start = ring->event_count;
 	is_clean = take_commands(ring, command_count);
+	ring->may_tell = true;
 	if (ring->tls)
 		tls_turn(ring);
 	ring_release_held(ring);
@@ -440,8 +443,7 @@ RW_API int32_t rw_turn(uint32_t id, uint32_t command_count, uint32_t flags, int3
 		return -EINVAL;
 	if (ring->broken)
 		return ring->broken;
-	ring->is_in_turn = true;
 	result = take_turn(ring, command_count, flags, wait_us);
-	ring->is_in_turn = false;
+	ring->may_tell = false;
 	return result;
 }

@@ -255,6 +255,28 @@ TEST(tls_plain_arena_that_is_full_delays_and_loses_nothing)
 	secured_close(&secured);
 }
 
+TEST(tls_waiting_ends_at_once_while_the_plain_arena_is_full_of_what_was_told)
+{
+	struct secured secured;
+	static uint8_t sent[200000];
+	uint64_t begin;
+
+	secured_open(&secured, &(struct secured_options){ .rig = { .plain_bytes = 65536 } });
+	for (size_t written = 0; written < sizeof sent;)
+		written += peer_write_some(secured.peer, sent + written, sizeof sent - written);
+	for (uint32_t plain = 0; plain < 65536;) {
+		rig_turn(&secured.rig, 1000);
+		plain = 0;
+		for (uint32_t i = 0; i < secured.rig.count; i++)
+			plain += secured.rig.events[i].b;
+	}
+	/* Without recycling there is no room for more, however long it waits. */
+	begin = clock_ms();
+	CHECK_EQUAL(rw_turn(secured.rig.id, 0, 0, 5000000), (int32_t)secured.rig.count);
+	CHECK(clock_ms() - begin < 2500);
+	secured_close(&secured);
+}
+
 TEST(tls_waiting_for_events_goes_on_with_what_found_no_room)
 {
 	struct secured secured;
