@@ -73,8 +73,8 @@ const LAYERS = [
     name: "public face",
     files: /^mod\.ts$/,
     imports: [
-      ...["errors", "protocol", "seam", "options", "metrics", "diagnostics", "loop", "http", "stream"],
-      ...["websocket", "service", "record"],
+      ...["errors", "protocol", "seam", "options", "metrics", "diagnostics", "loop", "limit", "http"],
+      ...["stream", "websocket", "service", "record"],
     ],
   },
   {

@@ -20,6 +20,8 @@
  */
 
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, RingwireError } from "./errors.ts";
+export type { MessageRates, Rate, ReceiveLimit, WhenExceeded } from "./limit/rate.ts";
+export type { RateLimiter, RateLimiterOptions, RateOptions, TakeOptions } from "./limit/rate_limiter.ts";
 export { Loop } from "./loop.ts";
 export type { Metrics, MetricsSnapshot } from "./metrics/counters.ts";
 export type { HistogramSnapshot } from "./metrics/histogram.ts";
@@ -53,6 +55,7 @@ export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsCertificate, TlsOption
 export type { Address, TransportStats } from "./transport.ts";
 export { type ConnectOptions, connect } from "./websocket/client.ts";
 export { CloseEvent, type CloseEventFields } from "./websocket/close_event.ts";
+export type { ConnectionLimit } from "./websocket/connection_limit.ts";
 export type { CloseInfo, SendStatus, WebSocketHandlers } from "./websocket/handlers.ts";
 export { Message } from "./websocket/message.ts";
 export type { BatchMessage, MessageBatch } from "./websocket/message_batch.ts";

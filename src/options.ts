@@ -2,6 +2,7 @@
  * Every option in one place: its unit (in the name), default and range, and how a wrong one is refused.
  */
 
+import type { MessageRates, ReceiveLimit } from "./limit/rate.ts";
 import type { Loop } from "./loop.ts";
 import type { Replay } from "./record/replay.ts";
 
@@ -196,6 +197,13 @@ export interface WebSocketOptions {
    * @default "drop"
    */
   readonly whenFull?: "wait" | "drop" | "close";
+  /** How fast the peer may send. Handlers get what comes too fast later, or not at all. @default no limit */
+  readonly receiveLimit?: ReceiveLimit;
+  /**
+   * How fast messages leave. What is sent too fast waits in the queue, within `maxBufferedBytes`, and `send` answers "queued"; a Close frame takes
+   * with it what still waits. Pings and pongs never wait, but count as messages. @default no limit
+   */
+  readonly sendLimit?: MessageRates;
   /** Received bytes that wait for `for await` before receiving pauses. 1 B to 2 GiB. @default 1 MiB */
   readonly maxUnreadBytes?: number;
   /** Silence of the peer after which the connection closes with 1001, milliseconds; 0 = never. @default 120,000 */
@@ -220,6 +228,8 @@ export const WEBSOCKET_OPTION_NAMES: readonly string[] = [
   "whenFull",
   "mask",
   "compression",
+  "receiveLimit",
+  "sendLimit",
 ];
 
 /** Numbers of the client's own options. */

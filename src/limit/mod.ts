@@ -4,4 +4,5 @@
  * @module
  */
 
+export type { MessageRates, Rate, ReceiveLimit } from "./rate.ts";
 export { RateLimiter, type RateLimiterOptions, type RateOptions, type TakeOptions } from "./rate_limiter.ts";

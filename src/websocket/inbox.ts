@@ -42,6 +42,8 @@ export class Inbox {
   #firstHeld: (() => void) | undefined = undefined;
   /** The queue is full: receiving waits for the program to take messages. */
   #isFull = false;
+  /** Messages come too fast: receiving waits for `receiveLimit`. */
+  #isThrottled = false;
   /** The session is closing: everything is read, to find the peer's Close frame. */
   #isClosing = false;
   #isClosed = false;
@@ -62,7 +64,12 @@ export class Inbox {
 
   /** Whether bytes of the peer are being read. */
   get isReceiving(): boolean {
-    return this.#isClosing || !(this.#isPaused || this.#isFull);
+    return this.#isClosing || !(this.#isPaused || this.#isFull || this.#isThrottled);
+  }
+
+  /** Whether `receiveLimit` keeps the next messages back. */
+  get isThrottled(): boolean {
+    return this.#isThrottled && !this.#isClosing;
   }
 
   /** Whether messages wait although they could be delivered. */
@@ -173,6 +180,12 @@ export class Inbox {
     // Not now: no handler runs inside a call of the program.
     if (this.#settings.delivery !== "queue") this.#engine.soon(() => this.#resumed());
     else this.#serveReaders();
+  }
+
+  /** Stops receiving because messages come too fast, or goes on. */
+  throttle(isThrottled: boolean): void {
+    this.#isThrottled = isThrottled;
+    this.#applyReceiving();
   }
 
   /** From now on everything is read until the peer's Close frame; what finds no room is dropped. */

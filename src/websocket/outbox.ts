@@ -12,6 +12,7 @@ import type { Connection, Transport } from "../transport.ts";
 import type { Compressor } from "./compressor.ts";
 import type { FrameSender } from "./frame_sender.ts";
 import type { SendStatus } from "./handlers.ts";
+import type { Pacer } from "./pacer.ts";
 import type { Settings } from "./settings.ts";
 
 const MAX_CONTROL_BYTES = 125;
@@ -37,11 +38,13 @@ interface DrainWaiter {
   readonly reject: (error: RingwireError) => void;
 }
 
-/** Who hears of a slow peer. Both come inside a call of the program. */
+/** Who hears of a slow peer. */
 export interface OutboxOwner {
-  /** The queue has come above the high mark, or a message found no room; `shrank` will tell of the low mark. */
+  /** The queue has come above the high mark, or a message found no room. Comes inside a call of the program. */
   congested(): void;
-  /** The queue is full, and `whenFull` is "close". */
+  /** It has fallen to the low mark again. */
+  relieved(): void;
+  /** The queue is full, and `whenFull` is "close". Comes inside a call of the program. */
   overflowed(): void;
 }
 
@@ -58,8 +61,9 @@ export class Outbox {
   readonly #owner: OutboxOwner;
   readonly #counters: Counters;
   readonly #compressor: Compressor | undefined;
-  /** Messages of at least so many bytes are compressed. Infinity: none. */
-  readonly #compressFromBytes: number;
+  readonly #pacer: Pacer | undefined;
+  /** Messages of at least so many bytes are compressed or may have to wait. Infinity: none. */
+  readonly #elaborateFromBytes: number;
   /**
    * So much can be sent before the queue needs looking at: what was below the high mark at the last look, less what was sent
    * since. The queue may have drained meanwhile, never grown by more; what does not count here makes it void: control frames and
@@ -67,12 +71,15 @@ export class Outbox {
    */
   #creditBytes = 0;
   #wantsDrain = false;
+  /** The program has heard that the peer is slow, and not yet that it has caught up. */
+  #isCongested = false;
   #pendingPong: Uint8Array | undefined = undefined;
   #waiters: DrainWaiter[] = [];
 
   /**
    * @param counters - Where it counts what it sends, and what not.
    * @param compressor - Undefined: nothing is compressed.
+   * @param pacer - Undefined: nothing waits for a rate.
    */
   constructor(
     transport: Transport,
@@ -82,9 +89,12 @@ export class Outbox {
     counters: Counters,
     owner: OutboxOwner,
     compressor?: Compressor,
+    pacer?: Pacer,
   ) {
     this.#compressor = compressor;
-    this.#compressFromBytes = compressor?.fromBytes ?? Infinity;
+    this.#pacer = pacer;
+    pacer?.start(({ opcode, bytes }) => this.#send(opcode, bytes, 0, bytes.length));
+    this.#elaborateFromBytes = pacer !== undefined ? 0 : (compressor?.fromBytes ?? Infinity);
     this.#owner = owner;
     this.#counters = counters;
     this.#transport = transport;
@@ -97,13 +107,15 @@ export class Outbox {
     this.#maxCreditBytes = settings.fragmentBytes > 0 ? 0 : Math.floor(settings.highWaterBytes);
   }
 
+  /** What the system has not taken, and what waits for its time. */
   get queuedBytes(): number {
-    return this.#connection.queuedBytes;
+    const { queuedBytes } = this.#connection;
+    return this.#pacer === undefined ? queuedBytes : queuedBytes + this.#pacer.heldBytes;
   }
 
   /** @throws RingwireError as documented at `Socket.send`. */
   text(text: string): SendStatus {
-    if (utf8Bound(text) >= this.#compressFromBytes) {
+    if (utf8Bound(text) >= this.#elaborateFromBytes) {
       const bytes = scratchFor(text);
       const end = bytes === scratch ? writeUtf8(text, bytes, 0) : bytes.length;
       return this.bytes(OPCODE_TEXT, bytes, 0, end);
@@ -132,7 +144,7 @@ export class Outbox {
     end: number = bytes.length,
     key = 0,
   ): SendStatus {
-    if (end - start >= this.#compressFromBytes) return this.#compressed(opcode, bytes, start, end, key);
+    if (end - start >= this.#elaborateFromBytes) return this.#elaborate(opcode, bytes, start, end, key);
     const frameBytes = end - start + MAX_HEADER_BYTES;
     if (frameBytes <= this.#creditBytes || this.#hasCredit(frameBytes)) {
       this.#creditBytes -= frameBytes;
@@ -147,29 +159,36 @@ export class Outbox {
   }
 
   /**
-   * Whether there is room is asked for the message as it is: once it is compressed it cannot be taken back, because those
-   * that follow may refer to it. What then counts as queued is what was really sent.
+   * Messages that are compressed or may have to wait. Whether there is room is asked for the message as it is: once it is compressed it cannot be
+   * taken back, because those that follow may refer to it. What then counts as queued is what was really sent.
    */
-  #compressed(
-    opcode: typeof OPCODE_BINARY | typeof OPCODE_TEXT,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    key: number,
-  ): SendStatus {
+  #elaborate(opcode: number, bytes: Uint8Array, start: number, end: number, key: number): SendStatus {
     if (!this.#hasRoom(end - start)) return this.#drop();
     if (key !== 0) {
       const plain = bytes.slice(start, end);
       this.#transport.kernels.unmask(plain, 0, plain.length, key >>> 0);
-      return this.#compressed(opcode, plain, 0, plain.length, 0);
+      return this.#elaborate(opcode, plain, 0, plain.length, 0);
     }
-    const compressor = this.#compressor as Compressor;
-    this.#creditBytes = 0;
     this.#counters.messagesSent++;
-    const size = compressor.compress(bytes, start, end);
+    if (this.#pacer === undefined || this.#pacer.takes(end - start)) {
+      this.#send(opcode, bytes, start, end);
+      return this.#status();
+    }
+    this.#pacer.hold({ opcode, bytes: bytes.slice(start, end) });
+    this.#status();
+    // Whatever the queue holds: it does not leave with this turn.
+    this.#wantsDrain = true;
+    return "queued";
+  }
+
+  /** Sends a message, compressed if that is agreed on and worth it. */
+  #send(opcode: number, bytes: Uint8Array, start: number, end: number): void {
+    const compressor = this.#compressor;
+    this.#creditBytes = 0;
+    const isWorthIt = compressor !== undefined && end - start >= compressor.fromBytes;
+    const size = isWorthIt ? compressor.compress(bytes, start, end) : 0;
     if (size === 0) this.#sender.bytes(opcode, bytes, start, end);
-    else this.#sender.compressed(opcode, compressor.output, 0, size);
-    return this.#status();
+    else this.#sender.compressed(opcode, (compressor as Compressor).output, 0, size);
   }
 
   /** Pings a silent peer, unless the queue is full: then a ping would not reach it, and counts as unanswered. Returns whether it was sent. */
@@ -199,15 +218,16 @@ export class Outbox {
     }
   }
 
-  /** A Close frame goes out whatever the queue holds. */
+  /** A Close frame goes out whatever the queue holds, and before it what waits for its time. */
   close(code: number, reason: string): void {
     this.#pendingPong = undefined;
+    for (const { opcode, bytes } of this.#pacer?.release() ?? []) this.#send(opcode, bytes, 0, bytes.length);
     this.#sender.close(code, reason);
   }
 
   /** Resolves once at or below the low mark. */
   drained(): Promise<void> {
-    if (this.#connection.queuedBytes <= this.#settings.lowWaterBytes) return Promise.resolve();
+    if (this.queuedBytes <= this.#settings.lowWaterBytes) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
@@ -215,7 +235,11 @@ export class Outbox {
   shrank(): boolean {
     // After every turn that sent anything: nearly always nobody waits.
     const isAwaited = this.#wantsDrain || this.#pendingPong !== undefined || this.#waiters.length > 0;
-    if (!isAwaited || this.#connection.queuedBytes > this.#settings.lowWaterBytes) return false;
+    if (!isAwaited || this.queuedBytes > this.#settings.lowWaterBytes) return false;
+    if (this.#isCongested) {
+      this.#isCongested = false;
+      this.#owner.relieved();
+    }
     if (this.#pendingPong !== undefined) {
       this.#control(OPCODE_PONG, this.#pendingPong);
       this.#pendingPong = undefined;
@@ -230,6 +254,7 @@ export class Outbox {
 
   /** The connection is gone: nobody will be drained any more. Returns whether a `drain` handler was due one day. */
   abandon(): boolean {
+    this.#pacer?.release();
     const waiters = this.#waiters;
     this.#waiters = [];
     const wasDue = this.#wantsDrain;
@@ -243,6 +268,7 @@ export class Outbox {
 
   #control(opcode: typeof OPCODE_PING | typeof OPCODE_PONG, payload: Uint8Array): void {
     this.#creditBytes = 0;
+    this.#pacer?.charge();
     this.#sender.bytes(opcode, payload);
   }
 
@@ -260,9 +286,9 @@ export class Outbox {
    */
   #hasRoom(payloadBytes: number): boolean {
     const roomBytes = this.#maxBufferedBytes - payloadBytes;
-    if (this.#connection.queuedBytes <= roomBytes) return true;
+    if (this.queuedBytes <= roomBytes) return true;
     this.#transport.flush();
-    return this.#connection.queuedBytes <= roomBytes;
+    return this.queuedBytes <= roomBytes;
   }
 
   #drop(): SendStatus {
@@ -273,7 +299,7 @@ export class Outbox {
   #refuse(): SendStatus {
     const { whenFull } = this.#settings;
     const maxBufferedBytes = this.#maxBufferedBytes;
-    if (this.#connection.queuedBytes === 0) {
+    if (this.queuedBytes === 0) {
       throw new RingwireError(
         "ERR_MESSAGE_TOO_LARGE",
         `Cannot send a message larger than maxBufferedBytes (${maxBufferedBytes} bytes); raise the option or split the message`,
@@ -293,15 +319,16 @@ export class Outbox {
   /** The peer is slow, and the program is about to hear it. */
   #isLate(): void {
     this.#counters.backpressures++;
-    if (this.#wantsDrain) return;
     this.#wantsDrain = true;
+    if (this.#isCongested) return;
+    this.#isCongested = true;
     this.#owner.congested();
   }
 
   #status(): SendStatus {
-    if (this.#connection.queuedBytes <= this.#highWaterBytes) return "sent";
+    if (this.queuedBytes <= this.#highWaterBytes) return "sent";
     this.#transport.flush();
-    if (this.#connection.queuedBytes <= this.#highWaterBytes) return "sent";
+    if (this.queuedBytes <= this.#highWaterBytes) return "sent";
     this.#isLate();
     return "queued";
   }

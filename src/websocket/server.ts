@@ -25,6 +25,7 @@ import { serverAddress } from "../stream/address_of.ts";
 import type { TlsInfo } from "../tls.ts";
 import { readServerTls, type ServerTlsOptions } from "../tls_options.ts";
 import type { Address } from "../transport.ts";
+import { type ConnectionLimit, readConnectionLimit } from "./connection_limit.ts";
 import type { WebSocketHandlers } from "./handlers.ts";
 import { ServerHost } from "./server_host.ts";
 import { readSettings } from "./settings.ts";
@@ -75,6 +76,8 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly origins?: readonly string[];
   /** Connections at once; beyond it 503. @default 10,000 */
   readonly maxConnections?: number;
+  /** How fast connections may come. @default no limit */
+  readonly connectionLimit?: ConnectionLimit;
   /** How long a request may take to arrive, milliseconds. @default 10,000 */
   readonly handshakeTimeoutMs?: number;
   /** Bytes of a request head; beyond it 431. @default 8,192 */
@@ -113,6 +116,7 @@ const OPTION_NAMES = [
   "protocols",
   "requiredHeaders",
   "origins",
+  "connectionLimit",
   "reusePort",
   "ipv6Only",
   "record",
@@ -168,12 +172,20 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
     reusePort: readFlag("reusePort", options.reusePort, false),
     ipv6Only: readFlag("ipv6Only", options.ipv6Only, false),
   };
+  const connectionLimit = options.connectionLimit && readConnectionLimit(options.connectionLimit);
   const loop = options.loop ?? defaultLoop();
   const engine = recordedEngine(engineOf(loop), options.record);
   const tls = options.tls === undefined ? undefined : readServerTls(options.tls, engine.runtime.environment);
   const hostname = options.hostname ?? "0.0.0.0";
   const address = await serverAddress(engine.runtime, options.unix, hostname, numbers.port);
-  const host = new ServerHost<Data>(engine, options, settings, limits, numbers.maxConnections);
+  const host = new ServerHost<Data>(
+    engine,
+    options,
+    settings,
+    limits,
+    numbers.maxConnections,
+    connectionLimit,
+  );
   const server = new Server<Data>(host, loop, options.hostname);
   host.server = server;
   await host.listen({ ...endpointOptions, address, ...(tls === undefined ? {} : { tls }) });

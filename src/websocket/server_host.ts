@@ -21,6 +21,7 @@ import type {
   Listener,
   ListenerHandler,
 } from "../transport.ts";
+import { ConnectionLimiter, type ReadConnectionLimit } from "./connection_limit.ts";
 import type { ServeOptions, Server, UpgradeOptions } from "./server.ts";
 import { Session } from "./session.ts";
 import type { HandledSettings } from "./settings.ts";
@@ -67,6 +68,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   readonly #settings: HandledSettings<Data>;
   readonly #maxConnections: number;
   readonly #requiredHeaders: readonly string[];
+  /** Undefined: connections may come as fast as they like. */
+  readonly #limiter: ConnectionLimiter | undefined;
   readonly #origins: ReadonlySet<string> | undefined;
   readonly #https: Set<HttpSession> = new Set();
   readonly #pending: WeakMap<Request, Pending> = new WeakMap();
@@ -85,6 +88,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     settings: HandledSettings<Data>,
     limits: HttpLimits,
     maxConnections: number,
+    connectionLimit?: ReadConnectionLimit,
   ) {
     this.#engine = { ...engine, metrics: engine.metrics.part() };
     this.#options = options;
@@ -92,6 +96,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     this.limits = limits;
     this.#maxConnections = maxConnections;
     this.#requiredHeaders = options.requiredHeaders ?? [];
+    this.#limiter = connectionLimit && new ConnectionLimiter(connectionLimit, this.#engine);
     this.#origins = options.origins === undefined ? undefined : new Set(options.origins);
     this.#tlsOptions = options.tls;
   }
@@ -128,7 +133,9 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     const session = new HttpSession(this.#engine, connection, this);
     const count = this.#https.size + this.sockets.size;
     this.#https.add(session);
-    if (count >= this.#maxConnections || this.#stopping !== undefined) {
+    const refusal = this.#limiter?.refusal(() => connection.remoteAddress());
+    if (refusal !== undefined && count < this.#maxConnections * 2) session.refuse(refusal);
+    else if (count >= this.#maxConnections || this.#stopping !== undefined) {
       // Saying so takes a descriptor for a while: past twice the limit there is no more politeness.
       if (count >= this.#maxConnections * 2) connection.abort();
       else session.refuse(this.#stopping === undefined ? TOO_MANY : STOPPING);

@@ -26,8 +26,10 @@ import { Inbox, type Recipient } from "./inbox.ts";
 import { type Deadline, Keepalive, type KeepaliveTarget } from "./keepalive.ts";
 import type { MessageBatch } from "./message_batch.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { Pacer } from "./pacer.ts";
+import { ReceiveLimiter } from "./receive_limiter.ts";
 import { RoundTrip } from "./round_trip.ts";
-import { tellClosed, tellFailed, tellOpened, tellPressure } from "./session_events.ts";
+import { tellClosed, tellFailed, tellLimit, tellOpened, tellPressure } from "./session_events.ts";
 import type { HandledSettings } from "./settings.ts";
 import { Socket, type SocketInfo } from "./socket.ts";
 
@@ -69,6 +71,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   readonly #counters: Counters;
   readonly #decoder: MessageDecoder;
   readonly #compressor: Compressor | undefined;
+  /** Undefined: the peer may send as fast as it likes. */
+  readonly #limiter: ReceiveLimiter | undefined;
   readonly #keepalive: Keepalive;
   readonly #roundTrip: RoundTrip = new RoundTrip();
   readonly #gone: (session: Session<Data>) => void;
@@ -83,8 +87,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   #sentClose = false;
   #peerClose: { readonly code: number; readonly reason: string } | undefined = undefined;
   /**
-   * Bytes that wait undecoded until the program has taken what is held. Only with compression: what one read brings can become
-   * a thousand times larger then, and to stop reading would come too late.
+   * Bytes that wait undecoded until the program has taken what is held, or until `receiveLimit` lets them. Only with either: what one read brings
+   * can become a thousand times larger with compression, and to stop reading would come too late.
    */
   #backlog: Uint8Array[] | undefined = undefined;
   /** The peer's end came behind the backlog. */
@@ -135,7 +139,11 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     this.#inflates = deflate !== undefined;
     this.#compressor =
       deflate && settings.compression && new Compressor(transport.codec, settings.compression, deflate);
-    this.outbox = new Outbox(transport, connection, sender, settings, metrics, this, this.#compressor);
+    const pacer = settings.sendLimit && new Pacer(settings.sendLimit, engine);
+    this.outbox = new Outbox(transport, connection, sender, settings, metrics, this, this.#compressor, pacer);
+    this.#limiter =
+      settings.receiveLimit &&
+      new ReceiveLimiter(settings.receiveLimit, engine, () => this.inbox.throttle(false));
     this.inbox = new Inbox(engine, connection, settings, this);
     this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
     this.socket = new Socket(this, info, data);
@@ -170,7 +178,9 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     const messagesBefore = this.messageCount;
     this.inbox.begin();
     decoder.feed(bytes, start, end);
-    const gathers = this.settings.delivery === "batch";
+    const limiter = this.#limiter;
+    const gathers = this.settings.delivery === "batch" && limiter === undefined;
+    const mayWait = this.#inflates || limiter !== undefined;
     while (!this.#isDeaf) {
       if (gathers) {
         this.messageCount += this.inbox.gather(decoder, bytes);
@@ -180,15 +190,17 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
       const event = decoder.next();
       if (event === DECODE_BINARY || event === DECODE_TEXT) {
         this.messageCount++;
+        if (limiter !== undefined && !this.#admits(limiter)) continue;
         if (!this.inbox.take(event === DECODE_TEXT, decoder)) this.#failText();
-        if (this.#inflates && this.inbox.isOverfull && !this.#isDeaf) {
-          this.#backlog = [decoder.takeRest()];
-          break;
-        }
       } else if (event === DECODE_MORE) {
         break;
       } else {
+        if (limiter !== undefined && isPingOrPong(event) && !this.#admits(limiter)) continue;
         this.#takeOther(event);
+      }
+      if (mayWait && this.#mustWait && !this.#isDeaf) {
+        this.#backlog = [decoder.takeRest()];
+        break;
       }
     }
     this.#counters.messagesReceived += this.messageCount - messagesBefore;
@@ -213,9 +225,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   }
 
   drained(): void {
-    if (!this.outbox.shrank()) return;
-    tellPressure(this.#engine.diagnostics, this, "low");
-    this.#tellDrained();
+    if (this.outbox.shrank()) this.#tellDrained();
   }
 
   /** A program that sends on `drain` has no more to send once the socket closes. One that has paused until `drain` still must go on. */
@@ -244,6 +254,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     const isDrainDue = this.outbox.abandon();
     this.#decoder.close();
     this.#compressor?.close();
+    this.#limiter?.close();
     if (isDrainDue) this.#tellDrained();
     const isAllDelivered = this.inbox.close();
     // After the inbox: a handler of a message that was still held may close, which starts a deadline.
@@ -375,9 +386,25 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
   }
 
+  /** Whether what the decoder stands at is delivered, under `receiveLimit`. */
+  #admits(limiter: ReceiveLimiter): boolean {
+    const isAdmitted = limiter.admits(this.#decoder.end - this.#decoder.start);
+    if (isAdmitted && !limiter.mustWait()) return true;
+    if (limiter.whenExceeded === "pause") this.inbox.throttle(true);
+    else if (limiter.whenExceeded === "drop") this.#counters.messagesShed++;
+    else this.#failRate();
+    tellLimit(this.#engine.diagnostics, this, limiter.whenExceeded);
+    return isAdmitted;
+  }
+
+  /** Whether what comes next has to wait undecoded. */
+  get #mustWait(): boolean {
+    return (this.#inflates && this.inbox.isOverfull) || this.inbox.isThrottled;
+  }
+
   #decodeBacklog(): void {
     const backlog = this.#backlog;
-    if (backlog === undefined || this.inbox.isOverfull) return;
+    if (backlog === undefined || this.inbox.isOverfull || this.inbox.isThrottled) return;
     this.#backlog = undefined;
     for (const [index, bytes] of backlog.entries()) {
       if (this.#isDeaf) break;
@@ -420,6 +447,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
 
   congested(): void {
     tellPressure(this.#engine.diagnostics, this, "high");
+  }
+
+  relieved(): void {
+    tellPressure(this.#engine.diagnostics, this, "low");
   }
 
   /** The program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
@@ -503,6 +534,15 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     this.connection.close();
   }
 
+  #failRate(): void {
+    this.inbox.finish();
+    this.fail(
+      new RingwireError("ERR_RATE_LIMITED", "The peer sent faster than receiveLimit allows", {
+        closeCode: 1008,
+      }),
+    );
+  }
+
   #failText(): void {
     this.fail(
       new RingwireError("ERR_INVALID_UTF8", "A text message is not UTF-8 (RFC 6455 §8.1)", {
@@ -539,6 +579,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
       console.error(handlerError(thrown));
     }
   }
+}
+
+function isPingOrPong(event: number): boolean {
+  return event === DECODE_PING || event === DECODE_PONG;
 }
 
 /** What a handler has thrown, as the error that is reported. */

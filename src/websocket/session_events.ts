@@ -35,6 +35,16 @@ export function tellPressure<Data>(
   diagnostics.publish("connection:backpressure", { ...about(session), state, bufferedBytes });
 }
 
+export function tellLimit<Data>(
+  diagnostics: Diagnostics,
+  session: Session<Data>,
+  action: "pause" | "drop" | "close",
+): void {
+  if (diagnostics.wants("connection:limit")) {
+    diagnostics.publish("connection:limit", { ...about(session), action });
+  }
+}
+
 /** What all of them say. */
 function about<Data>({ socket, settings }: Session<Data>): ConnectionEvent {
   return { socket, role: settings.isClient ? "client" : "server", url: socket.url };

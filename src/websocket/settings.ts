@@ -2,6 +2,7 @@
  * The options of a WebSocket after checking, made once per `connect` or `serve` and shared by its sockets.
  */
 
+import { type ReadRates, type ReadReceiveLimit, readReceiveLimit, readSendLimit } from "../limit/rate.ts";
 import {
   CLIENT_MAX_MESSAGE_BYTES,
   COMPRESSION_MODES,
@@ -37,6 +38,10 @@ export interface Settings {
   readonly textAsString: boolean;
   readonly zeroCopy: boolean;
   readonly whenFull: "wait" | "drop" | "close";
+  /** Undefined: no limit. */
+  readonly receiveLimit: ReadReceiveLimit | undefined;
+  /** Undefined: no limit. */
+  readonly sendLimit: ReadRates | undefined;
   readonly maxMessageBytes: number;
   readonly maxFragments: number;
   readonly fragmentBytes: number;
@@ -99,6 +104,8 @@ export function readSettings<Data>(
     textAsString: readChoice("text", given.text, ["string", "bytes"], "string") === "string",
     zeroCopy: readFlag("zeroCopy", given.zeroCopy, false),
     compression: readCompression(where, given.compression),
+    receiveLimit: given.receiveLimit && readReceiveLimit(`receiveLimit of ${where}`, given.receiveLimit),
+    sendLimit: given.sendLimit && readSendLimit(`sendLimit of ${where}`, given.sendLimit),
     whenFull: readChoice("whenFull", given.whenFull, ["wait", "drop", "close"], "drop"),
     highWaterBytes: numbers.maxBufferedBytes * highWaterRatio,
     lowWaterBytes: numbers.maxBufferedBytes * lowWaterRatio,

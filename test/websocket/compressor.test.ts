@@ -74,7 +74,7 @@ class Fixture {
       sender,
       this.settings,
       this.connection.counters,
-      { congested() {}, overflowed: () => this.connection.abort() },
+      { congested() {}, relieved() {}, overflowed: () => this.connection.abort() },
       this.compressor,
     );
   }

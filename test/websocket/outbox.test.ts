@@ -20,6 +20,7 @@ function newOutbox(options: object = {}): { outbox: Outbox; connection: FakeConn
   return {
     outbox: new Outbox(connection.transport, connection, sender, settings, connection.counters, {
       congested() {},
+      relieved() {},
       overflowed: () => connection.abort(),
     }),
     connection,
