@@ -20,8 +20,8 @@ Order books over two lines that break at random, compared with the exchange's at
   --fault-ms N        mean time between faults of a line          (default: 150)
   --help              this text`;
 
-/** Beyond the time asked for: starting, settling, reporting. */
-const SPARE_MS = 60_000;
+/** Beyond the time asked for: starting, settling, reporting; and for whoever stops the whole group a while (SIGSTOP). */
+const SPARE_MS = 600_000;
 
 const options = parseOrExit(
   process.argv.slice(2),

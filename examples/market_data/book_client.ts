@@ -146,7 +146,7 @@ export class BookClient {
   }
 
   #advanceAt(guard: SequenceGuard<BookDelta, BookSnapshot> | SequenceGuard<Trade>, dueNs: number): void {
-    setTimeout(() => guard.advance(nowNs()), Math.ceil((dueNs - nowNs()) / 1e6));
+    setTimeout(() => guard.advance(nowNs()), Math.max(0, Math.ceil((dueNs - nowNs()) / 1e6)));
   }
 
   #fetchSnapshotSoon(symbol: string, attempt: number): void {
