@@ -1,7 +1,13 @@
-/** Files, as little of them as recordings need: through `node:fs`, which is the same on all three runtimes. */
+/**
+ * Files, as little of them as recordings need: through `node:fs`, which all three runtimes have. Only writing in the background is
+ * Deno's own there: its `node:fs` blocks the thread while it writes (256 KiB: 40 µs against 6).
+ */
 
 import { closeSync, fstatSync, fsync, ftruncateSync, openSync, readSync, write } from "node:fs";
 import { RingwireError } from "../errors.ts";
+
+/** Positions count from the beginning of the file. */
+const SEEK_SET = 0;
 
 /** A file being read. */
 export interface InputFile {
@@ -32,16 +38,50 @@ export function openOutput(path: string): OutputFile {
   return attempt(action, () => {
     // Not "a+": Linux would ignore the position of each write.
     const file = openExisting(path) ?? openSync(path, "wx+", 0o600);
+    const background = deno?.openSync(path, { write: true });
+    const input = inputOf(path, file);
     return {
-      ...inputOf(path, file),
+      ...input,
       truncate: (sizeBytes) => attempt(action, () => ftruncateSync(file, sizeBytes)),
-      write: (bytes, position) => writeAll(action, file, bytes, position),
+      write: (bytes, position) =>
+        background === undefined
+          ? writeAll(action, file, bytes, position)
+          : writeInDeno(action, background, bytes, position),
       sync: () =>
         new Promise((resolve, reject) => {
           fsync(file, (error) => (error === null ? resolve() : reject(fileError(action, error))));
         }),
+      close() {
+        background?.close();
+        input.close();
+      },
     };
   });
+}
+
+/** As much of Deno's files as is used here. */
+interface DenoFile {
+  write(bytes: Uint8Array): Promise<number>;
+  seekSync(offset: number, whence: number): number;
+  close(): void;
+}
+
+const deno = (
+  globalThis as unknown as { Deno?: { openSync(path: string, options: { write: boolean }): DenoFile } }
+).Deno;
+
+async function writeInDeno(
+  action: string,
+  file: DenoFile,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  try {
+    file.seekSync(position, SEEK_SET);
+    for (let done = 0; done < bytes.length; ) done += await file.write(bytes.subarray(done));
+  } catch (error) {
+    throw fileError(action, error);
+  }
 }
 
 function openExisting(path: string): number | undefined {
