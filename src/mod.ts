@@ -50,6 +50,9 @@ export type {
 } from "./service/endpoint_options.ts";
 export { Service, type ServiceOptions } from "./service/service.ts";
 export type { RouteOptions } from "./stream/route.ts";
+export { Stream } from "./stream/stream.ts";
+export { type ConnectStreamOptions, connectStream } from "./stream/stream_client.ts";
+export type { StreamHandlers, StreamOptions } from "./stream/stream_options.ts";
 export type { TlsInfo, TlsVersion } from "./tls.ts";
 export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsCertificate, TlsOptions } from "./tls_options.ts";
 export type { Address, TransportStats } from "./transport.ts";

@@ -6,11 +6,7 @@ import type { RingwireError } from "../errors.ts";
 import type { MessageBatch } from "./message_batch.ts";
 import type { Socket } from "./socket.ts";
 
-/**
- * What became of a message given to `send`. `sent`: it leaves with this turn. `queued`: it will be sent, but the peer is slow: wait for
- * `drain` before sending more. `dropped`: it was not taken, because the connection is not open or its queue is full.
- */
-export type SendStatus = "sent" | "queued" | "dropped";
+export type { SendStatus } from "../stream/send_status.ts";
 
 /** How a connection ended. */
 export interface CloseInfo {
