@@ -213,7 +213,8 @@ void connection_progress(struct ring *ring, struct connection *connection)
 	}
 	if (has_left && connection->state == STATE_CLOSING) {
 		die(ring, connection, 0);
-		shutdown(connection->fd, SHUT_WR);
+		if (!(connection->flags & FLAG_END_DONE))
+			shutdown(connection->fd, SHUT_WR);
 		receive_rearm(ring, connection);
 		linger(ring, connection);
 	}

@@ -54,6 +54,13 @@ void send_append(struct ring *ring, struct connection *connection, uint32_t inde
 		connection->send_bytes = UINT32_MAX;
 }
 
+/* Where these are the last bytes, the kernel holds them back for the FIN that follows at once: one packet instead of two, and one wake-up
+ * of the peer. Should the FIN have to wait, what it waits for pushes them out. */
+int send_more(const struct connection *connection)
+{
+	return (connection->flags & FLAG_END_ASKED) || connection->state == STATE_CLOSING ? MSG_MORE : 0;
+}
+
 /* One send for all segments of a connection. Neighbours in the arena become one piece. */
 void send_prepare(struct ring *ring, struct connection *connection)
 {
@@ -89,7 +96,7 @@ void send_prepare(struct ring *ring, struct connection *connection)
 	entry = ring_prepare(ring, OPERATION_SEND, connection_handle(ring, connection));
 	entry->fd = connection->fd;
 	entry->flags = IOSQE_CQE_SKIP_SUCCESS;
-	entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
+	entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL | send_more(connection);
 	if (connection->flags & FLAG_TLS) {
 		entry->flags = 0;
 		entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -227,7 +234,7 @@ int32_t send_now(struct ring *ring, struct connection *connection, const uint8_t
 	ssize_t taken = 0;
 
 	if (connection->queued_bytes == 0 && !(connection->flags & FLAG_DRAINING)) {
-		taken = send(connection->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+		taken = send(connection->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL | send_more(connection));
 		if (taken < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
 			return -errno;
 		if (taken < 0)

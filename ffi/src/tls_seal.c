@@ -95,7 +95,7 @@ static void prepare(struct ring *ring, struct connection *connection)
 	entry->opcode = IORING_OP_SEND;
 	entry->fd = connection->fd;
 	entry->flags = IOSQE_CQE_SKIP_SUCCESS;
-	entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
+	entry->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL | send_more(connection);
 	entry->addr = (uintptr_t)tls->sealed;
 	entry->len = tls->sealed_bytes;
 	connection->send_taken = tls->sealed_bytes;

@@ -56,6 +56,9 @@ static enum outcome unseal(struct ring *ring, struct tls *tls, uint32_t *error, 
 		if (result > 0) {
 			ring->plain_used += (uint32_t)result;
 			tls->opened_bytes += (uint32_t)result;
+			/* To hear that there is no more costs OpenSSL a buffer of 16 KiB, made and freed. */
+			if (work->in_bytes == 0 && !SSL_has_pending(tls->ssl))
+				break;
 			continue;
 		}
 		switch (SSL_get_error(tls->ssl, result)) {

@@ -3,6 +3,8 @@
  */
 #include "pair.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,6 +32,36 @@ TEST(sends_before_connected_wait_for_it)
 	close(peer);
 	close(listener);
 	rig_close(&rig);
+}
+
+static uint32_t segments_received(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t bytes = sizeof info;
+
+	CHECK_EQUAL(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes), 0);
+	return info.tcpi_segs_in;
+}
+
+TEST(the_last_bytes_and_the_end_leave_in_one_packet)
+{
+	for (int closes = 0; closes < 2; closes++) {
+		struct pair pair;
+		uint32_t before;
+		char got[10];
+
+		open_pair(&pair, NULL);
+		before = segments_received(pair.peer);
+		rig_send(&pair.rig, pair.server, "goodbye", 7);
+		if (closes)
+			rig_command(&pair.rig, RW_COMMAND_CLOSE, pair.server, RW_CLOSE_FLUSH, 0);
+		else
+			rig_command(&pair.rig, RW_COMMAND_END, pair.server, 0, 0);
+		rig_turn(&pair.rig, 0);
+		CHECK_EQUAL(peer_read(pair.peer, got, sizeof got), 7);
+		CHECK_EQUAL(segments_received(pair.peer) - before, 1);
+		close_pair(&pair);
+	}
 }
 
 TEST(close_flushes_then_ends_in_order)
