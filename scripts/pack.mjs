@@ -45,8 +45,8 @@ function stage(name, manifest) {
   return folder;
 }
 
-function stageMain() {
-  const folder = stage("ringwire", mainManifest());
+function stageMain(platforms) {
+  const folder = stage("ringwire", mainManifest(platforms));
   for (const name of ["README.md", "CHANGELOG.md"]) copyFileSync(join(ROOT, name), join(folder, name));
   const own = new Set(["platforms", "packages", "reference"]);
   for (const name of readdirSync(join(ROOT, "dist"))) {
@@ -113,7 +113,7 @@ export function pack() {
     platform: shim.name,
     isLocal: shim.isLocal,
   }));
-  return [...platforms, packFolder(stageMain())];
+  return [...platforms, packFolder(stageMain(platforms.map(({ platform }) => platform)))];
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

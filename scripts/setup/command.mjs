@@ -74,10 +74,10 @@ export function run(program, args, { limitMs = 0, environment = {}, onSignal = t
  * Runs a program to its end, standard output and error gathered into one text. `status` is 124 when it ran longer than
  * `limitMs` and was killed, 127 when it could not start.
  */
-export function runCaptured(program, args, { limitMs, environment = {} }) {
+export function runCaptured(program, args, { limitMs, environment = {}, folder = ROOT }) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
-      cwd: ROOT,
+      cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });

@@ -3,14 +3,13 @@
  */
 
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const FILE = "libringwire.so";
 /** Where this code lies. Bundles in CommonJS form do not know: there the program's own file stands for it. */
-const HERE: string = import.meta.url ?? pathToFileURL(process.argv[1] ?? "./").href;
+export const HERE: string = import.meta.url ?? pathToFileURL(process.argv[1] ?? "./").href;
 
 /**
  * npm's package with the shim for this machine, e.g. `@ringwire/linux-x64-gnu`; undefined where none is made.
@@ -33,11 +32,6 @@ export function usesMusl(): boolean {
   }
 }
 
-/** `require` as this code would have it. */
-export function requireHere(): ReturnType<typeof createRequire> {
-  return createRequire(HERE);
-}
-
 /** See {@link Runtime.libraryAdvice}. */
 export function libraryAdvice(packageName: string | undefined): string {
   const prebuilt =
@@ -47,25 +41,20 @@ export function libraryAdvice(packageName: string | undefined): string {
   return `${prebuilt}, build it with \`make -C ffi\`, or name it with the option \`library\` or RINGWIRE_LIBRARY`;
 }
 
-/** The first place that has the shim, for runtimes that may look at any file. */
-export function searchLibrary(packageName: string | undefined): string | undefined {
+/**
+ * The first place that has the shim, for runtimes that may look at any file.
+ *
+ * @param installed - What the runtime knows of an installed package.
+ */
+export function searchLibrary(installed: string | undefined): string | undefined {
   // A bundle is followed by the shim into its folder, a compiled program into the executable's.
   const candidates = [
-    installedLibrary(packageName),
+    installed,
     besideHere(`./${FILE}`),
     join(dirname(process.execPath), FILE),
     builtLibrary(),
   ];
   return candidates.find((path) => path !== undefined && existsSync(path));
-}
-
-function installedLibrary(packageName: string | undefined): string | undefined {
-  if (packageName === undefined) return undefined;
-  try {
-    return requireHere().resolve(`${packageName}/${FILE}`);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Where the shim lies in a checkout, whether or not it was built: `src/runtime/` and `dist/shared/` are as deep. */

@@ -1,4 +1,6 @@
-import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
@@ -24,16 +26,15 @@ test("what to do without a shim names the package, or says that there is none", 
   expect(runtime.libraryAdvice()).toBe(libraryAdvice(libraryPackage(usesMusl())));
 });
 
-test("of the folders above this code, the one that has the package is taken; without it, the build of the checkout", () => {
-  const name = "@ringwire/search-test";
-  const folder = new URL(`../../node_modules/${name}/`, import.meta.url);
+test("an installed package comes before the build of the checkout, if it is there", () => {
   const built = searchLibrary(undefined);
   if (built !== undefined) expect(built).toMatch(/\/ffi\/build\/libringwire\.so$/);
-  expect(searchLibrary("@ringwire/no-such-package")).toBe(built);
-  mkdirSync(folder, { recursive: true });
+  expect(searchLibrary("/no/such/libringwire.so")).toBe(built);
+  const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
   try {
-    writeFileSync(new URL("libringwire.so", folder), "");
-    expect(realpathSync(searchLibrary(name)!)).toBe(realpathSync(new URL("libringwire.so", folder)));
+    const path = join(folder, "libringwire.so");
+    writeFileSync(path, "");
+    expect(searchLibrary(path)).toBe(path);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,6 +1,5 @@
 /** Bun's own sockets: Bun.listen and Bun.connect. */
 
-import type { Socket, SocketHandler, TCPSocketListenOptions, UnixSocketOptions } from "bun";
 import type { RingwireError } from "../../errors.ts";
 import type { TlsInfo } from "../../tls.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../../transport.ts";
@@ -15,14 +14,15 @@ import type {
 } from "../runtime.ts";
 import { checkEndpoint, endpointText, lostText, socketFailure } from "../socket_failure.ts";
 import { connectTls, listenTls } from "../tls_sockets.ts";
+import { bun, type SocketEvents, type TcpSocket } from "./bun.ts";
 
-type Events = SocketHandler<BunSocket, "uint8array">;
+type Events = SocketEvents<BunSocket>;
 
 /** A Bun socket. Bun's `write` is synchronous and takes what the kernel takes, so nothing is ever pending. */
 class BunSocket implements NativeSocket {
   readonly pendingBytes = 0;
   readonly handler: NativeSocketHandler;
-  readonly #socket: Socket<BunSocket>;
+  readonly #socket: TcpSocket<BunSocket>;
   /** The address of a Unix socket, which Bun does not tell. */
   readonly #path: string | undefined;
   readonly #isClient: boolean;
@@ -31,7 +31,7 @@ class BunSocket implements NativeSocket {
 
   /** @param accepted - Gives the handler of an accepted socket; a client's handler is given as it is. */
   constructor(
-    socket: Socket<BunSocket>,
+    socket: TcpSocket<BunSocket>,
     endpoint: ListenEndpoint | ConnectEndpoint,
     handler: NativeSocketHandler | ((socket: NativeSocket) => NativeSocketHandler),
   ) {
@@ -92,7 +92,7 @@ class BunSocket implements NativeSocket {
   }
 }
 
-function setOptions(socket: Socket<BunSocket>, options: SocketOptions): void {
+function setOptions(socket: TcpSocket<BunSocket>, options: SocketOptions): void {
   // Bun itself switches TCP_NODELAY on.
   if (options.noDelay === false) socket.setNoDelay(false);
   if (options.keepAliveMs !== undefined && options.keepAliveMs > 0) {
@@ -127,7 +127,7 @@ const EVENTS = {
       throw error;
     });
   },
-} as const satisfies Events;
+} as const satisfies Omit<Events, "open">;
 
 /** TLS goes over Bun's node:net. What Bun's own sockets refuse is refused there too. */
 const NET: NetRuntime = {
@@ -164,8 +164,7 @@ function listen(
   };
   try {
     if (address.family === "unix") {
-      const options = { unix: address.host, allowHalfOpen: true, socket };
-      const listener = Bun.listen(options as unknown as UnixSocketOptions<BunSocket>);
+      const listener = bun.listen({ unix: address.host, allowHalfOpen: true, socket });
       return { address, close: () => listener.stop(false), updateTls };
     }
     const { reusePort = false, ipv6Only = false } = endpoint;
@@ -177,7 +176,7 @@ function listen(
       ipv6Only,
       socket,
     };
-    const listener = Bun.listen(options as unknown as TCPSocketListenOptions<BunSocket>);
+    const listener = bun.listen(options);
     return { address: { ...address, port: listener.port }, close: () => listener.stop(false), updateTls };
   } catch (error) {
     throw socketFailure(`Cannot listen on ${endpointText(address)}`, error);
@@ -217,9 +216,7 @@ function connect(endpoint: ConnectEndpoint, handler: NativeSocketHandler): Nativ
     address.family === "unix" ? { unix: address.host } : { hostname: address.host, port: address.port };
   const options = { ...target, allowHalfOpen: true, socket };
   // Its errors come twice: to `connectError`, and as a rejection.
-  const connecting = new Promise((resolve) =>
-    resolve(Bun.connect(options as unknown as UnixSocketOptions<BunSocket>)),
-  );
+  const connecting = new Promise((resolve) => resolve(bun.connect(options)));
   connecting.catch(fail);
   return {
     giveUp(): void {

@@ -2,6 +2,7 @@
 
 import type { WakeSocket } from "../runtime.ts";
 import { WakeConnection } from "../wake_connection.ts";
+import { bun, type TcpSocket } from "./bun.ts";
 
 /** See {@link Runtime.openWake}. */
 export function openWake(
@@ -10,17 +11,19 @@ export function openWake(
   wake: () => void,
   failed: (error: unknown) => void,
 ): WakeSocket {
-  const connection = new WakeConnection<Bun.Socket>((socket) => void socket.end(), failed);
-  Bun.connect({
-    unix: String(source),
-    socket: {
-      open(socket) {
-        if (connection.connected(socket)) opened();
+  const connection = new WakeConnection<TcpSocket<undefined>>((socket) => void socket.end(), failed);
+  bun
+    .connect<undefined>({
+      unix: String(source),
+      socket: {
+        open(socket) {
+          if (connection.connected(socket)) opened();
+        },
+        data: wake,
+        error: (_, error) => connection.fail(error),
+        close: () => connection.fail("it was closed"),
       },
-      data: wake,
-      error: (_, error) => connection.fail(error),
-      close: () => connection.fail("it was closed"),
-    },
-  }).catch((error: unknown) => connection.fail(error));
+    })
+    .catch((error: unknown) => connection.fail(error));
   return connection;
 }

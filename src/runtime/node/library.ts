@@ -1,7 +1,8 @@
 /** Opens the shim with koffi, which is loaded only here and only now: without it, native sockets still work. */
 
 import { existsSync } from "node:fs";
-import { requireHere } from "../library_search.ts";
+import { createRequire } from "node:module";
+import { HERE } from "../library_search.ts";
 import type { ArgumentType, LibraryFunctions, SymbolTable } from "../runtime.ts";
 import { BUILD_ADVICE, libraryError } from "../system.ts";
 
@@ -34,9 +35,19 @@ export function openLibrary<Table extends SymbolTable>(path: string, table: Tabl
   return functions as LibraryFunctions<Table>;
 }
 
+/** Path of the shim in npm's package, whoever laid out node_modules; undefined if it is not installed. */
+export function installedLibrary(packageName: string | undefined): string | undefined {
+  if (packageName === undefined) return undefined;
+  try {
+    return createRequire(HERE).resolve(`${packageName}/libringwire.so`);
+  } catch {
+    return undefined;
+  }
+}
+
 function loadKoffi(path: string): Koffi {
   try {
-    return requireHere()("koffi") as Koffi;
+    return createRequire(HERE)("koffi") as Koffi;
   } catch (cause) {
     const why = "the package koffi, through which Node calls it, cannot be loaded";
     throw libraryError(path, why, "install it with `npm install koffi`", cause);

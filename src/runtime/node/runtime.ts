@@ -4,7 +4,7 @@ import process from "node:process";
 import { libraryAdvice, libraryPackage, searchLibrary, usesMusl } from "../library_search.ts";
 import type { Runtime } from "../runtime.ts";
 import { system } from "../system.ts";
-import { openLibrary } from "./library.ts";
+import { installedLibrary, openLibrary } from "./library.ts";
 import { sockets } from "./sockets.ts";
 import { openWake } from "./wake.ts";
 
@@ -19,7 +19,7 @@ export function nodeRuntime(): Runtime {
     sockets,
     openLibrary,
     libraryAdvice: () => libraryAdvice(libraryPackage(usesMusl())),
-    findLibrary: () => searchLibrary(libraryPackage(usesMusl())),
+    findLibrary: () => searchLibrary(installedLibrary(libraryPackage(usesMusl()))),
     // Node 20 cannot connect to an abstract name; it takes a descriptor.
     wakeMode: "descriptor",
     openWake,

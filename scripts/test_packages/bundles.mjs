@@ -1,0 +1,137 @@
+/**
+ * Bundled and compiled programs: in the project, elsewhere without anything, and elsewhere with the shim beside them. The last two
+ * must work too: over native sockets with a reason that says what to do, and over io_uring.
+ */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { runtimeCommand } from "../runtimes.mjs";
+import { expectEcho } from "./expect.mjs";
+import { Project } from "./project.mjs";
+import { skipped } from "./report.mjs";
+import { nodePrograms, toolProgram } from "./tools.mjs";
+
+const PACKAGE = `@ringwire/${process.platform}-${process.arch}-gnu`;
+const SHIM = `node_modules/${PACKAGE}/libringwire.so`;
+const WHAT_TO_DO = new RegExp(
+  `install the package ${PACKAGE}, put its file beside a bundled or compiled program`,
+);
+const [bun] = runtimeCommand("bun");
+const [deno] = runtimeCommand("deno");
+
+async function makeProject(context) {
+  const project = new Project(join(context.folder, "bundles"), context.environment);
+  project.add("echo.mjs");
+  project.add("required.cjs");
+  project.add("embedded.mjs");
+  const text = readFileSync(project.path("embedded.mjs"), "utf8");
+  writeFileSync(
+    project.path("embedded.mjs"),
+    text.replace("linux-ARCH", `${process.platform}-${process.arch}`),
+  );
+  await project.install(["npm", "install", "ringwire"]);
+  return project;
+}
+
+/** Copies a file to a folder where nothing else is. */
+function moveAlone(context, path) {
+  const folder = join(context.folder, "elsewhere", `${basename(dirname(path))}-${basename(path)}`);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(path, join(folder, basename(path)));
+  return { folder, path: join(folder, basename(path)) };
+}
+
+/** Tries a bundle in the project, alone, and with the shim beside it. @param start - Words that start it. */
+async function tryBundle(
+  context,
+  project,
+  { where, what, file, start, inProject = "uring", besideNeedsKoffi = false },
+) {
+  const { report } = context;
+  const run = (path, options) => project.runForJson([...start, path], options);
+  await report.try(where, `${what}, in the project`, async () =>
+    expectEcho(await run(project.path(file)), inProject),
+  );
+  const alone = moveAlone(context, project.path(file));
+  await report.try(where, `${what}, alone`, async () =>
+    expectEcho(await run(alone.path, { folder: alone.folder }), "native", WHAT_TO_DO),
+  );
+  copyFileSync(project.path(SHIM), join(alone.folder, "libringwire.so"));
+  await report.try(where, `${what}, with libringwire.so beside it`, async () => {
+    const result = await run(alone.path, { folder: alone.folder });
+    // Node calls the shim through koffi, which is no file that could be put beside.
+    return besideNeedsKoffi ? expectEcho(result, "native", /npm install koffi/) : expectEcho(result, "uring");
+  });
+}
+
+async function testEsbuild(context, project) {
+  const esbuild = toolProgram("esbuild/bin/esbuild");
+  const common = ["--bundle", "--platform=node", "--target=node20", "--log-level=error"];
+  const [{ major, program }] = nodePrograms();
+  const forms = [
+    { format: "esm", source: "echo.mjs", file: "out/esbuild.mjs" },
+    // CommonJS has no await at the top level: the program that requires is bundled.
+    { format: "cjs", source: "required.cjs", file: "out/esbuild.cjs" },
+  ];
+  for (const { format, source, file } of forms) {
+    const words = [esbuild, source, ...common, `--format=${format}`, `--outfile=${file}`];
+    if (format === "cjs") words.push("--log-override:empty-import-meta=silent");
+    await project.run(words);
+    await tryBundle(context, project, {
+      where: `node ${major}`,
+      what: `esbuild, ${format}`,
+      file,
+      start: [program],
+      besideNeedsKoffi: true,
+    });
+  }
+}
+
+async function testBunBuild(context, project) {
+  await project.run([bun, "build", "echo.mjs", "--target=bun", "--outfile=out/bun.mjs"]);
+  await tryBundle(context, project, { where: "bun", what: "bun build", file: "out/bun.mjs", start: [bun] });
+  await project.run([bun, "build", "--compile", "echo.mjs", "--outfile=out/compiled"]);
+  await tryBundle(context, project, {
+    where: "bun",
+    what: "bun build --compile",
+    file: "out/compiled",
+    start: [],
+    // An executable looks beside itself only, wherever it is started.
+    inProject: "native",
+  });
+  await context.report.try("bun", "bun build --compile, shim embedded, alone", async () => {
+    await project.run([bun, "build", "--compile", "embedded.mjs", "--outfile=out/embedded"]);
+    const { path, folder } = moveAlone(context, project.path("out/embedded"));
+    return expectEcho(await project.runForJson([path], { folder }), "uring");
+  });
+}
+
+async function testDenoCompile(context, project) {
+  await context.report.try("deno", "deno compile, alone", async () => {
+    const permissions = ["--allow-net", "--allow-ffi"];
+    try {
+      await project.run([
+        deno,
+        "compile",
+        "--quiet",
+        ...permissions,
+        "--output",
+        "out/deno-compiled",
+        "echo.mjs",
+      ]);
+    } catch (error) {
+      if (!error.message.includes("dl.deno.land")) throw error;
+      throw skipped(
+        "deno compile downloads its runtime from dl.deno.land, which cannot be reached from here",
+      );
+    }
+    const { path, folder } = moveAlone(context, project.path("out/deno-compiled"));
+    return expectEcho(await project.runForJson([path], { folder }), "uring");
+  });
+}
+
+export async function testBundles(context) {
+  const project = await makeProject(context);
+  await testEsbuild(context, project);
+  await testBunBuild(context, project);
+  await testDenoCompile(context, project);
+}
