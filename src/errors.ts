@@ -46,6 +46,7 @@ export type ErrorCode =
   | "ERR_PROTOCOL"
   | "ERR_INVALID_UTF8"
   | "ERR_INVALID_DEFLATE"
+  | "ERR_INVALID_MESSAGE"
   | "ERR_MESSAGE_TOO_LARGE"
   | "ERR_TOO_MANY_FRAGMENTS"
   | "ERR_MESSAGE_TIMEOUT"
@@ -60,6 +61,7 @@ export type ErrorCode =
   | "ERR_DRIVE_UNAVAILABLE"
   | "ERR_LIBRARY"
   | "ERR_RECORDING"
+  | "ERR_ACQUIRE_TIMEOUT"
   | "ERR_UNSUPPORTED";
 
 /** What a failure means for a program. A new code needs a line here and one in ERRORS.md, which a test compares. */
@@ -111,6 +113,7 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_PROTOCOL: { isRetryable: false, shouldReconnect: true },
   ERR_INVALID_UTF8: { isRetryable: false, shouldReconnect: true },
   ERR_INVALID_DEFLATE: { isRetryable: false, shouldReconnect: true },
+  ERR_INVALID_MESSAGE: { isRetryable: false, shouldReconnect: true },
   ERR_MESSAGE_TOO_LARGE: { isRetryable: false, shouldReconnect: true },
   ERR_TOO_MANY_FRAGMENTS: { isRetryable: false, shouldReconnect: true },
   ERR_MESSAGE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
@@ -126,6 +129,7 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   ERR_DRIVE_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
   ERR_LIBRARY: { isRetryable: false, shouldReconnect: false },
   ERR_RECORDING: { isRetryable: false, shouldReconnect: false },
+  ERR_ACQUIRE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
   ERR_UNSUPPORTED: { isRetryable: false, shouldReconnect: false },
 };
 

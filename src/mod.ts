@@ -33,6 +33,7 @@ export type {
   WebSocketOptions,
   WithLoop,
 } from "./options.ts";
+export { type RequestHeaders, requestHeaders } from "./protocol/request_headers.ts";
 export type { RecorderStats } from "./record/record_writer.ts";
 export type { Recorder, RecorderOptions } from "./record/recorder.ts";
 export type { RecordingProblem } from "./record/recording.ts";
@@ -60,6 +61,7 @@ export { type ConnectOptions, connect } from "./websocket/client.ts";
 export { CloseEvent, type CloseEventFields } from "./websocket/close_event.ts";
 export type { ConnectionLimit } from "./websocket/connection_limit.ts";
 export type { CloseInfo, SendStatus, WebSocketHandlers } from "./websocket/handlers.ts";
+export { parseJson, type SchemaIssue, type SchemaResult, type StandardSchema } from "./websocket/json.ts";
 export { Message } from "./websocket/message.ts";
 export type { BatchMessage, MessageBatch } from "./websocket/message_batch.ts";
 export {

@@ -1,8 +1,8 @@
 /** The server's half of the opening handshake (RFC 6455 §4.2). */
 
-import { splitList } from "./header_list.ts";
 import { badRequest, checkRequest, type RequestHead } from "./http_request.ts";
 import { type Refusal, writeFields } from "./http_response.ts";
+import { readProtocols } from "./subprotocol.ts";
 import { isToken } from "./token.ts";
 
 /** A request that may become a WebSocket. */
@@ -117,13 +117,6 @@ function isBase64Unit(unit: number): boolean {
     (unit >= 0x2f && unit <= 0x39) ||
     unit === 0x2b
   );
-}
-
-/** Subprotocols of a header; undefined when one is no token or stands twice. */
-function readProtocols(text: string | undefined): string[] | undefined {
-  if (text === undefined) return [];
-  const protocols = splitList(text);
-  return protocols.every(isToken) && new Set(protocols).size === protocols.length ? protocols : undefined;
 }
 
 /** What the runtime's SHA-1 is to be taken of, for Sec-WebSocket-Accept (RFC 6455 §4.2.2). */

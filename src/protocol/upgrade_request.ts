@@ -4,7 +4,7 @@ import { RingwireError } from "../errors.ts";
 import type { HeaderList } from "./header_list.ts";
 import { writeFields } from "./http_response.ts";
 import { checkAnswer, type DeflateAgreement, type DeflateTerms, writeOffers } from "./permessage_deflate.ts";
-import { isToken } from "./token.ts";
+import { checkProtocols } from "./subprotocol.ts";
 
 /** What the request says. */
 export interface UpgradeRequestFields {
@@ -60,22 +60,6 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   "sec-websocket-protocol",
   "sec-websocket-extensions",
 ]);
-
-/**
- * Checks the subprotocols that a caller wants to offer.
- *
- * @throws TypeError when one is no token or stands twice.
- */
-export function checkProtocols(protocols: readonly string[]): void {
-  for (const [index, protocol] of protocols.entries()) {
-    if (!isToken(protocol)) {
-      throw new TypeError(`Cannot offer subprotocol ${JSON.stringify(protocol)}: it is not a token`);
-    }
-    if (protocols.indexOf(protocol) !== index) {
-      throw new TypeError(`Cannot offer subprotocol ${JSON.stringify(protocol)} twice`);
-    }
-  }
-}
 
 /**
  * Writes the request of an opening handshake. Its characters are bytes: see `writeLatin1`.

@@ -1,5 +1,7 @@
 /** WebSocket URLs (RFC 6455 §3), and what of them goes where. */
 
+import { basicAuthorization } from "./request_headers.ts";
+
 /** Where to connect and what to ask for. */
 export interface WebSocketUrl {
   /** Whether TLS is asked for. */
@@ -48,7 +50,7 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
     port,
     hostHeader: parsed.host,
     target: parsed.pathname + parsed.search,
-    authorization: basicAuthorization(parsed.username, parsed.password),
+    authorization: authorizationOf(parsed.username, parsed.password),
   };
 }
 
@@ -102,14 +104,9 @@ function parseUnix(text: string, scheme: string): WebSocketUrl {
   };
 }
 
-/** RFC 7617 §2, with UTF-8 as the charset. */
-function basicAuthorization(username: string, password: string): string | undefined {
+function authorizationOf(username: string, password: string): string | undefined {
   if (username === "" && password === "") return undefined;
-  let bytes = "";
-  for (const byte of new TextEncoder().encode(`${unescapePart(username)}:${unescapePart(password)}`)) {
-    bytes += String.fromCharCode(byte);
-  }
-  return `Basic ${btoa(bytes)}`;
+  return basicAuthorization(unescapePart(username), unescapePart(password));
 }
 
 /** Undoes the URL parser's escaping; a part with a stray `%` stays as it is. */

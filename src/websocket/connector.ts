@@ -5,7 +5,8 @@
 
 import { defaultLoop, type Engine, engineOf } from "../loop.ts";
 import { CLIENT_NUMBERS, checkKnown, type Numbers, readNumbers } from "../options.ts";
-import { checkProtocols, writeUpgradeRequest } from "../protocol/upgrade_request.ts";
+import { checkProtocols } from "../protocol/subprotocol.ts";
+import { writeUpgradeRequest } from "../protocol/upgrade_request.ts";
 import { parseWebSocketUrl, type WebSocketUrl } from "../protocol/url.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import { ROUTE_OPTION_NAMES, readRoute, readTls, refuseTls } from "../stream/route.ts";

@@ -3,6 +3,7 @@
  */
 
 import { readUtf8 } from "../protocol/text.ts";
+import { parseJson, type StandardSchema } from "./json.ts";
 
 const encoder = new TextEncoder();
 
@@ -60,8 +61,8 @@ export class Message {
     return typeof this.#value === "string" ? encoder.encode(this.#value) : this.#value;
   }
 
-  /** The message parsed as JSON. @throws SyntaxError when it is not JSON. */
-  json<Value = unknown>(): Value {
-    return JSON.parse(this.text()) as Value;
+  /** The message as JSON, checked by a schema where one is given. @throws As {@linkcode parseJson}. */
+  json<Value = unknown>(schema?: StandardSchema<Value>): Value {
+    return parseJson(this.#value, schema);
   }
 }

@@ -1,5 +1,7 @@
 /** What a `batch` handler gets: the messages of one read. `ReadBatch` is the one that makes it true. */
 
+import type { StandardSchema } from "./json.ts";
+
 /** The message of a batch that an iteration stands at. The same object for each: valid until the iteration goes on. */
 export interface BatchMessage {
   /** Whether it came as a text message; else binary. */
@@ -10,8 +12,8 @@ export interface BatchMessage {
   bytes(): Uint8Array;
   /** The message as a string. @throws TypeError when it is binary and not UTF-8. */
   text(): string;
-  /** The message parsed as JSON. @throws SyntaxError when it is not JSON. */
-  json<Value = unknown>(): Value;
+  /** The message as JSON, checked by a schema where one is given. @throws As {@linkcode parseJson}. */
+  json<Value = unknown>(schema?: StandardSchema<Value>): Value;
 }
 
 /**

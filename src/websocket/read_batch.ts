@@ -14,6 +14,7 @@ import {
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/opcode.ts";
 import { readUtf8 } from "../protocol/text.ts";
 import type { SendStatus } from "./handlers.ts";
+import { parseJson, type StandardSchema } from "./json.ts";
 import type { BatchMessage, MessageBatch } from "./message_batch.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -138,8 +139,8 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     return text;
   }
 
-  json<Value = unknown>(): Value {
-    return JSON.parse(this.text()) as Value;
+  json<Value = unknown>(schema?: StandardSchema<Value>): Value {
+    return parseJson(this.text(), schema);
   }
 
   /** The record that the iteration stands at: outside of one there is none, and memory is others'. */

@@ -18,7 +18,7 @@ import {
   type WithLoop,
 } from "../options.ts";
 import { checkHeader } from "../protocol/header_list.ts";
-import { checkProtocols } from "../protocol/upgrade_request.ts";
+import { checkProtocols } from "../protocol/subprotocol.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import type { Recorder } from "../record/recorder.ts";
 import { serverAddress } from "../stream/address_of.ts";
@@ -157,7 +157,7 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
   if (options.websocket === undefined)
     throw new TypeError(`serve needs the option "websocket": handlers of its sockets`);
   const settings = readSettings<Data>("server", options.websocket);
-  checkProtocols((options.protocols ?? []).filter((protocol) => protocol !== "*"));
+  checkProtocols(options.protocols ?? []);
   for (const name of options.requiredHeaders ?? []) checkHeader(name, "");
   const limits: HttpLimits = {
     maxBytes: numbers.maxHeaderBytes,

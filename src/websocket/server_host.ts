@@ -9,6 +9,7 @@ import type { Metrics } from "../metrics/counters.ts";
 import { badRequest, type RequestHead } from "../protocol/http_request.ts";
 import type { Refusal } from "../protocol/http_response.ts";
 import { answerOffers } from "../protocol/permessage_deflate.ts";
+import { chooseProtocol } from "../protocol/subprotocol.ts";
 import { acceptInput, readUpgrade, type UpgradeRequest, writeUpgradeResponse } from "../protocol/upgrade.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { TlsInfo } from "../tls.ts";
@@ -239,20 +240,12 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
     if (origin !== undefined && this.#origins !== undefined && !this.#origins.has(origin)) {
       return { status: 403, reason: "Connections from this origin are not allowed", headers: [] };
     }
-    if (
-      upgrade.protocols.length > 0 &&
-      this.#options.protocols !== undefined &&
-      this.#choose(upgrade) === ""
-    ) {
-      return badRequest(`No subprotocol in common; this server speaks ${this.#options.protocols.join(", ")}`);
+    const { protocols } = this.#options;
+    const isOffered = upgrade.protocols.length > 0;
+    if (isOffered && protocols !== undefined && chooseProtocol(upgrade.protocols, protocols) === undefined) {
+      return badRequest(`No subprotocol in common; this server speaks ${protocols.join(", ")}`);
     }
     return undefined;
-  }
-
-  /** The client's first choice that the server speaks too. */
-  #choose(upgrade: UpgradeRequest): string {
-    const ours = this.#options.protocols ?? [];
-    return upgrade.protocols.find((protocol) => ours.includes(protocol) || ours.includes("*")) ?? "";
   }
 
   /** Switches protocols. Returns false when the request asks for no WebSocket or the peer is gone. */
@@ -263,7 +256,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       http.refuse(STOPPING);
       return true;
     }
-    const protocol = options.protocol ?? this.#choose(upgrade);
+    const protocol =
+      options.protocol ?? chooseProtocol(upgrade.protocols, this.#options.protocols ?? []) ?? "";
     if (protocol !== "" && !upgrade.protocols.includes(protocol)) {
       http.refuse(badRequest(`This server speaks subprotocol ${protocol}, which the client does not offer`));
       return true;
