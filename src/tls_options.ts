@@ -39,12 +39,12 @@ export interface TlsOptions {
   readonly maxVersion?: TlsVersion;
   /**
    * Ciphers in OpenSSL's notation, separated by colons; those of TLS 1.3 have names that begin with `TLS_`. Without any of one version,
-   * that version is not spoken. @default the library's
+   * that version is not spoken. Its commands (`@SECLEVEL=0`, `@STRENGTH`) are refused. @default the library's
    */
   readonly ciphers?: string;
   /**
    * SHA-256 of public keys (SubjectPublicKeyInfo) in base64, with or without `sha256/` in front (RFC 7469 §2.4): one of them must be in
-   * the peer's verified chain. Without verification it must be the peer's own. @default any key
+   * the peer's verified chain. Without verification it must be the peer's own. On servers they need `clientCertificate`. @default any key
    */
   readonly pins?: string | readonly string[];
   /** How long the TLS handshake may take, from the TCP connection on, milliseconds. 1 to 2,147,483,647. @default 10,000 */
@@ -179,9 +179,17 @@ export function readServerTls(given: ServerTlsOptions, environment: Environment)
     // A server that trusted every public authority would let in whoever has any certificate at all.
     throw new TypeError(`Option "clientCertificate" of ${where} needs "ca": who vouches for clients`);
   }
+  const common = readCommon(where, given, environment);
+  // Whoever gives one of them thinks that clients are looked at.
+  const useless = common.pins.length > 0 ? "pins" : common.ca.length > 0 ? "ca" : undefined;
+  if (clientCertificate === "none" && useless !== undefined) {
+    throw new TypeError(
+      `Option "${useless}" of ${where} is about clients' certificates, and needs "clientCertificate": "request" or "require"`,
+    );
+  }
   return {
     role: "server",
-    ...readCommon(where, given, environment),
+    ...common,
     identity: readIdentity(where, given),
     names: readNames(where, given.sni),
     clientCertificate,
@@ -253,7 +261,14 @@ function readCiphers(where: string, given: unknown): string[] {
       `Option "ciphers" of ${where} must be a list as OpenSSL has it, such as "TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256", not ${JSON.stringify(given)}`,
     );
   }
-  return given.split(/[:, ]/).filter((name) => name !== "");
+  const names = given.split(/[:, ]/).filter((name) => name !== "");
+  const command = names.find((name) => name.includes("@"));
+  if (command !== undefined) {
+    throw new TypeError(
+      `Option "ciphers" of ${where} has "${command}", which is no cipher: weak keys and signatures are refused whatever the list says, and its order is the order of preference`,
+    );
+  }
+  return names;
 }
 
 function readProtocols(where: string, given: unknown): readonly string[] {

@@ -127,6 +127,19 @@ describe("tls of serve", () => {
     expect(() => server({ clientCertificate: "maybe" as "none", ca: CERT })).toThrow(TypeError);
   });
 
+  test("what is about clients' certificates is refused where none is asked for", () => {
+    for (const given of [
+      { pins: EMPTY_SHA256 },
+      { ca: CERT },
+      { ca: CERT, clientCertificate: "none" },
+    ] as const) {
+      expect(() => server(given)).toThrow(/"(pins|ca)" of tls of serve .* needs "clientCertificate"/);
+    }
+    expect(server({ pins: EMPTY_SHA256, ca: CERT, clientCertificate: "request" }).pins).toEqual([
+      EMPTY_SHA256_HEX,
+    ]);
+  });
+
   test("certificates by name: lower case, a wildcard for one label", () => {
     const other = { cert: `${CERT}# other`, key: KEY };
     const { names } = server({
@@ -187,6 +200,17 @@ describe("versions and ciphers", () => {
     expect(() => client({ minVersion: "TLSv1.3", maxVersion: "TLSv1.2" })).toThrow(RangeError);
     expect(() => client({ minVersion: "TLSv1.1" as "TLSv1.2" })).toThrow(TypeError);
   });
+
+  test.each(["@SECLEVEL=0", "@STRENGTH"])(
+    "the command %s in a list is refused: it is no cipher",
+    (command) => {
+      for (const ciphers of [command, `DEFAULT:${command}`, `DEFAULT${command}`]) {
+        expect(() => client({ ciphers })).toThrow(
+          /"ciphers" of tls of connect has ".*@.*", which is no cipher/,
+        );
+      }
+    },
+  );
 
   test.each(["", 5, null, "a\nb", "a;b"])("the list %j is refused", (ciphers) => {
     expect(() => client({ ciphers: ciphers as string })).toThrow(TypeError);

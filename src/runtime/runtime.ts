@@ -111,6 +111,8 @@ export interface Runtime {
   randomFill(bytes: Uint8Array): void;
   /** Base64 of the SHA-1 of an ASCII string (RFC 6455 §4.2.2). */
   sha1Base64(text: string): string;
+  /** Base64 of the SHA-256 of a string's UTF-8. */
+  sha256Base64(text: string): string;
   /** Runs a function soon, after pending I/O had its chance (setImmediate). Keeps the process alive until then. */
   defer(callback: () => void): void;
   /** Runs a function once after a delay, unless the returned function is called first. Does not keep the process alive. */

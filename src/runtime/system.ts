@@ -11,8 +11,8 @@ import { openZlibCodec } from "./zlib_codec.ts";
 /** The members of {@link Runtime} that need no runtime's own API. */
 export const system: Pick<
   Runtime,
-  | ("rootCertificates" | "nowMs" | "randomFill" | "sha1Base64" | "defer" | "setTimer" | "stayAlive")
-  | ("resolve" | "openCodec" | "channel")
+  | ("rootCertificates" | "nowMs" | "randomFill" | "sha1Base64" | "sha256Base64" | "defer" | "setTimer")
+  | ("stayAlive" | "resolve" | "openCodec" | "channel")
 > = {
   rootCertificates: () => rootCertificates,
   nowMs: () => performance.now(),
@@ -20,6 +20,7 @@ export const system: Pick<
     randomFillSync(bytes);
   },
   sha1Base64: (text) => hash("sha1", text, "base64"),
+  sha256Base64: (text) => hash("sha256", text, "base64"),
   openCodec: openZlibCodec,
   defer(callback) {
     setImmediate(callback);

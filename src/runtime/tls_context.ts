@@ -3,7 +3,7 @@
  * say: making one reads a hundred and forty roots.
  */
 
-import { constants, createHash, createHmac, randomBytes } from "node:crypto";
+import { constants, createHmac, hash, randomBytes } from "node:crypto";
 import {
   createSecureContext,
   DEFAULT_CIPHERS,
@@ -27,7 +27,7 @@ const keys = new WeakMap<ClientTlsSettings, string>();
 export function settingsKey(settings: ClientTlsSettings): string {
   let key = keys.get(settings);
   if (key === undefined) {
-    key = createHash("sha256").update(JSON.stringify(settings)).digest("base64");
+    key = hash("sha256", JSON.stringify(settings), "base64");
     keys.set(settings, key);
   }
   return key;
@@ -158,7 +158,7 @@ function cipherList(runtime: TlsRuntimeName, { ciphers, cipherSuites }: TlsSetti
   const text = list.filter((each) => each !== undefined).join(":");
   // Only where there are TLS 1.2 ciphers at all: it is one of them, for Node.
   const hasOld = ciphers !== undefined || cipherSuites === undefined;
-  return hasOld && !text.includes("@SECLEVEL") ? `${text}:${SECURITY_LEVEL}` : text;
+  return hasOld ? `${text}:${SECURITY_LEVEL}` : text;
 }
 
 function openContext(options: SecureContextOptions): SecureContext {

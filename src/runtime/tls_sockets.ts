@@ -158,7 +158,8 @@ class TlsAcceptor {
     if (clientCertificate === "none") return undefined;
     const certificate = socket.getPeerCertificate(false)?.raw as Buffer | undefined;
     if (certificate === undefined) {
-      return clientCertificate === "require" ? tlsError("ERR_TLS_NO_CERTIFICATE", action) : undefined;
+      const isNeeded = clientCertificate === "require" || pins.length > 0;
+      return isNeeded ? tlsError("ERR_TLS_NO_CERTIFICATE", action) : undefined;
     }
     const forgets = this.#runtime.tls?.forgetsVerification === true;
     if (forgets && socket.isSessionReused() && !this.#verified.has(certificate)) {

@@ -19,6 +19,8 @@ export type TlsFeature =
   | "sessionResumption"
   /** Servers can be without session tickets. */
   | "noTickets"
+  /** Servers with pins can hand out tickets to those alone that have a pinned key. */
+  | "pinnedTickets"
   | "keyLogFile"
   | "ktls";
 
@@ -29,6 +31,7 @@ export const TLS_SUPPORT: Readonly<Record<TlsRuntimeName, Readonly<Record<TlsFea
     cipherSuites: true,
     sessionResumption: true,
     noTickets: true,
+    pinnedTickets: false,
     keyLogFile: true,
     ktls: false,
   },
@@ -38,6 +41,7 @@ export const TLS_SUPPORT: Readonly<Record<TlsRuntimeName, Readonly<Record<TlsFea
     cipherSuites: false,
     sessionResumption: false,
     noTickets: false,
+    pinnedTickets: true,
     keyLogFile: false,
     ktls: false,
   },
@@ -47,6 +51,7 @@ export const TLS_SUPPORT: Readonly<Record<TlsRuntimeName, Readonly<Record<TlsFea
     cipherSuites: false,
     sessionResumption: true,
     noTickets: true,
+    pinnedTickets: false,
     keyLogFile: true,
     ktls: false,
   },
@@ -58,6 +63,7 @@ const OPTIONS: Readonly<Record<TlsFeature, string>> = {
   cipherSuites: "ciphers, with those of TLS 1.3,",
   sessionResumption: "sessionResumption, for clients,",
   noTickets: "sessionResumption: false, for servers,",
+  pinnedTickets: "sessionResumption: true, for servers with pins,",
   keyLogFile: "keyLogFile",
   ktls: "ktls",
 };
@@ -72,6 +78,8 @@ function isAsked(settings: ClientTlsSettings | ServerTlsSettings, feature: TlsFe
       return settings.role === "client" && settings.sessionResumption === true;
     case "noTickets":
       return settings.role === "server" && settings.sessionResumption === false;
+    case "pinnedTickets":
+      return settings.role === "server" && settings.sessionResumption === true && settings.pins.length > 0;
     case "keyLogFile":
       // One of the environment is left alone where it cannot be written.
       return settings.keyLogFile !== undefined && settings.isKeyLogAsked;

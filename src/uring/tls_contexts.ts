@@ -4,6 +4,7 @@
  */
 
 import { RingwireError, systemError } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientTlsSettings, ServerTlsSettings } from "../tls.ts";
 import { errnoName } from "./errno.ts";
 import * as layout from "./layout.ts";
@@ -21,16 +22,16 @@ const decoder = new TextDecoder();
 /** See the top of this file. */
 export class TlsContexts {
   readonly #shim: Shim;
-  readonly #runtimeRoots: () => readonly string[];
-  /** By what their settings say; the one used last stands last. */
+  readonly #runtime: Pick<Runtime, "rootCertificates" | "sha256Base64">;
+  /** By the digest of what their settings say, for that has private keys in it; the one used last stands last. */
   readonly #clients: Map<string, number> = new Map();
   readonly #servers: Set<number> = new Set();
   readonly #text: Uint8Array = new Uint8Array(TEXT_BYTES);
 
-  /** @param runtimeRoots - Whom the runtime trusts, PEM, for systems that have no authorities. */
-  constructor(shim: Shim, runtimeRoots: () => readonly string[]) {
+  /** @param runtime - Its roots are trusted where the system has no authorities. */
+  constructor(shim: Shim, runtime: Pick<Runtime, "rootCertificates" | "sha256Base64">) {
     this.#shim = shim;
-    this.#runtimeRoots = runtimeRoots;
+    this.#runtime = runtime;
   }
 
   /**
@@ -39,7 +40,7 @@ export class TlsContexts {
    * @throws TypeError for certificates and ciphers that OpenSSL does not take.
    */
   client(settings: ClientTlsSettings): number {
-    const key = keyOf(settings);
+    const key = this.#runtime.sha256Base64(textOf(settings));
     let context = this.#clients.get(key);
     if (context === undefined) {
       context = this.#open(layout.TLS_CLIENT, settings);
@@ -97,7 +98,7 @@ export class TlsContexts {
     const configure = (wanted: ClientTlsSettings | ServerTlsSettings): number => {
       const result = attempt(wanted);
       // The system has no authorities: a container image without ca-certificates, for instance.
-      return result === -ENOENT ? attempt(wanted, this.#runtimeRoots()) : result;
+      return result === -ENOENT ? attempt(wanted, this.#runtime.rootCertificates()) : result;
     };
     const result = configure(settings);
     const isKeyLogFromEnvironment = settings.keyLogFile !== undefined && !settings.isKeyLogAsked;
@@ -132,7 +133,7 @@ export class TlsContexts {
 }
 
 /** What makes two clients' contexts the same: all but the name, which each connection brings, and the deadline. */
-function keyOf(settings: ClientTlsSettings): string {
+function textOf(settings: ClientTlsSettings): string {
   const { servername: _name, handshakeTimeoutMs: _deadline, isKeyLogAsked: _asked, ...rest } = settings;
   return JSON.stringify(rest);
 }

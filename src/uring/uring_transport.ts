@@ -4,6 +4,7 @@ import { RingwireError } from "../errors.ts";
 import type { Codec } from "../protocol/codec.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { ClientTlsSettings, ServerTlsSettings } from "../tls.ts";
 import type {
   ConnectEndpoint,
   Connection,
@@ -20,6 +21,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { Driver } from "./driver.ts";
 import { addressText, readAddress, writeConnectEndpoint, writeListenEndpoint } from "./endpoint.ts";
 import { socketError } from "./errno.ts";
+import { KernelClock } from "./kernel_clock.ts";
 import * as layout from "./layout.ts";
 import { Ring } from "./ring.ts";
 import { openShim, type Shim } from "./shim.ts";
@@ -38,6 +40,8 @@ export interface UringTransportOptions extends DriveOptions {
   readonly limits: TransportLimits;
   /** `FEATURE_*` bits not to use, for tests and comparisons. @default 0 */
   readonly disabledFeatures?: number;
+  /** Whether connections tell when the kernel received what they bring. @default false */
+  readonly receiveStamps?: boolean;
 }
 
 /**
@@ -45,6 +49,7 @@ export interface UringTransportOptions extends DriveOptions {
  *
  * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` when the system does not give io_uring; the message says why.
  * @throws RingwireError `ERR_LIBRARY` when the shim is missing or does not fit.
+ * @throws RingwireError `ERR_UNSUPPORTED` when stamps are asked for and the kernel does not give them.
  * @throws RangeError when the arenas are too small or too large.
  */
 export function openUringTransport(options: UringTransportOptions): Transport {
@@ -56,7 +61,13 @@ export function openUringTransport(options: UringTransportOptions): Transport {
     );
   }
   const shim = openShim(runtime, options.library);
-  const ring = Ring.open(shim, limits, options.disabledFeatures ?? 0);
+  const wanted = options.receiveStamps === true ? layout.FEATURE_RECEIVE_STAMPS : 0;
+  const ring = Ring.open(shim, limits, options.disabledFeatures ?? 0, wanted);
+  if ((ring.features & wanted) !== wanted) {
+    const found = ring.text();
+    ring.close();
+    throw new RingwireError("ERR_UNSUPPORTED", `Cannot have the kernel's receive timestamps: ${found}`);
+  }
   return new UringTransport(ring, shim, options);
 }
 
@@ -71,6 +82,7 @@ class UringTransport implements Transport {
   readonly #dispatcher: Dispatcher;
   readonly #driver: Driver;
   readonly #found: string;
+  readonly #isStamped: boolean;
   readonly #contexts: TlsContexts;
   readonly #openCodec: () => Codec;
   #codec: Codec | undefined = undefined;
@@ -78,11 +90,13 @@ class UringTransport implements Transport {
   constructor(ring: Ring, shim: Shim, options: UringTransportOptions) {
     this.#ring = ring;
     this.#found = ring.text();
-    this.#contexts = new TlsContexts(shim, () => options.runtime.rootCertificates());
+    this.#contexts = new TlsContexts(shim, options.runtime);
+    this.#isStamped = options.receiveStamps === true;
     this.#openCodec = () => new ShimCodec(shim);
     this.kernels = new UringKernels(ring, shim, THRESHOLDS[options.runtime.name]);
     const dispatcher = new Dispatcher(
       ring,
+      new KernelClock(ring, () => options.runtime.nowMs()),
       () => this.#driver.touch(),
       (isAlive) => this.#driver.setAlive(isAlive),
     );
@@ -106,7 +120,7 @@ class UringTransport implements Transport {
   async listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener> {
     const action = `Cannot listen on ${addressText(endpoint.address)}`;
     this.#checkOpen(action);
-    const context = endpoint.tls === undefined ? 0 : this.#contexts.server(endpoint.tls);
+    const context = endpoint.tls === undefined ? 0 : this.#contexts.server(this.#tlsOf(endpoint.tls));
     let result = -1;
     try {
       writeListenEndpoint(this.#ring.bytes, endpoint, context);
@@ -128,7 +142,9 @@ class UringTransport implements Transport {
         this.#contexts.closeServer(context);
         this.#dispatcher.removeListener(closing);
       },
-      context === 0 ? undefined : (settings): void => this.#contexts.updateServer(context, settings),
+      context === 0
+        ? undefined
+        : (settings): void => this.#contexts.updateServer(context, this.#tlsOf(settings)),
     );
     this.#dispatcher.addListener(listener);
     this.#dispatcher.touch();
@@ -138,7 +154,7 @@ class UringTransport implements Transport {
   connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection {
     const { address } = endpoint;
     this.#checkOpen(`Cannot connect to ${addressText(address)}`);
-    const context = endpoint.tls === undefined ? 0 : this.#contexts.client(endpoint.tls);
+    const context = endpoint.tls === undefined ? 0 : this.#contexts.client(this.#tlsOf(endpoint.tls));
     writeConnectEndpoint(this.#ring.bytes, endpoint, context);
     const result = this.#ring.connect();
     if (result < 0) throw socketError(`Cannot connect to ${addressText(address)}`, -result);
@@ -207,6 +223,16 @@ class UringTransport implements Transport {
     this.#dispatcher.close(error);
     this.#contexts.close();
     this.#codec?.close();
+  }
+
+  /** A receive with stamps would get TLS records of any kind: the kernel must not decrypt, and its sending goes with it. */
+  #tlsOf<Settings extends ClientTlsSettings | ServerTlsSettings>(settings: Settings): Settings {
+    if (!this.#isStamped) return settings;
+    if (settings.ktls !== true) return { ...settings, ktls: false };
+    throw new RingwireError(
+      "ERR_UNSUPPORTED",
+      'Cannot use tls.ktls on a loop with receiveTimestamps "kernel": kernels give one or the other',
+    );
   }
 
   #checkOpen(action: string): void {

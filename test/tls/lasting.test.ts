@@ -240,6 +240,11 @@ onEachTlsTransport("a setting that the runtime's own TLS cannot honour", (rig) =
       roles: ["client"],
     },
     noTickets: { option: "sessionResumption", settings: { sessionResumption: false }, roles: ["server"] },
+    pinnedTickets: {
+      option: "sessionResumption",
+      settings: { sessionResumption: true, pins: ["ab".repeat(32)] },
+      roles: ["server"],
+    },
     keyLogFile: {
       option: "keyLogFile",
       settings: { keyLogFile: "somewhere", isKeyLogAsked: true },

@@ -180,6 +180,16 @@ onEachTlsTransport("a refusal", (rig) => {
     });
   }
 
+  test("a client that shows none where the keys are pinned is not accepted, though the server only asks", async () => {
+    const pins = ["ab".repeat(32)];
+    const asking = { clientCertificate: "request", ca: [rig.authority.root], pins } as const;
+    const { listener, accepting } = await rig.listen({}, asking);
+    rig.connect(listener.address.port);
+    await until("it is told", () => accepting.failures.length === 1);
+    expect(accepting.failures[0].code).toBe("ERR_TLS_NO_CERTIFICATE");
+    expect(accepting.recorders).toEqual([]);
+  });
+
   test("without verification whatever is shown is taken", async () => {
     for (const name of ["expired", "selfSigned", "wrongHost", "notYetValid"] as const) {
       const { client } = await rig.pair(await rig.listen({}, {}, name), { rejectUnauthorized: false });

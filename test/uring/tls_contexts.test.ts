@@ -32,9 +32,9 @@ describe.skipIf(reason !== undefined)("TLS contexts", () => {
       : shim;
   const all: TlsContexts[] = [];
 
-  function open(over: Shim = counting, roots: () => readonly string[] = () => []): TlsContexts {
+  function open(over: Shim = counting, more: Partial<typeof runtime> = {}): TlsContexts {
     calls.opened = calls.closed = 0;
-    const contexts = new TlsContexts(over, roots);
+    const contexts = new TlsContexts(over, { ...runtime, rootCertificates: () => [], ...more });
     all.push(contexts);
     return contexts;
   }
@@ -66,6 +66,20 @@ describe.skipIf(reason !== undefined)("TLS contexts", () => {
     expect(calls).toEqual({ opened: 1 + others.length, closed: 0 });
     contexts.close();
     expect(calls.closed).toBe(calls.opened);
+  });
+
+  test("of what settings say, private keys among it, only a digest is kept", () => {
+    const digested: string[] = [];
+    const contexts = open(counting, {
+      sha256Base64(text) {
+        digested.push(text);
+        return "the same for all";
+      },
+    });
+    const identity = identityOf(authority.identity("client"));
+    const first = contexts.client(clientSettings(authority, { identity }));
+    expect(contexts.client(clientSettings(authority))).toBe(first);
+    expect(digested.map((text) => text.includes("PRIVATE KEY"))).toEqual([true, false]);
   });
 
   test("64 are kept; the one that was not used for longest goes first", () => {
@@ -147,7 +161,7 @@ describe.skipIf(reason !== undefined)("TLS contexts", () => {
     };
     result = 77;
     const root = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
-    expect(open(bare, () => [root]).client(clientSettings(authority))).toBe(77);
+    expect(open(bare, { rootCertificates: () => [root] }).client(clientSettings(authority))).toBe(77);
     expect(configs.length).toBe(2);
     expect(configs[1] - configs[0]).toBeGreaterThanOrEqual(root.length);
     for (const [errno, code] of [
