@@ -68,6 +68,11 @@ const LAYERS = [
     files: /^service\//,
     imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "stream", "websocket"],
   },
+  {
+    name: "pool",
+    files: /^pool\//,
+    imports: ["errors", "protocol", "timers", "options", "loop", "websocket"],
+  },
   { name: "feed", files: /^feed\//, imports: ["errors", "options", "metrics"] },
   {
     name: "public face",
