@@ -6,4 +6,11 @@
 
 export type { Metrics, MetricsSnapshot } from "./counters.ts";
 export { Histogram, type HistogramSnapshot } from "./histogram.ts";
+export {
+  type MeterAttributes,
+  type MeterLike,
+  type MeterObserver,
+  type ObservedSource,
+  observeMetrics,
+} from "./open_telemetry.ts";
 export { PROMETHEUS_CONTENT_TYPE, type PrometheusSource, prometheusText } from "./prometheus.ts";

@@ -2,6 +2,7 @@
 
 import type { MetricsSnapshot } from "./counters.ts";
 import type { HistogramSnapshot } from "./histogram.ts";
+import { CONNECTIONS, COUNTERS, ERRORS, QUANTILES, TIMES } from "./instruments.ts";
 
 /** What to answer with as Content-Type. */
 export const PROMETHEUS_CONTENT_TYPE: string = "text/plain; version=0.0.4; charset=utf-8";
@@ -14,50 +15,15 @@ export interface PrometheusSource {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Names of the numbers of a snapshot, and those of its times. */
-type Counted = {
-  [Key in keyof MetricsSnapshot]: MetricsSnapshot[Key] extends number ? Key : never;
-}[keyof MetricsSnapshot];
-type Timed = "openingMs" | "roundTripMs";
-
-interface Family<Key> {
-  readonly key: Key;
-  readonly name: string;
-  readonly type: "counter" | "gauge";
-  readonly help: string;
+/** A source whose labels are text: `server="feed",venue="x"`. */
+interface Labelled {
+  readonly snapshot: MetricsSnapshot;
+  readonly labels: string;
 }
-
-/** Every number of a snapshot but `elapsedMs`, which Prometheus knows better; named as its documentation wants. */
-const FAMILIES: readonly Family<Exclude<Counted, "elapsedMs">>[] = [
-  counter("connectionsOpened", "connections_opened_total", "Opening handshakes that succeeded."),
-  counter("connectionsFailed", "connections_failed_total", "Opening handshakes that did not succeed."),
-  counter("connectionsClosed", "connections_closed_total", "WebSockets that are gone."),
-  counter("messagesReceived", "messages_received_total", "Messages that arrived."),
-  counter("messagesSent", "messages_sent_total", "Messages that were sent or queued."),
-  counter("messagesDropped", "messages_dropped_total", "Messages not taken because the queue was full."),
-  counter("messagesShed", "messages_shed_total", "Messages that arrived and were dropped by receiveLimit."),
-  counter("bytesReceived", "received_bytes_total", "Bytes of frames that arrived."),
-  counter("bytesSent", "sent_bytes_total", "Bytes of frames that were sent or queued."),
-  counter("backpressures", "backpressures_total", "Sends that met a slow peer."),
-  { key: "connections", name: "ringwire_connections", type: "gauge", help: "WebSockets open now." },
-];
-
-const TIMES: readonly { readonly key: Timed; readonly name: string; readonly help: string }[] = [
-  {
-    key: "openingMs",
-    name: "ringwire_opening_seconds",
-    help: "Of clients: from connect to the open WebSocket.",
-  },
-  { key: "roundTripMs", name: "ringwire_round_trip_seconds", help: "From a ping to its pong." },
-];
 
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-/** `code` and `quantile` are ours. */
+/** Those are ours. */
 const RESERVED: readonly string[] = ["code", "quantile"];
-
-function counter<Key>(key: Key, name: string, help: string): Family<Key> {
-  return { key, name: `ringwire_${name}`, type: "counter", help };
-}
 
 /**
  * Writes one page for Prometheus.
@@ -85,43 +51,60 @@ function counter<Key>(key: Key, name: string, help: string): Family<Key> {
  * @see {@link https://prometheus.io/docs/instrumenting/exposition_formats/ | Exposition formats}
  */
 export function prometheusText(sources: Iterable<PrometheusSource>): string {
-  const labelled = [...sources].map(({ snapshot, labels = {} }) => ({ snapshot, labels: labelText(labels) }));
-  if (new Set(labelled.map(({ labels }) => labels)).size < labelled.length) {
+  const all = [...sources].map(({ snapshot, labels = {} }) => ({ snapshot, labels: labelText(labels) }));
+  if (new Set(all.map(({ labels }) => labels)).size < all.length) {
     throw new TypeError("Cannot tell two sources apart: give each labels of its own");
   }
   const lines: string[] = [];
-  for (const { key, name, type, help } of FAMILIES) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const { snapshot, labels } of labelled) lines.push(sample(name, labels, snapshot[key]));
+  for (const { key, name, unit, help } of COUNTERS) {
+    const full = nameOf(unit === "By" ? `${name}.bytes.total` : `${name}.total`);
+    lines.push(...headOf(full, "counter", help));
+    for (const { snapshot, labels } of all) lines.push(sample(full, labels, snapshot[key]));
   }
-  lines.push("# HELP ringwire_errors_total Failures by code.", "# TYPE ringwire_errors_total counter");
-  for (const { snapshot, labels } of labelled) {
-    for (const [code, count] of Object.entries(snapshot.errors)) {
-      lines.push(sample("ringwire_errors_total", join(labels, `code="${code}"`), count));
-    }
-  }
+  const open = nameOf(CONNECTIONS.name);
+  lines.push(...headOf(open, "gauge", CONNECTIONS.help));
+  for (const { snapshot, labels } of all) lines.push(sample(open, labels, snapshot.connections));
+  lines.push(...errors(all));
   for (const { key, name, help } of TIMES) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} summary`);
-    for (const { snapshot, labels } of labelled) lines.push(...summary(name, labels, snapshot[key]));
+    const full = nameOf(`${name}.seconds`);
+    lines.push(...headOf(full, "summary", help));
+    for (const { snapshot, labels } of all) lines.push(...summary(full, labels, snapshot[key]));
   }
   return `${lines.join("\n")}\n`;
 }
 
+function errors(all: readonly Labelled[]): string[] {
+  const name = nameOf(`${ERRORS.name}.total`);
+  const lines = headOf(name, "counter", ERRORS.help);
+  for (const { snapshot, labels } of all) {
+    for (const [code, count] of Object.entries(snapshot.errors)) {
+      lines.push(sample(name, join(labels, `code="${code}"`), count));
+    }
+  }
+  return lines;
+}
+
 function summary(name: string, labels: string, times: HistogramSnapshot): string[] {
-  const quantiles = [
-    ["0.5", times.p50],
-    ["0.95", times.p95],
-    ["0.99", times.p99],
-    ["0.999", times.p999],
-  ] as const;
   return [
     // Of nothing there are no quantiles, and 0 would look like a very good one.
-    ...quantiles.map(([quantile, ms]) =>
-      sample(name, join(labels, `quantile="${quantile}"`), times.count === 0 ? Number.NaN : ms / 1_000),
+    ...QUANTILES.map(([quantile, key]) =>
+      sample(
+        name,
+        join(labels, `quantile="${quantile}"`),
+        times.count === 0 ? Number.NaN : times[key] / 1_000,
+      ),
     ),
     sample(`${name}_sum`, labels, times.sum / 1_000),
     sample(`${name}_count`, labels, times.count),
   ];
+}
+
+function nameOf(words: string): string {
+  return `ringwire_${words.replaceAll(".", "_")}`;
+}
+
+function headOf(name: string, type: "counter" | "gauge" | "summary", help: string): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
 }
 
 function sample(name: string, labels: string, value: number): string {
@@ -132,7 +115,7 @@ function join(labels: string, more: string): string {
   return labels === "" ? more : `${labels},${more}`;
 }
 
-/** `server="feed",venue="x"`, in the order of names, so that the same labels are the same text. */
+/** In the order of names, so that the same labels are the same text. */
 function labelText(labels: Readonly<Record<string, string>>): string {
   return Object.keys(labels)
     .sort()
