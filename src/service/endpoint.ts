@@ -27,7 +27,7 @@ export interface EndpointView<Context> {
  * ```ts
  * import { type Endpoint, serve, Service } from "ringwire";
  *
- * const server = await serve({ port: 0 });
+ * const server = await serve({ port: 0, websocket: {} });
  * await using service = new Service();
  * const endpoint: Endpoint = service.add({ url: server.url });
  * console.log(endpoint.state);

@@ -1,0 +1,166 @@
+/**
+ * Every error Ringwire raises for a peer, a network or a system failure. Wrong arguments throw the
+ * built-in `TypeError` and `RangeError` instead, at once.
+ *
+ * @module
+ */
+/** What each code means for a program: may the same call succeed later, and is reconnecting sensible? */
+const KINDS = {
+    ERR_CONNECTION_REFUSED: { isRetryable: true, shouldReconnect: true },
+    ERR_CONNECTION_RESET: { isRetryable: true, shouldReconnect: true },
+    ERR_CONNECTION_CLOSED: { isRetryable: true, shouldReconnect: true },
+    ERR_CONNECTION_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_HOST_UNREACHABLE: { isRetryable: true, shouldReconnect: true },
+    ERR_HOST_NOT_FOUND: { isRetryable: true, shouldReconnect: true },
+    // Of a client these two say that the system has no local port left, or that a network interface is down for now.
+    ERR_ADDRESS_IN_USE: { isRetryable: true, shouldReconnect: true },
+    ERR_ADDRESS_NOT_AVAILABLE: { isRetryable: true, shouldReconnect: true },
+    ERR_PERMISSION_DENIED: { isRetryable: false, shouldReconnect: false },
+    ERR_TOO_MANY_FILES: { isRetryable: true, shouldReconnect: true },
+    ERR_TOO_MANY_CONNECTIONS: { isRetryable: true, shouldReconnect: true },
+    ERR_OUT_OF_MEMORY: { isRetryable: true, shouldReconnect: true },
+    ERR_SYSTEM: { isRetryable: false, shouldReconnect: true },
+    ERR_ABORTED: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_CERTIFICATE_EXPIRED: { isRetryable: false, shouldReconnect: true },
+    ERR_TLS_CERTIFICATE_NOT_YET_VALID: { isRetryable: false, shouldReconnect: true },
+    ERR_TLS_SELF_SIGNED: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_UNKNOWN_ISSUER: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_HOST_MISMATCH: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_CERTIFICATE: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_PIN_MISMATCH: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_NO_CERTIFICATE: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_VERSION: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_CIPHER: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_ALPN: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_ALERT: { isRetryable: false, shouldReconnect: true },
+    ERR_TLS_NOT_TLS: { isRetryable: false, shouldReconnect: false },
+    ERR_TLS_PROTOCOL: { isRetryable: false, shouldReconnect: true },
+    ERR_TLS_TRUNCATED: { isRetryable: true, shouldReconnect: true },
+    ERR_TLS_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_TLS_KEY_UPDATE: { isRetryable: true, shouldReconnect: true },
+    ERR_HANDSHAKE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_HANDSHAKE_FAILED: { isRetryable: false, shouldReconnect: true },
+    // Retryable with some statuses: see RETRYABLE_STATUSES.
+    ERR_HANDSHAKE_REFUSED: { isRetryable: false, shouldReconnect: true },
+    ERR_HEADERS_TOO_LARGE: { isRetryable: false, shouldReconnect: false },
+    ERR_BAD_REQUEST: { isRetryable: false, shouldReconnect: false },
+    ERR_PROTOCOL: { isRetryable: false, shouldReconnect: true },
+    ERR_INVALID_UTF8: { isRetryable: false, shouldReconnect: true },
+    ERR_INVALID_DEFLATE: { isRetryable: false, shouldReconnect: true },
+    ERR_MESSAGE_TOO_LARGE: { isRetryable: false, shouldReconnect: true },
+    ERR_TOO_MANY_FRAGMENTS: { isRetryable: false, shouldReconnect: true },
+    ERR_MESSAGE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_PONG_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_IDLE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_CLOSE_TIMEOUT: { isRetryable: true, shouldReconnect: true },
+    ERR_BACKPRESSURE: { isRetryable: true, shouldReconnect: true },
+    ERR_RATE_LIMITED: { isRetryable: true, shouldReconnect: true },
+    // One message that a handler cannot take must not end a feed for ever.
+    ERR_HANDLER: { isRetryable: false, shouldReconnect: true },
+    ERR_NOT_OPEN: { isRetryable: false, shouldReconnect: true },
+    ERR_TRANSPORT_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
+    ERR_DRIVE_UNAVAILABLE: { isRetryable: false, shouldReconnect: false },
+    ERR_LIBRARY: { isRetryable: false, shouldReconnect: false },
+    ERR_RECORDING: { isRetryable: false, shouldReconnect: false },
+    ERR_UNSUPPORTED: { isRetryable: false, shouldReconnect: false },
+};
+/** Statuses of a refused handshake that pass by themselves (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4). */
+const RETRYABLE_STATUSES = [408, 425, 429, 500, 502, 503, 504];
+/**
+ * A failure of the peer, the network or the system.
+ *
+ * @example
+ * ```ts
+ * import { connect, RingwireError } from "ringwire";
+ *
+ * try {
+ *   await connect("ws://127.0.0.1:1");
+ * } catch (error) {
+ *   if (error instanceof RingwireError && error.isRetryable) console.log(error.code);
+ * }
+ * ```
+ */
+export class RingwireError extends Error {
+    /** The stable code. */
+    code;
+    /** The WebSocket close code sent or received with it, where there is one. */
+    closeCode;
+    /** The HTTP status of a refused handshake, where there is one. */
+    status;
+    /** How long to wait before trying again, milliseconds, where the server (Retry-After in seconds) or a rate limiter has said so. */
+    retryAfterMs;
+    /**
+     * Makes an error; Ringwire does, programs need this only in their own tests.
+     *
+     * @param code - The stable code.
+     * @param message - What was tried, then what went wrong.
+     * @param details - Cause, close code, status and delay, where they exist.
+     */
+    constructor(code, message, details = {}) {
+        super(message, details.cause === undefined ? undefined : { cause: details.cause });
+        this.name = "RingwireError";
+        this.code = code;
+        this.closeCode = details.closeCode;
+        this.status = details.status;
+        this.retryAfterMs = details.retryAfterMs;
+    }
+    /** Whether the same call may succeed when it is made again later. */
+    get isRetryable() {
+        if (this.status !== undefined && RETRYABLE_STATUSES.includes(this.status))
+            return true;
+        return KINDS[this.code].isRetryable;
+    }
+    /** Whether a client that lost its connection this way does well to connect again. */
+    get shouldReconnect() {
+        return KINDS[this.code].shouldReconnect;
+    }
+}
+/** Every code, for documentation and tests. */
+export const ERROR_CODES = Object.keys(KINDS);
+/** System error names as Node, Bun and Linux spell them, with the code we give them. */
+const SYSTEM_CODES = {
+    ECONNREFUSED: "ERR_CONNECTION_REFUSED",
+    ECONNRESET: "ERR_CONNECTION_RESET",
+    ECONNABORTED: "ERR_CONNECTION_RESET",
+    EPIPE: "ERR_CONNECTION_RESET",
+    ETIMEDOUT: "ERR_CONNECTION_TIMEOUT",
+    EHOSTUNREACH: "ERR_HOST_UNREACHABLE",
+    ENETUNREACH: "ERR_HOST_UNREACHABLE",
+    ENETDOWN: "ERR_HOST_UNREACHABLE",
+    ENOTFOUND: "ERR_HOST_NOT_FOUND",
+    EADDRINUSE: "ERR_ADDRESS_IN_USE",
+    EADDRNOTAVAIL: "ERR_ADDRESS_NOT_AVAILABLE",
+    EACCES: "ERR_PERMISSION_DENIED",
+    EPERM: "ERR_PERMISSION_DENIED",
+    EMFILE: "ERR_TOO_MANY_FILES",
+    ENFILE: "ERR_TOO_MANY_FILES",
+    ENOMEM: "ERR_OUT_OF_MEMORY",
+    ENOBUFS: "ERR_BACKPRESSURE",
+    ENOENT: "ERR_CONNECTION_REFUSED",
+};
+/** Sentences for the codes that a system call can give: what happened, then what to do. */
+const SYSTEM_TEXTS = {
+    ERR_CONNECTION_REFUSED: "nothing listens there; check the address, and that the server runs",
+    ERR_CONNECTION_RESET: "the peer reset the connection",
+    ERR_CONNECTION_TIMEOUT: "the peer did not answer in time",
+    ERR_HOST_UNREACHABLE: "no route to that host; check the network",
+    ERR_HOST_NOT_FOUND: "no such host; check the name",
+    ERR_ADDRESS_IN_USE: "the address is in use; choose another port, or 0 for any free one",
+    ERR_ADDRESS_NOT_AVAILABLE: "this machine does not have that address",
+    ERR_PERMISSION_DENIED: "not permitted; ports below 1024 and some options need privileges",
+    ERR_TOO_MANY_FILES: "out of file descriptors; raise the limit (ulimit -n)",
+    ERR_OUT_OF_MEMORY: "out of memory",
+    ERR_BACKPRESSURE: "the peer does not read and the send queue is full",
+};
+/**
+ * Turns a system error name into an error of ours: `systemError("Cannot connect to 127.0.0.1:1", "ECONNREFUSED")`.
+ *
+ * @param action - What was tried, e.g. `Cannot listen on 127.0.0.1:80`.
+ * @param name - The system's name for the error, e.g. `EADDRINUSE`.
+ * @param cause - The runtime's own error object, if there is one.
+ */
+export function systemError(action, name, cause) {
+    const code = Object.hasOwn(SYSTEM_CODES, name) ? SYSTEM_CODES[name] : "ERR_SYSTEM";
+    const text = SYSTEM_TEXTS[code] ?? "the system refused";
+    return new RingwireError(code, `${action}: ${text} (${name})`, { cause });
+}

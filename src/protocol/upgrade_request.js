@@ -1,0 +1,110 @@
+/** The client's half of the opening handshake (RFC 6455 §4.1). */
+import { RingwireError } from "../errors.js";
+import { writeFields } from "./http_response.js";
+import { checkAnswer, writeOffers } from "./permessage_deflate.js";
+import { isToken } from "./token.js";
+/** Fields that are ours to set, lower-cased. */
+const OWN_FIELDS = new Set([
+    "host",
+    "upgrade",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+]);
+/**
+ * Checks the subprotocols that a caller wants to offer.
+ *
+ * @throws TypeError when one is no token or stands twice.
+ */
+export function checkProtocols(protocols) {
+    for (const [index, protocol] of protocols.entries()) {
+        if (!isToken(protocol)) {
+            throw new TypeError(`Cannot offer subprotocol ${JSON.stringify(protocol)}: it is not a token`);
+        }
+        if (protocols.indexOf(protocol) !== index) {
+            throw new TypeError(`Cannot offer subprotocol ${JSON.stringify(protocol)} twice`);
+        }
+    }
+}
+/**
+ * Writes the request of an opening handshake. Its characters are bytes: see `writeLatin1`.
+ *
+ * @throws TypeError when target, host, a subprotocol or a field would break the head, or a field is ours to set.
+ */
+export function writeUpgradeRequest(request) {
+    const { target, host, key, protocols, deflate, headers } = request;
+    if (!target.startsWith("/") || !isVisibleAscii(target)) {
+        throw new TypeError(`Cannot request ${JSON.stringify(target)}: it is not an escaped path beginning with "/"`);
+    }
+    if (host === "" || !isVisibleAscii(host)) {
+        throw new TypeError(`Cannot send host ${JSON.stringify(host)}: it is not visible ASCII`);
+    }
+    checkProtocols(protocols);
+    const more = [];
+    if (protocols.length > 0)
+        more.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
+    if (deflate !== undefined)
+        more.push(["Sec-WebSocket-Extensions", writeOffers(deflate)]);
+    for (const field of headers) {
+        if (OWN_FIELDS.has(field[0].toLowerCase())) {
+            throw new TypeError(`Cannot set header ${JSON.stringify(field[0])}: the handshake sets it itself`);
+        }
+        more.push(field);
+    }
+    return (`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${writeFields(more)}\r\n`);
+}
+/** Whether every character is one of U+0021 to U+007E, which cannot end a line or a part of it. */
+function isVisibleAscii(text) {
+    for (let index = 0; index < text.length; index++) {
+        const unit = text.charCodeAt(index);
+        if (unit <= 0x20 || unit >= 0x7f)
+            return false;
+    }
+    return true;
+}
+/**
+ * Checks the answer to an opening handshake (RFC 6455 §4.1, client requirements 1 to 6).
+ *
+ * A server that chooses none of the offered subprotocols is within RFC 6455; the WHATWG API wants that refused,
+ * which is up to the caller.
+ *
+ * @throws RingwireError `ERR_HANDSHAKE_REFUSED` with its status when the server did not switch protocols;
+ *   `ERR_HANDSHAKE_FAILED` naming the rule when it did so wrongly.
+ */
+export function checkUpgradeResponse(head, expected) {
+    const { headers, status } = head;
+    if (status !== 101) {
+        const said = head.reason === "" ? `${status}` : `${status} ${head.reason}`;
+        throw new RingwireError("ERR_HANDSHAKE_REFUSED", `Cannot open the WebSocket: the server answered "${said}"`, { status, ...retryAfter(headers.get("retry-after")) });
+    }
+    if (head.versionMinor < 1)
+        throw failed("the answer is not HTTP/1.1 (RFC 6455 §4.2.2)");
+    if ((headers.get("upgrade") ?? "").toLowerCase() !== "websocket") {
+        throw failed("Upgrade is not websocket (RFC 6455 §4.1, 2.)");
+    }
+    if (!headers.hasToken("connection", "upgrade")) {
+        throw failed("Connection does not name Upgrade (RFC 6455 §4.1, 3.)");
+    }
+    // A repeated field joins to "x, x" and so fails as well.
+    if (headers.get("sec-websocket-accept") !== expected.accept) {
+        throw failed("Sec-WebSocket-Accept does not answer our key (RFC 6455 §4.1, 4.)");
+    }
+    const deflate = checkAnswer(headers.get("sec-websocket-extensions") ?? "", expected.deflate);
+    const protocol = headers.get("sec-websocket-protocol");
+    if (protocol !== undefined && !expected.protocols.includes(protocol)) {
+        throw failed(`the server chose subprotocol "${protocol}", which was not offered (RFC 6455 §4.1, 6.)`);
+    }
+    return { protocol: protocol ?? "", deflate };
+}
+function failed(rule) {
+    return new RingwireError("ERR_HANDSHAKE_FAILED", `Cannot open the WebSocket: ${rule}`);
+}
+/** How long the server wants to be left alone (RFC 9110 §10.2.3). A date instead of seconds is left aside: clocks differ. */
+function retryAfter(value) {
+    return value !== undefined && /^\d{1,6}$/.test(value) ? { retryAfterMs: Number(value) * 1_000 } : {};
+}

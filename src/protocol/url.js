@@ -1,0 +1,103 @@
+/** WebSocket URLs (RFC 6455 §3), and what of them goes where. */
+/** `wss+unix:` is the same with TLS. */
+const UNIX_SCHEMES = ["ws+unix:", "wss+unix:"];
+/**
+ * Parses `ws:`, `wss:`, `http:`, `https:`, and `ws+unix:PATH:TARGET` or `wss+unix:PATH:TARGET`, as in `ws+unix:/run/feed.sock:/v2`.
+ *
+ * @throws TypeError when it is no such URL, or has a fragment (RFC 6455 §3).
+ */
+export function parseWebSocketUrl(url) {
+    const text = typeof url === "string" ? url : url.href;
+    if (text.includes("#"))
+        throw new TypeError(`Cannot connect to "${withoutUser(text)}": a WebSocket URL has no fragment`);
+    const unix = UNIX_SCHEMES.find((scheme) => text.toLowerCase().startsWith(scheme));
+    if (unix !== undefined)
+        return parseUnix(text, unix);
+    let parsed;
+    try {
+        parsed = new URL(text);
+    }
+    catch {
+        // Without the runtime's own error as the cause: that one quotes the URL as it is, with its password.
+        throw new TypeError(`Cannot connect to "${withoutUser(text)}": it is not a URL`);
+    }
+    const secure = isSecure(parsed.protocol, text);
+    const port = parsed.port === "" ? (secure ? 443 : 80) : Number(parsed.port);
+    if (port === 0)
+        throw new TypeError(`Cannot connect to "${withoutUser(text)}": port 0 cannot be connected to`);
+    const { hostname } = parsed;
+    return {
+        secure,
+        host: hostname.startsWith("[") ? hostname.slice(1, -1) : hostname,
+        port,
+        hostHeader: parsed.host,
+        target: parsed.pathname + parsed.search,
+        authorization: basicAuthorization(parsed.username, parsed.password),
+    };
+}
+/**
+ * A URL as an error may show it: errors end up in logs, passwords must not.
+ *
+ * Everything up to the last "@" goes, because the URL standard finds a password in more texts than RFC 3986 does: any
+ * number of slashes and backslashes, none included, may stand before it, and in what is no URL it may hold any of them.
+ */
+export function withoutUser(text) {
+    const at = text.lastIndexOf("@");
+    if (at < 0)
+        return text;
+    let from = text.indexOf(":") + 1;
+    while (from < at && (text[from] === "/" || text[from] === "\\"))
+        from++;
+    return from > at ? text.slice(at + 1) : text.slice(0, from) + text.slice(at + 1);
+}
+function isSecure(scheme, text) {
+    switch (scheme) {
+        case "ws:":
+        case "http:":
+            return false;
+        case "wss:":
+        case "https:":
+            return true;
+        default:
+            throw new TypeError(`Cannot connect to "${withoutUser(text)}": its scheme is not ws, wss, http, https, ws+unix or wss+unix`);
+    }
+}
+/** `ws+unix:PATH:TARGET`. The target may be missing; the path ends at the first colon. */
+function parseUnix(text, scheme) {
+    const rest = text.slice(scheme.length);
+    const colon = rest.indexOf(":");
+    const path = colon < 0 ? rest : rest.slice(0, colon);
+    const target = colon < 0 || colon === rest.length - 1 ? "/" : rest.slice(colon + 1);
+    if (path === "" || path.includes("\0")) {
+        throw new TypeError(`Cannot connect to ${JSON.stringify(text)}: it names no socket path`);
+    }
+    // The URL parser escapes what a request line cannot hold, and resolves dots as for any other URL.
+    const parsed = new URL(target.startsWith("/") ? `ws://localhost${target}` : `ws://localhost/${target}`);
+    return {
+        secure: scheme.startsWith("wss"),
+        host: path,
+        port: 0,
+        hostHeader: "localhost",
+        target: parsed.pathname + parsed.search,
+        authorization: undefined,
+    };
+}
+/** RFC 7617 §2, with UTF-8 as the charset. */
+function basicAuthorization(username, password) {
+    if (username === "" && password === "")
+        return undefined;
+    let bytes = "";
+    for (const byte of new TextEncoder().encode(`${unescapePart(username)}:${unescapePart(password)}`)) {
+        bytes += String.fromCharCode(byte);
+    }
+    return `Basic ${btoa(bytes)}`;
+}
+/** Undoes the URL parser's escaping; a part with a stray `%` stays as it is. */
+function unescapePart(part) {
+    try {
+        return decodeURIComponent(part);
+    }
+    catch {
+        return part;
+    }
+}

@@ -1,0 +1,40 @@
+/**
+ * CRC-32 as zlib, gzip and PNG have it. The runtime's own is one call into C: for short inputs that costs more than
+ * the sum itself (Node 20: 73 against 19 ns for 24 bytes, 216 against 349 ns for 512).
+ */
+import { nativeCrc32 } from "../runtime/checksum.js";
+/** Up to this many bytes our own is faster on all runtimes, or as good. */
+const OWN_TO_BYTES = 64;
+/** Tables for four bytes at a step ("slicing by 4"). */
+const [T0, T1, T2, T3] = makeTables();
+function makeTables() {
+    const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
+    for (let byte = 0; byte < 256; byte++) {
+        let sum = byte;
+        for (let bit = 0; bit < 8; bit++)
+            sum = (sum & 1) === 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+        for (const table of tables) {
+            table[byte] = sum;
+            sum = tables[0][sum & 0xff] ^ (sum >>> 8);
+        }
+    }
+    return tables;
+}
+/** CRC-32 of `bytes[start, end)`, unsigned. */
+export function crc32(bytes, start, end) {
+    if (nativeCrc32 !== undefined && end - start > OWN_TO_BYTES)
+        return nativeCrc32(bytes.subarray(start, end));
+    let sum = -1;
+    for (let at = start; at < end; at++)
+        sum = T0[(sum ^ bytes[at]) & 0xff] ^ (sum >>> 8);
+    return ~sum >>> 0;
+}
+/** CRC-32 of words, as if they lay in memory little-endian. */
+export function crc32Words(words) {
+    let sum = -1;
+    for (let index = 0; index < words.length; index++) {
+        sum ^= words[index];
+        sum = T3[sum & 0xff] ^ T2[(sum >>> 8) & 0xff] ^ T1[(sum >>> 16) & 0xff] ^ T0[sum >>> 24];
+    }
+    return ~sum >>> 0;
+}

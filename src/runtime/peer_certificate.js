@@ -1,0 +1,114 @@
+/** What a peer's certificates say: which faults they have beyond what the runtime tells, which keys are in them, what both ends agreed on. */
+import { createHash, X509Certificate } from "node:crypto";
+import { isForHost } from "./certificate_names.js";
+import { isWeakKey } from "./tls_identity.js";
+/** Longer chains are followed no further. */
+const MAX_CHAIN = 16;
+/** Extended key usage (RFC 5280 §4.2.1.12) and what it may be, in DER. */
+const USES = Buffer.from("0603551d25", "hex");
+const SERVER_USE = Buffer.from("06082b06010505070301", "hex");
+const CLIENT_USE = Buffer.from("06082b06010505070302", "hex");
+const ANY_USE = Buffer.from("0604551d2500", "hex");
+/**
+ * The peer's certificate and those above it, as far as each was really signed by an authority that is the next: the runtime
+ * verifies a chain but does not tell which, and a peer may append whatever it likes.
+ */
+export function chainOf(socket) {
+    const chain = [];
+    let at = socket.getPeerCertificate(true);
+    while (at?.raw !== undefined && chain.length < MAX_CHAIN) {
+        const certificate = new X509Certificate(at.raw);
+        const below = chain.at(-1);
+        if (below !== undefined) {
+            if (below.raw.equals(certificate.raw))
+                break;
+            if (!certificate.ca || !below.checkIssued(certificate) || !below.verify(certificate.publicKey))
+                break;
+        }
+        chain.push(certificate);
+        at = at.issuerCertificate;
+    }
+    return chain;
+}
+/** Whether a chain has one of the pinned keys. @param pins - SHA-256 of SubjectPublicKeyInfo, hexadecimal. */
+export function hasPin(chain, pins) {
+    return chain.some(({ publicKey }) => {
+        const info = publicKey.export({ type: "spki", format: "der" });
+        return pins.includes(createHash("sha256").update(info).digest("hex"));
+    });
+}
+/**
+ * A more exact code for a certificate that a runtime only calls unverifiable: Deno says so of every fault, Bun of some.
+ *
+ * @param use - What the peer's certificate must be good for.
+ */
+export function faultOf(code, socket, use, nowMs) {
+    if (code !== "ERR_TLS_UNKNOWN_ISSUER")
+        return code;
+    const shown = shownBy(socket);
+    for (const { validFrom, validTo } of shown) {
+        if (Date.parse(validTo) < nowMs)
+            return "ERR_TLS_CERTIFICATE_EXPIRED";
+        if (Date.parse(validFrom) > nowMs)
+            return "ERR_TLS_CERTIFICATE_NOT_YET_VALID";
+    }
+    if (shown[0] !== undefined && isForOther(shown[0], use))
+        return "ERR_TLS_CERTIFICATE";
+    if (shown[0] !== undefined && isWeakKey(shown[0].publicKey))
+        return "ERR_TLS_CERTIFICATE";
+    if (shown.slice(1).some(({ ca }) => !ca))
+        return "ERR_TLS_CERTIFICATE";
+    const last = shown.at(-1);
+    const isSelfSigned = last !== undefined && last.issuer === last.subject && last.verify(last.publicKey);
+    return isSelfSigned ? "ERR_TLS_SELF_SIGNED" : code;
+}
+/** Whether a certificate says what it is for, and it is not this. What Deno's `keyUsage` tells is something else. */
+function isForOther({ raw }, use) {
+    const at = raw.indexOf(USES);
+    if (at < 0)
+        return false;
+    // Behind the name come, perhaps, "critical", and the list, which is short.
+    const list = raw.subarray(at + USES.length, at + USES.length + 128);
+    return !list.includes(use === "server" ? SERVER_USE : CLIENT_USE) && !list.includes(ANY_USE);
+}
+/** What the peer has shown, signed by whomever. */
+function shownBy(socket) {
+    const shown = [];
+    let at = socket.getPeerCertificate(true);
+    while (at?.raw !== undefined && shown.length < MAX_CHAIN) {
+        const certificate = new X509Certificate(at.raw);
+        if (shown.some(({ raw }) => raw.equals(certificate.raw)))
+            break;
+        shown.push(certificate);
+        at = at.issuerCertificate;
+    }
+    return shown;
+}
+/** Whether the key of the peer's own certificate is too small to prove anything. */
+export function isWeak(socket) {
+    const { raw } = socket.getPeerCertificate(false);
+    return raw !== undefined && isWeakKey(new X509Certificate(raw).publicKey);
+}
+/** What is wrong with the name in a server's certificate, or undefined. */
+export function nameFault(settings, certificate) {
+    if (isForHost(certificate.raw, settings.servername))
+        return undefined;
+    return Object.assign(new Error("The certificate is for another host"), {
+        code: "ERR_TLS_CERT_ALTNAME_INVALID",
+    });
+}
+/** What a socket has agreed on. Once its handshake is done. */
+export function infoOf(socket, servername) {
+    const peer = socket.getPeerCertificate(false);
+    const { alpnProtocol } = socket;
+    return {
+        version: (socket.getProtocol() ?? "TLSv1.3"),
+        cipher: socket.getCipher().standardName,
+        alpn: typeof alpnProtocol === "string" ? alpnProtocol : "",
+        resumed: socket.isSessionReused(),
+        ktls: { tx: false, rx: false },
+        servername,
+        // A copy: the runtime's may be a view of something larger.
+        peerCertificate: peer?.raw === undefined ? undefined : new Uint8Array(peer.raw),
+    };
+}

@@ -1,0 +1,270 @@
+/**
+ * TLS over the sockets of node:net, through node:tls: on all three runtimes. Bun's own `Bun.listen` and `Bun.connect` and Deno's own
+ * `Deno.listenTls` and `Deno.connectTls` tell less of what was agreed on and of what went wrong; their node:tls tell nearly as much as Node's.
+ */
+import { isIP } from "node:net";
+import { connect, TLSSocket } from "node:tls";
+import { RingwireError } from "../errors.js";
+import { tlsError } from "../tls_errors.js";
+import { keyLogOf } from "./key_log.js";
+import { openServer, openSocket, SocketAddresses } from "./net_endpoint.js";
+import { chainOf, faultOf, hasPin, isWeak, nameFault } from "./peer_certificate.js";
+import { endpointText, lostText, socketFailure } from "./socket_failure.js";
+import { clientContext, newTicketSecret, ServerContexts, settingsKey } from "./tls_context.js";
+import { verificationCode } from "./tls_failure.js";
+import { SessionCache } from "./tls_sessions.js";
+import { TlsSocket } from "./tls_socket.js";
+import { checkTlsSupport, TLS_SUPPORT } from "./tls_support.js";
+import { VerifiedCertificates } from "./verified_certificates.js";
+/** Handshakes under way at once on one listener. A peer has to do nothing for one but connect. */
+const MAX_HANDSHAKES = 4_096;
+const sessions = new SessionCache();
+// ── listening ────────────────────────────────────────────────────────────────────────────────────
+/** See {@link NativeSockets.listen}. */
+export async function listenTls(runtime, endpoint, settings, accepted, failed) {
+    const acceptor = new TlsAcceptor(runtime, endpoint, settings, accepted, failed);
+    const { server, address } = await openServer(runtime, endpoint, (raw) => acceptor.begin(raw), failed);
+    return {
+        address,
+        close() {
+            server.close();
+            acceptor.close();
+        },
+        updateTls: (next) => acceptor.update(next),
+    };
+}
+/** Shakes hands with those who come. */
+class TlsAcceptor {
+    #runtime;
+    #endpoint;
+    #accepted;
+    #failed;
+    #ticketSecret = newTicketSecret();
+    #handshakes = new Set();
+    /** Certificates of clients that were verified under the settings of now. */
+    #verified = new VerifiedCertificates();
+    #contexts;
+    #keyLog;
+    constructor(runtime, endpoint, settings, accepted, failed) {
+        checkTlsSupport(runtime.name, settings);
+        this.#runtime = runtime;
+        this.#endpoint = endpoint;
+        this.#accepted = accepted;
+        this.#failed = failed;
+        this.#keyLog = keyLogFor(runtime, settings);
+        this.#contexts = new ServerContexts(runtime.name, settings, this.#ticketSecret);
+    }
+    update(settings) {
+        checkTlsSupport(this.#runtime.name, settings);
+        const keyLog = keyLogFor(this.#runtime, settings);
+        this.#contexts = new ServerContexts(this.#runtime.name, settings, this.#ticketSecret);
+        this.#verified = new VerifiedCertificates();
+        this.#keyLog = keyLog;
+    }
+    close() {
+        for (const handshake of this.#handshakes)
+            handshake.giveUp();
+        this.#handshakes.clear();
+    }
+    begin(raw) {
+        const action = "Cannot accept a TLS connection";
+        if (this.#handshakes.size >= MAX_HANDSHAKES) {
+            raw.on("error", () => { });
+            raw.destroy();
+            const why = `${MAX_HANDSHAKES} handshakes are under way`;
+            this.#failed(new RingwireError("ERR_TOO_MANY_CONNECTIONS", `${action}: ${why}`));
+            return;
+        }
+        const contexts = this.#contexts;
+        const { settings } = contexts;
+        const socket = this.#secure(raw, contexts);
+        const own = new TlsSocket({
+            runtime: this.#runtime,
+            socket,
+            raw,
+            addresses: new SocketAddresses(raw, this.#endpoint.address, false),
+            isServer: true,
+            timeoutMs: settings.handshakeTimeoutMs,
+            action,
+            lost: lostText(undefined),
+            servername: "",
+            verify: () => this.#clientFault(socket, settings, action),
+            opened: (opened) => {
+                this.#handshakes.delete(own);
+                return this.#accepted(opened);
+            },
+            failed: (error) => {
+                this.#handshakes.delete(own);
+                this.#failed(error);
+            },
+        });
+        this.#handshakes.add(own);
+    }
+    #secure(raw, contexts) {
+        const { clientCertificate, alpnProtocols } = contexts.settings;
+        const socket = new TLSSocket(raw, {
+            isServer: true,
+            secureContext: contexts.main,
+            requestCert: clientCertificate !== "none",
+            // Has the client told that there must be one. Whether it is valid is for us to see; Bun would refuse it without a reset.
+            rejectUnauthorized: clientCertificate === "require" && this.#runtime.name !== "Bun",
+            ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
+            ...(contexts.hasNames && {
+                SNICallback: (name, answer) => answer(null, contexts.find(name)),
+            }),
+        });
+        if (this.#keyLog !== undefined)
+            socket.on("keylog", this.#keyLog);
+        return socket;
+    }
+    /** What is wrong with a client's certificate, or undefined. */
+    #clientFault(socket, { clientCertificate, pins }, action) {
+        if (clientCertificate === "none")
+            return undefined;
+        const certificate = socket.getPeerCertificate(false)?.raw;
+        if (certificate === undefined) {
+            return clientCertificate === "require" ? tlsError("ERR_TLS_NO_CERTIFICATE", action) : undefined;
+        }
+        const forgets = this.#runtime.tls?.forgetsVerification === true;
+        if (forgets && socket.isSessionReused() && !this.#verified.has(certificate)) {
+            return tlsError("ERR_TLS_CERTIFICATE", action, "a resumed session whose first handshake is not known here");
+        }
+        const result = verificationResult(socket);
+        if (result !== "") {
+            const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
+            return tlsError(faultOf(code, socket, "client", Date.now()), action, result);
+        }
+        if (this.#runtime.tls?.verifiesLate === true && isWeak(socket)) {
+            return tlsError("ERR_TLS_CERTIFICATE", action, "its key is too small");
+        }
+        if (pins.length > 0 && !hasPin(chainOf(socket), pins))
+            return tlsError("ERR_TLS_PIN_MISMATCH", action);
+        if (forgets)
+            this.#verified.add(certificate);
+        return undefined;
+    }
+}
+/** OpenSSL's name for what is wrong with the peer's chain; "" for nothing. Only `tls.Server` makes a public property of it. */
+function verificationResult(socket) {
+    const { ssl } = socket;
+    if (typeof ssl?.verifyError !== "function")
+        return "UNSPECIFIED";
+    const result = ssl.verifyError();
+    // Node and Bun: an error or null. Deno: a string.
+    if (result === null || result === undefined)
+        return "";
+    return typeof result === "string" ? result : String(result.code);
+}
+// ── connecting ───────────────────────────────────────────────────────────────────────────────────
+/** See {@link NativeSockets.connect}. */
+export function connectTls(runtime, endpoint, settings, handler) {
+    checkTlsSupport(runtime.name, settings);
+    const { address } = endpoint;
+    const action = `Cannot connect to ${endpointText(address)}`;
+    const context = clientContext(runtime.name, settings);
+    const keyLog = keyLogFor(runtime, settings);
+    const raw = openSocket(runtime, endpoint, action);
+    const addresses = new SocketAddresses(raw, address, true);
+    let handshake;
+    let isOver = false;
+    const refused = (error) => {
+        if (handshake !== undefined || isOver)
+            return;
+        isOver = true;
+        handler.closed(socketFailure(action, error));
+    };
+    raw.on("error", refused);
+    raw.once("connect", () => {
+        if (isOver)
+            return;
+        const { servername, rejectUnauthorized, alpnProtocols } = settings;
+        const sentName = isIP(servername) === 0 ? servername : "";
+        const sessionKey = `${endpointText(address)} ${settingsKey(settings)}`;
+        const resumes = settings.sessionResumption !== false && TLS_SUPPORT[runtime.name].sessionResumption;
+        const session = resumes ? sessions.take(sessionKey) : undefined;
+        const socket = connect({
+            socket: raw,
+            secureContext: context,
+            // Node warns of addresses here, and they are never sent (RFC 6066 §3).
+            servername: sentName,
+            rejectUnauthorized: rejectUnauthorized && runtime.tls?.verifiesLate !== true,
+            checkServerIdentity: (_host, certificate) => nameFault(settings, certificate),
+            ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
+            ...(session !== undefined && { session }),
+        });
+        if (keyLog !== undefined)
+            socket.on("keylog", keyLog);
+        const good = resumes ? keepSessions(socket, sessionKey) : undefined;
+        handshake = new TlsSocket({
+            runtime,
+            socket,
+            raw,
+            addresses,
+            isServer: false,
+            timeoutMs: settings.handshakeTimeoutMs,
+            action,
+            lost: lostText(address),
+            servername: sentName,
+            verify: () => serverFault(runtime, socket, settings, action),
+            opened: (opened) => {
+                good?.();
+                handler.opened(opened);
+                return handler;
+            },
+            failed: (error) => handler.closed(error),
+        });
+    });
+    return {
+        giveUp() {
+            isOver = true;
+            if (handshake === undefined)
+                raw.destroy();
+            else
+                handshake.giveUp();
+        },
+        remoteAddress: () => (handshake === undefined ? undefined : addresses.remote()),
+    };
+}
+/** Remembers the sessions of a connection once it is known to be good: the first ones may come before. Returns who is to be told that. */
+function keepSessions(socket, key) {
+    let isGood = false;
+    let early = [];
+    socket.on("session", (bytes) => {
+        const session = { bytes, isSingleUse: socket.getProtocol() === "TLSv1.3" };
+        if (isGood)
+            sessions.put(key, session);
+        else
+            early.push(session);
+    });
+    return () => {
+        isGood = true;
+        for (const session of early)
+            sessions.put(key, session);
+        early = [];
+    };
+}
+/** What is wrong with a server that the runtime has taken, or undefined. */
+function serverFault(runtime, socket, { pins, rejectUnauthorized }, action) {
+    if (rejectUnauthorized && !socket.authorized) {
+        const result = String(socket.authorizationError);
+        const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
+        return tlsError(faultOf(code, socket, "server", Date.now()), action, result);
+    }
+    // A resumed session was begun under the same settings, and was good then.
+    if (socket.isSessionReused())
+        return undefined;
+    // OpenSSL's security level sees to that on Node.
+    if (rejectUnauthorized && runtime.tls?.verifiesLate === true && isWeak(socket)) {
+        return tlsError("ERR_TLS_CERTIFICATE", action, "its key is too small");
+    }
+    if (pins.length === 0)
+        return undefined;
+    const chain = chainOf(socket);
+    // Without verification anybody may append the certificate whose key is pinned; only its own is proved.
+    const proved = rejectUnauthorized ? chain : chain.slice(0, 1);
+    return hasPin(proved, pins) ? undefined : tlsError("ERR_TLS_PIN_MISMATCH", action);
+}
+/** Takes the lines of a key log; one of the environment is left alone where the runtime cannot write it. */
+function keyLogFor(runtime, settings) {
+    return TLS_SUPPORT[runtime.name].keyLogFile ? keyLogOf(settings) : undefined;
+}

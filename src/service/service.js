@@ -1,0 +1,131 @@
+/** Services: endpoints that stay connected. */
+import { RingwireError } from "../errors.js";
+import { defaultLoop, engineOf } from "../loop.js";
+import { checkKnown } from "../options.js";
+import { EndpointHost } from "./endpoint_host.js";
+/**
+ * A set of endpoints, each a WebSocket that is connected again whenever it is lost, and a context they share. The service keeps the
+ * process alive as long as an endpoint may come back.
+ *
+ * @example
+ * ```ts
+ * import { serve, Service } from "ringwire";
+ *
+ * const server = await serve({ port: 0, websocket: { message: (ws, data) => void ws.send(data) } });
+ * await using service = new Service({ context: { echoes: 0 } });
+ * const endpoint = service.add({
+ *   url: () => server.url,
+ *   websocket: {
+ *     open: (ws) => void ws.send("subscribe"),
+ *     message: (ws, data, isText, context) => void context.echoes++,
+ *   },
+ *   gap: (event) => console.warn(`lost ${event.durationMs} ms: ${event.reason.kind}`),
+ *   closed: (reason) => console.log(reason.kind, reason.error?.code),
+ * });
+ * service.dispatch(endpoint, (ws) => ws.send("order"));
+ * await server.stop();
+ * ```
+ */
+export class Service {
+    /** What every handler gets as its last argument. */
+    context;
+    /** Where its connections live. */
+    loop;
+    #hosts = new Map();
+    #household;
+    /** Endpoints that may come back. */
+    #livingCount = 0;
+    #letProcessEnd = undefined;
+    #isClosed = false;
+    /**
+     * Makes a service without endpoints.
+     *
+     * @param options - See {@linkcode ServiceOptions}.
+     * @throws TypeError for unknown options.
+     */
+    constructor(options = {}) {
+        checkKnown("Service", options, ["context", "loop"]);
+        this.context = options.context;
+        this.loop = options.loop ?? defaultLoop();
+        this.#household = {
+            context: this.context,
+            stopped: () => this.#changeLiving(-1),
+            removed: (endpoint) => void this.#hosts.delete(endpoint),
+        };
+    }
+    /** How many endpoints it has, stopped ones included. */
+    get size() {
+        return this.#hosts.size;
+    }
+    /**
+     * Adds an endpoint and begins to connect it at once.
+     *
+     * @throws TypeError, RangeError for options that are unknown, out of range or do not fit, and for a URL that is none.
+     * @throws RingwireError `ERR_NOT_OPEN` when the service was closed.
+     */
+    add(options) {
+        if (this.#isClosed)
+            throw new RingwireError("ERR_NOT_OPEN", "Cannot add an endpoint: the service is closed");
+        const host = new EndpointHost(this.#household, options, this.loop);
+        this.#hosts.set(host.endpoint, host);
+        this.#changeLiving(1);
+        host.start();
+        return host.endpoint;
+    }
+    /**
+     * Closes an endpoint's connection with 1000 and forgets it. Its `closed` comes with the reason `removed`. Resolves when all is gone.
+     *
+     * @throws TypeError for what is no endpoint of this service. One that was removed before is none any more.
+     */
+    remove(endpoint) {
+        return this.#hostOf(endpoint).remove();
+    }
+    /**
+     * Runs a function with an endpoint's WebSocket, if it is open. Returns what that returned, or undefined.
+     *
+     * @throws TypeError for what is no endpoint of this service. What the function throws.
+     */
+    dispatch(endpoint, run) {
+        const { socket } = this.#hostOf(endpoint);
+        return socket === undefined ? undefined : run(socket, this.context);
+    }
+    /** The endpoints, in the order in which they were added. */
+    [Symbol.iterator]() {
+        return [...this.#hosts.keys()][Symbol.iterator]();
+    }
+    /**
+     * One turn of its `manual` loop: the same as `service.loop.poll(waitUs)`. Nothing of an endpoint whose `url` is an IP address, or a
+     * function that answers one at once, needs promises: it lives on turns alone.
+     *
+     * @param waitUs - Microseconds to wait in the kernel when there is nothing to do. @default 0
+     * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` as {@linkcode Loop.poll}.
+     */
+    poll(waitUs = 0) {
+        return this.loop.poll(waitUs);
+    }
+    /** Removes every endpoint. Resolves when all connections are gone. The loop stays open. Idempotent. */
+    async close() {
+        this.#isClosed = true;
+        await Promise.all([...this.#hosts.values()].map((host) => host.remove()));
+    }
+    /** Same as {@linkcode Service.close}. */
+    [Symbol.asyncDispose]() {
+        return this.close();
+    }
+    #hostOf(endpoint) {
+        const host = this.#hosts.get(endpoint);
+        if (host === undefined)
+            throw new TypeError("Cannot find the endpoint: this service does not have it");
+        return host;
+    }
+    #changeLiving(difference) {
+        this.#livingCount += difference;
+        if (this.#livingCount === 0) {
+            this.#letProcessEnd?.();
+            this.#letProcessEnd = undefined;
+        }
+        else {
+            this.#letProcessEnd ??= engineOf(this.loop).runtime.stayAlive();
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/** What becomes of what a program sends, on streams and WebSockets alike. */
+export {};

@@ -1,0 +1,215 @@
+/** One ring: the shared block, the commands being gathered for the next turn, and the calls into C. */
+import { RingwireError, systemError } from "../errors.js";
+import { allocateBlock } from "./block.js";
+import { EBADMSG, errnoName } from "./errno.js";
+import * as layout from "./layout.js";
+import { ABI_VERSION } from "./symbols.js";
+/** One buffer serves many receives; where the kernel cannot do that (before 6.12), C cuts the arena smaller. */
+const RECEIVE_BUFFER_BYTES = 65_536;
+/** Most certificates are smaller; a larger one takes a second call. */
+const USUAL_CERTIFICATE_BYTES = 4_096;
+/**
+ * The kernel writes into a block as long as its ring is open, whether or not the program still holds the
+ * loop: open rings must never be garbage.
+ */
+const openRings = new Set();
+const decoder = new TextDecoder();
+function textOf(bytes, count) {
+    const end = layout.TEXT_OFFSET + Math.min(count, layout.TEXT_MAX_BYTES);
+    return decoder.decode(bytes.subarray(layout.TEXT_OFFSET, end));
+}
+/** The state that commands and turns share. The public numbers are for the hot path of connections. */
+export class Ring {
+    /** The whole block: receive views and reservations are ranges of it. */
+    bytes;
+    /** Event records, four words each; `eventCount` of them hold. */
+    events;
+    eventCount = 0;
+    /** Bytes in C's queue, by slot: true after every turn. Its last word belongs to no slot and is 0. Signed: numbers stay small. */
+    queued;
+    /** Rises with each turn: what was committed in an earlier turn has been handed to C. */
+    turnNumber = 0;
+    /** First free byte of the send arena. */
+    sendNext;
+    sendStart;
+    sendEnd;
+    /** Start of the open reservation, or -1. */
+    reservedAt = -1;
+    commandCount = 0;
+    #shim;
+    #turn;
+    #fields;
+    #commands;
+    #commandCapacity;
+    #id;
+    /** Handle of the last command when that is a SEND, which the next commit of the same connection extends; else 0. */
+    #tailHandle = 0;
+    constructor(shim, block, id) {
+        this.bytes = block.bytes;
+        this.events = block.events;
+        this.queued = block.queued;
+        this.sendNext = block.sendStart;
+        this.sendStart = block.sendStart;
+        this.sendEnd = block.sendEnd;
+        this.#shim = shim;
+        this.#turn = shim.rw_turn;
+        this.#fields = block.fields;
+        this.#commands = block.commands;
+        this.#commandCapacity = block.commandCapacity;
+        this.#id = id;
+    }
+    /**
+     * Opens a ring.
+     *
+     * @param disabledFeatures - `FEATURE_*` bits not to use.
+     * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` with the reason.
+     */
+    static open(shim, limits, disabledFeatures) {
+        const block = allocateBlock(limits, RECEIVE_BUFFER_BYTES, disabledFeatures);
+        block.fields[layout.FIELD_ABI_VERSION] = ABI_VERSION;
+        const id = shim.rw_ring_open(block.bytes, block.bytes.length);
+        if (id <= 0) {
+            const reason = textOf(block.bytes, block.fields[layout.FIELD_TEXT_BYTES]) || errnoName(-id);
+            throw new RingwireError("ERR_TRANSPORT_UNAVAILABLE", `Cannot use io_uring: ${reason}`);
+        }
+        const ring = new Ring(shim, block, id);
+        openRings.add(ring);
+        return ring;
+    }
+    get isOpen() {
+        return this.#id > 0;
+    }
+    /** `FEATURE_*` bits in use. */
+    get features() {
+        return this.field(layout.FIELD_FEATURES);
+    }
+    /** One u32 of the control page. */
+    field(index) {
+        return this.#fields[index];
+    }
+    /** The text that C wrote last. */
+    text(bytes = this.field(layout.FIELD_TEXT_BYTES)) {
+        return textOf(this.bytes, bytes);
+    }
+    /** Whether `sizeBytes` of the send arena and a command record are free. */
+    hasRoom(sizeBytes) {
+        return sizeBytes <= this.sendEnd - this.sendNext && this.commandCount < this.#commandCapacity;
+    }
+    /** Appends a SEND of the reserved range. */
+    send(handle, start, bytes) {
+        this.sendNext = start + bytes;
+        this.#append(layout.COMMAND_SEND, handle, start, bytes);
+        this.#tailHandle = handle;
+    }
+    /** Makes the last command longer, if it is a SEND of that connection: reservations have no gaps, so the ranges touch. */
+    extendSend(handle, bytes) {
+        if (this.#tailHandle !== handle)
+            return false;
+        this.sendNext += bytes;
+        this.#commands[this.commandCount * 4 - 1] += bytes;
+        return true;
+    }
+    /** Appends any other command. There must be room for one. */
+    control(op, handle, argument) {
+        this.#append(op, handle, argument, 0);
+        this.#tailHandle = 0;
+    }
+    #append(op, handle, a, b) {
+        const commands = this.#commands;
+        const at = this.commandCount++ * 4;
+        commands[at] = op;
+        commands[at + 1] = handle;
+        commands[at + 2] = a;
+        commands[at + 3] = b;
+    }
+    /**
+     * One turn: hands the commands to C and takes events. Afterwards `eventCount` records hold.
+     *
+     * @param flags - `TURN_*`.
+     * @param waitUs - 0: never blocks; -1: blocks until there is an event.
+     */
+    turn(flags, waitUs) {
+        const count = this.commandCount;
+        this.commandCount = 0;
+        this.sendNext = this.sendStart;
+        this.reservedAt = -1;
+        this.#tailHandle = 0;
+        this.turnNumber++;
+        let result = this.#turn(this.#id, count, flags, waitUs);
+        // A skipped command is our own bug, but all others were done: go on with the events it brought.
+        if (result === -EBADMSG)
+            result = this.#turn(this.#id, 0, flags & ~layout.TURN_RECYCLE, 0);
+        if (result < 0)
+            throw systemError("Cannot take a turn of the ring", errnoName(-result));
+        this.eventCount = result;
+    }
+    /** Listens on the endpoint in the control page. Returns 0 with `newHandle` set, or -errno. */
+    listen() {
+        return this.#shim.rw_listen(this.#id);
+    }
+    /** Connects to the endpoint in the control page. Returns 0 with `newHandle` set, or -errno. */
+    connect() {
+        return this.#shim.rw_connect(this.#id);
+    }
+    /** The handle that `listen` or `connect` made. */
+    get newHandle() {
+        return this.#fields[layout.FIELD_HANDLE] | 0;
+    }
+    unlisten(handle) {
+        if (this.isOpen)
+            this.#shim.rw_unlisten(this.#id, handle >>> 0);
+    }
+    /** The address text of a socket, undefined when it is gone. `which`: `ADDRESS_*`. */
+    address(handle, which) {
+        const bytes = this.isOpen ? this.#shim.rw_address(this.#id, handle >>> 0, which) : -1;
+        // The client's end of a Unix socket has no name: an empty one.
+        return bytes >= 0 ? this.text(bytes) : undefined;
+    }
+    /** What TLS has agreed on, in lines; undefined without TLS, before it is agreed and when the socket is gone. */
+    tlsText(handle) {
+        const bytes = this.isOpen ? this.#shim.rw_tls_describe(this.#id, handle >>> 0) : -1;
+        return bytes > 0 ? this.text(bytes) : undefined;
+    }
+    /** The peer's own certificate, DER; undefined when it has shown none. */
+    peerCertificate(handle) {
+        for (let capacity = USUAL_CERTIFICATE_BYTES;;) {
+            const room = new Uint8Array(capacity);
+            const bytes = this.isOpen
+                ? this.#shim.rw_tls_peer_certificate(this.#id, handle >>> 0, room, capacity)
+                : -1;
+            if (bytes <= 0)
+                return undefined;
+            if (bytes <= capacity)
+                return room.slice(0, bytes);
+            capacity = bytes;
+        }
+    }
+    /** Opens our end of the wake-up socket. Returns what the runtime needs for its end. */
+    openWake(mode) {
+        const isAbstract = mode === "abstract";
+        const result = this.#shim.rw_wake_open(this.#id, isAbstract ? layout.WAKE_ABSTRACT : layout.WAKE_DESCRIPTOR);
+        if (result < 0)
+            throw systemError("Cannot open the wake-up socket", errnoName(-result));
+        return isAbstract ? this.text(result) : result;
+    }
+    /** Takes the runtime's connection to the wake-up socket. 0: done; `-EAGAIN`: not there yet; else -errno. */
+    acceptWake() {
+        return this.#shim.rw_wake_accept(this.#id);
+    }
+    unmask(offset, bytes, key) {
+        this.#shim.rw_unmask(this.#id, offset, bytes, key >>> 0);
+    }
+    utf8(offset, bytes) {
+        return this.#shim.rw_utf8(this.#id, offset, bytes);
+    }
+    /** Cancels and reaps everything. The block is referenced until C has returned. Idempotent. */
+    close() {
+        if (!this.isOpen)
+            return;
+        this.#shim.rw_ring_close(this.#id);
+        this.#id = 0;
+        this.commandCount = 0;
+        this.eventCount = 0;
+        openRings.delete(this);
+    }
+}

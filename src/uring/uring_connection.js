@@ -1,0 +1,183 @@
+/** A connection over the ring: commands into shared memory, nothing else. One class, so that hot paths stay monomorphic. */
+import { addressText, readAddress } from "./endpoint.js";
+import { ADDRESS_LOCAL, ADDRESS_PEER, CLOSE_ABORT, CLOSE_FLUSH, COMMAND_CLOSE, COMMAND_END, COMMAND_PAUSE, COMMAND_RESUME, HANDLE_SLOT_MASK, QUEUED_GONE, } from "./layout.js";
+import { readTlsInfo } from "./tls_info.js";
+/** {@link Connection} over io_uring. */
+export class UringConnection {
+    handler;
+    /** The shim's handle; 0 once closed. */
+    handle;
+    /** A connect has succeeded. */
+    isOpen = false;
+    /** Whether it is among those that the host settles after a turn: nobody is there twice. */
+    isUnsettled = false;
+    /** Where the table of queued bytes tells of this connection. */
+    #queuedIndex;
+    #queued;
+    /** The most that `queuedBytes` can have shown since the last `drained`. */
+    #shown = 0;
+    /**
+     * Bytes committed in turn `#freshTurn`, which C has not seen while that is the current turn. For a connection
+     * that is gone: all it committed since the last that C took, so that a loop of sends comes to its limit.
+     */
+    #fresh = 0;
+    #freshTurn = -1;
+    /** What the table said when this turn's first bytes were committed, 0 for a connection that is gone. */
+    #base = 0;
+    out;
+    maxReserveBytes;
+    #ring;
+    #host;
+    #isUnix;
+    /** Where a connect goes, for its messages; undefined for an accepted connection. */
+    #target;
+    constructor(ring, host, handle, handler, isUnix, target) {
+        this.handler = handler;
+        this.handle = handle;
+        this.out = ring.bytes;
+        this.#queued = ring.queued;
+        this.#queuedIndex = handle & HANDLE_SLOT_MASK;
+        this.maxReserveBytes = ring.sendEnd - ring.sendStart;
+        this.#ring = ring;
+        this.#host = host;
+        this.#isUnix = isUnix;
+        this.#target = target;
+    }
+    /** Whether it committed what C has not seen. */
+    get hasFresh() {
+        return this.#freshTurn === this.#ring.turnNumber;
+    }
+    get queuedBytes() {
+        const queued = this.#queued[this.#queuedIndex];
+        if (queued === QUEUED_GONE)
+            return this.#fresh;
+        return this.#freshTurn === this.#ring.turnNumber ? queued + this.#fresh : queued;
+    }
+    reserve(sizeBytes) {
+        const ring = this.#ring;
+        if (!ring.hasRoom(sizeBytes))
+            this.#makeRoom(sizeBytes);
+        ring.reservedAt = ring.sendNext;
+        return ring.sendNext;
+    }
+    commit(end) {
+        const ring = this.#ring;
+        const start = ring.reservedAt;
+        if (start < 0 || end < start || end > ring.sendEnd)
+            this.#refuseCommit(end);
+        ring.reservedAt = -1;
+        if (end === start || this.handle === 0)
+            return;
+        const bytes = end - start;
+        if (ring.extendSend(this.handle, bytes)) {
+            this.#fresh += bytes;
+        }
+        else {
+            this.#beginSend();
+            this.#fresh += bytes;
+            ring.send(this.handle, start, bytes);
+            this.#host.touch();
+        }
+        const shown = this.#base + this.#fresh;
+        if (shown > this.#shown)
+            this.#shown = shown;
+    }
+    pause() {
+        this.#control(COMMAND_PAUSE, 0);
+    }
+    resume() {
+        this.#control(COMMAND_RESUME, 0);
+    }
+    end() {
+        this.#control(COMMAND_END, 0);
+    }
+    close() {
+        this.#control(COMMAND_CLOSE, CLOSE_FLUSH);
+    }
+    abort() {
+        this.#control(COMMAND_CLOSE, CLOSE_ABORT);
+    }
+    remoteAddress() {
+        return this.#address(ADDRESS_PEER);
+    }
+    localAddress() {
+        return this.#address(ADDRESS_LOCAL);
+    }
+    tls() {
+        if (this.handle === 0)
+            return undefined;
+        const text = this.#ring.tlsText(this.handle);
+        return text === undefined ? undefined : readTlsInfo(text, this.#ring.peerCertificate(this.handle));
+    }
+    /** Calls `drained` if `queuedBytes` is below what was last shown. For the transport, once C has spoken. */
+    settle() {
+        // Nothing drains any more: `closed` comes.
+        if (this.#queued[this.#queuedIndex] === QUEUED_GONE)
+            return;
+        const now = this.queuedBytes;
+        if (now >= this.#shown)
+            return;
+        this.#shown = now;
+        this.handler.drained();
+    }
+    /** Makes every later call do nothing. */
+    retire() {
+        this.handle = 0;
+        this.#fresh = 0;
+        this.#freshTurn = -1;
+        this.losesSlot();
+        this.#shown = 0;
+    }
+    /** The slot is another's now, and with it the word in the table. */
+    losesSlot() {
+        this.#queuedIndex = this.#queued.length - 1;
+    }
+    /** Whether it was asked for by `connect` and has not opened. */
+    get isConnecting() {
+        return this.#target !== undefined && !this.isOpen;
+    }
+    /** What failed, for messages: `Cannot connect to 127.0.0.1:80`. */
+    get action() {
+        if (this.#target === undefined)
+            return "Lost a connection";
+        const where = addressText(this.#target);
+        return this.isOpen ? `Lost the connection to ${where}` : `Cannot connect to ${where}`;
+    }
+    /** Before the first bytes of a turn, or the first after a command of another connection. */
+    #beginSend() {
+        const queued = this.#queued[this.#queuedIndex];
+        const isGone = queued === QUEUED_GONE;
+        if (!isGone && this.#freshTurn !== this.#ring.turnNumber)
+            this.#fresh = 0;
+        this.#freshTurn = this.#ring.turnNumber;
+        this.#base = isGone ? 0 : queued;
+        if (this.isUnsettled)
+            return;
+        this.isUnsettled = true;
+        this.#host.committed(this);
+    }
+    #control(op, argument) {
+        if (this.handle === 0)
+            return;
+        if (!this.#ring.hasRoom(0))
+            this.#host.makeRoom();
+        this.#ring.reservedAt = -1;
+        this.#ring.control(op, this.handle, argument);
+        this.#host.touch();
+    }
+    #makeRoom(sizeBytes) {
+        if (sizeBytes > this.maxReserveBytes) {
+            throw new RangeError(`Cannot reserve ${sizeBytes} bytes; maxReserveBytes is ${this.maxReserveBytes}`);
+        }
+        this.#host.makeRoom();
+    }
+    #refuseCommit(end) {
+        throw new RangeError(`Cannot commit up to ${end}: no reservation reaches there`);
+    }
+    #address(which) {
+        if (this.handle === 0)
+            return undefined;
+        const text = this.#ring.address(this.handle, which);
+        return text === undefined ? undefined : readAddress(text, this.#isUnix);
+    }
+}

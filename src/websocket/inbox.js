@@ -1,0 +1,287 @@
+/**
+ * The receiving side of a session: hands each message to the program's handler, its batch handler, or the queue
+ * that `for await` empties, and keeps what came while the program did not want it.
+ */
+import { readUtf8 } from "../protocol/text.js";
+import { Message } from "./message.js";
+import { MessageQueue } from "./message_queue.js";
+import { ReadBatch } from "./read_batch.js";
+/** A batch is handed over when its messages hold so much beside the read: compressed ones can be a thousand times larger than it. */
+const MAX_OWNED_BYTES = 1 << 20;
+/** Receives on one connection as its settings say. */
+export class Inbox {
+    #connection;
+    #settings;
+    #recipient;
+    #engine;
+    #batch;
+    #queue = new MessageQueue();
+    #readers = [];
+    /** Messages wait, because the program has paused or because of `hold`. */
+    #isPaused = false;
+    #isPausedByProgram = false;
+    #isHeld = false;
+    /** Waits for the first message that `hold` keeps. */
+    #firstHeld = undefined;
+    /** The queue is full: receiving waits for the program to take messages. */
+    #isFull = false;
+    /** Messages come too fast: receiving waits for `receiveLimit`. */
+    #isThrottled = false;
+    /** The session is closing: everything is read, to find the peer's Close frame. */
+    #isClosing = false;
+    #isClosed = false;
+    /** Bytes of the batch that lie in memory of their own. */
+    #ownedBytes = 0;
+    #receivedNs = 0;
+    constructor(engine, connection, settings, recipient) {
+        this.#engine = engine;
+        this.#connection = connection;
+        this.#settings = settings;
+        this.#recipient = recipient;
+        this.#batch =
+            settings.delivery === "batch"
+                ? new ReadBatch(engine.transport.kernels, settings.zeroCopy, () => this.#nowNs())
+                : undefined;
+    }
+    /** Whether bytes of the peer are being read. */
+    get isReceiving() {
+        return this.#isClosing || !(this.#isPaused || this.#isFull || this.#isThrottled);
+    }
+    /** Whether `receiveLimit` keeps the next messages back. */
+    get isThrottled() {
+        return this.#isThrottled && !this.#isClosing;
+    }
+    /** Whether messages wait although they could be delivered. */
+    get isPaused() {
+        return this.#isPaused;
+    }
+    /** Whether no more should be decoded before the program has taken what is held. */
+    get isOverfull() {
+        if (this.#isClosing)
+            return false;
+        const { delivery, maxUnreadBytes } = this.#settings;
+        return delivery === "queue" ? this.#isFull : this.#queue.heldBytes >= maxUnreadBytes;
+    }
+    /** A read has brought bytes: messages that follow carry this time. */
+    begin() {
+        if (this.#settings.delivery === "queue")
+            this.#receivedNs = this.#nowNs();
+    }
+    /**
+     * Takes what it can of the fed range at once, for the batch handler. Returns how many messages that were; the decoder has
+     * the rest.
+     */
+    gather(decoder, bytes) {
+        const batch = this.#batch;
+        if (batch === undefined || this.#isPaused || this.#queue.count > 0)
+            return 0;
+        if (!batch.isFor(bytes))
+            return 0;
+        const before = batch.count;
+        const { list } = batch;
+        decoder.gather(list);
+        const count = batch.count - before;
+        if (list.isFull)
+            this.finish();
+        return count;
+    }
+    /** Takes the message that the decoder stands at. Returns false when it is text that is not UTF-8. */
+    take(isText, decoder) {
+        const { bytes, start, end } = decoder;
+        if (this.#settings.delivery === "message" && !this.#isPaused && this.#queue.count === 0) {
+            const value = this.#value(isText, decoder, this.#settings.zeroCopy);
+            if (value === undefined)
+                return false;
+            this.#recipient.deliver(value, isText);
+            return true;
+        }
+        if (this.#batch !== undefined && !this.#isPaused && this.#queue.count === 0) {
+            this.#batch.add(isText, bytes, start, end);
+            if (decoder.owned)
+                this.#ownedBytes += end - start;
+            if (this.#batch.list.isFull || this.#ownedBytes >= MAX_OWNED_BYTES)
+                this.finish();
+            return true;
+        }
+        const value = this.#value(isText, decoder, false);
+        if (value === undefined)
+            return false;
+        const receivedNs = this.#settings.delivery === "queue" ? this.#receivedNs : this.#nowNs();
+        this.#hold(new Message(value, isText, receivedNs));
+        return true;
+    }
+    /** The read is used up: what was gathered for the batch handler goes to it. */
+    finish() {
+        const batch = this.#batch;
+        if (batch === undefined || batch.count === 0)
+            return;
+        this.#ownedBytes = 0;
+        if (this.#isPaused)
+            this.#holdBatch(batch);
+        else
+            this.#recipient.deliverBatch(batch);
+        batch.clear();
+    }
+    /** Forgets what was gathered from the read, and what is held for handlers: the program wants nothing more. */
+    discard() {
+        this.#batch?.clear();
+        while (this.#settings.delivery !== "queue" && this.#queue.shift() !== undefined)
+            ;
+    }
+    pause() {
+        if (this.#isPausedByProgram || this.#isClosed)
+            return;
+        this.#isPausedByProgram = true;
+        this.#isPaused = true;
+        this.#applyReceiving();
+    }
+    resume() {
+        if (!this.#isPausedByProgram)
+            return;
+        this.#isPausedByProgram = false;
+        if (!this.#isHeld)
+            this.#goOn();
+    }
+    /**
+     * Keeps messages back until `release`, for a connection that takes another's place. Reading goes on until the first is there, which
+     * is told to `first`.
+     */
+    hold(first) {
+        this.#isHeld = true;
+        this.#isPaused = true;
+        this.#firstHeld = first;
+    }
+    /** Delivers what `hold` has kept, and goes on. */
+    release() {
+        if (!this.#isHeld)
+            return;
+        this.#isHeld = false;
+        this.#firstHeld = undefined;
+        if (!this.#isPausedByProgram)
+            this.#goOn();
+    }
+    #goOn() {
+        this.#isPaused = false;
+        this.#applyReceiving();
+        // Not now: no handler runs inside a call of the program.
+        if (this.#settings.delivery !== "queue")
+            this.#engine.soon(() => this.#resumed());
+        else
+            this.#serveReaders();
+    }
+    /** Stops receiving because messages come too fast, or goes on. */
+    throttle(isThrottled) {
+        this.#isThrottled = isThrottled;
+        this.#applyReceiving();
+    }
+    /** From now on everything is read until the peer's Close frame; what finds no room is dropped. */
+    closing() {
+        this.#isClosing = true;
+        this.#applyReceiving();
+    }
+    /**
+     * Nothing more will come. Returns whether everything has been handed over: while the program has paused and messages for
+     * its handlers are held, it has not, and `emptied` will tell.
+     */
+    close() {
+        this.#isClosing = true;
+        if (this.#settings.delivery === "queue") {
+            this.#isPaused = false;
+            this.#isHeld = false;
+            this.#isClosed = true;
+            this.#serveReaders();
+            return true;
+        }
+        this.#deliverHeld();
+        return this.#queue.count === 0;
+    }
+    /** The next message for an iteration; undefined when there will be none. */
+    read() {
+        return new Promise((resolve) => {
+            this.#readers.push(resolve);
+            this.#serveReaders();
+        });
+    }
+    /** Hands held messages to whoever waits for them, oldest first, unless the program has paused. */
+    #serveReaders() {
+        while (this.#readers.length > 0 && !this.#isPaused) {
+            const message = this.#queue.shift();
+            if (message === undefined && !this.#isClosed)
+                return;
+            this.#readers.shift()?.(message);
+        }
+        if (this.#isFull && this.#queue.heldBytes <= this.#settings.maxUnreadBytes / 2) {
+            this.#isFull = false;
+            this.#applyReceiving();
+        }
+    }
+    #nowNs() {
+        return Math.round(this.#engine.runtime.nowMs() * 1e6);
+    }
+    #value(isText, decoder, asView) {
+        const { bytes, start, end } = decoder;
+        if (isText && this.#settings.textAsString)
+            return readUtf8(bytes, start, end);
+        if (!asView && !decoder.owned)
+            return bytes.slice(start, end);
+        // About half the cost of subarray() on V8: 12 to 13 against 18 to 22 ns.
+        return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    }
+    #hold(message) {
+        const reader = this.#isPaused ? undefined : this.#readers.shift();
+        if (reader !== undefined) {
+            reader(message);
+            return;
+        }
+        const isOver = this.#queue.heldBytes >= this.#settings.maxUnreadBytes;
+        if (isOver && this.#isClosing)
+            return;
+        this.#queue.push(message);
+        if (isOver && !this.#isFull && this.#settings.delivery === "queue") {
+            this.#isFull = true;
+            this.#applyReceiving();
+        }
+        if (this.#firstHeld !== undefined)
+            this.#tellFirstHeld(this.#firstHeld);
+    }
+    #tellFirstHeld(first) {
+        this.#firstHeld = undefined;
+        this.#applyReceiving();
+        first();
+    }
+    #resumed() {
+        this.#deliverHeld();
+        if (this.#queue.count === 0)
+            this.#recipient.emptied();
+    }
+    #deliverHeld() {
+        while (!this.#isPaused) {
+            const message = this.#queue.shift();
+            if (message === undefined)
+                return;
+            if (this.#batch === undefined) {
+                this.#recipient.deliver(message.value, message.isText);
+                continue;
+            }
+            const bytes = message.bytes();
+            this.#batch.add(message.isText, bytes, 0, bytes.length);
+            this.#batch.stamp(message.receivedNs);
+            this.finish();
+        }
+    }
+    /** A handler paused in the middle of a read: what was gathered before waits like what comes after. */
+    #holdBatch(batch) {
+        for (const each of batch) {
+            this.#hold(new Message(each.isText ? each.text() : each.bytes().slice(), each.isText, batch.receivedNs));
+        }
+    }
+    #applyReceiving() {
+        if (this.isReceiving) {
+            this.#connection.resume();
+            this.#recipient.readable();
+        }
+        else {
+            this.#connection.pause();
+        }
+    }
+}

@@ -1,0 +1,561 @@
+/**
+ * One open WebSocket from the inside: the transport's callbacks go in, frames are decoded, handlers are called, and
+ * the closing handshake is seen through. `Socket` is the face it shows to programs.
+ */
+import { RingwireError } from "../errors.js";
+import { DECODE_BINARY, DECODE_CLOSE, DECODE_MORE, DECODE_PING, DECODE_PONG, DECODE_TEXT, MessageDecoder, } from "../protocol/message_decoder.js";
+import { OPCODE_PING } from "../protocol/opcode.js";
+import { Compressor } from "./compressor.js";
+import { FrameSender } from "./frame_sender.js";
+import { Inbox } from "./inbox.js";
+import { Keepalive } from "./keepalive.js";
+import { Outbox } from "./outbox.js";
+import { Pacer } from "./pacer.js";
+import { ReceiveLimiter } from "./receive_limiter.js";
+import { RoundTrip } from "./round_trip.js";
+import { tellClosed, tellFailed, tellLimit, tellOpened, tellPressure } from "./session_events.js";
+import { Socket } from "./socket.js";
+const EMPTY = new Uint8Array(0);
+/** What each deadline means (features.md: keepalive, idle). */
+const DEADLINES = {
+    idle: () => new RingwireError("ERR_IDLE_TIMEOUT", "The peer was silent for longer than idleTimeoutMs", {
+        closeCode: 1001,
+    }),
+    pong: () => new RingwireError("ERR_PONG_TIMEOUT", "The peer did not answer a ping within pongTimeoutMs", {
+        closeCode: 1001,
+    }),
+    message: () => new RingwireError("ERR_MESSAGE_TIMEOUT", "A message stayed incomplete for longer than messageTimeoutMs", {
+        closeCode: 1008,
+    }),
+};
+/** See the top of this file. */
+export class Session {
+    socket;
+    outbox;
+    inbox;
+    connection;
+    settings;
+    state = "open";
+    messageCount = 0;
+    /** What broke the connection, if anything did. */
+    failure = undefined;
+    closeInfo = undefined;
+    /** Whether the program closed first, or dropped the connection. */
+    isClosedByUs = false;
+    /** Told of a failure before the program is, for who will not wait for the peer to close too. */
+    whenFailing = undefined;
+    #engine;
+    #counters;
+    #decoder;
+    #compressor;
+    /** Undefined: the peer may send as fast as it likes. */
+    #limiter;
+    #keepalive;
+    #roundTrip = new RoundTrip();
+    #gone;
+    #onMessage;
+    #onBatch;
+    /** Input is ignored: the peer's Close frame came, or the connection failed. */
+    #isDeaf = false;
+    /** The connection is gone; `closed` may still wait for messages that the program has not resumed to take. */
+    #isGone = false;
+    /** `failure` has been told to the `error` handler. */
+    #isFailureTold = false;
+    #sentClose = false;
+    #peerClose = undefined;
+    /**
+     * Bytes that wait undecoded until the program has taken what is held, or until `receiveLimit` lets them. Only with either: what one read brings
+     * can become a thousand times larger with compression, and to stop reading would come too late.
+     */
+    #backlog = undefined;
+    /** The peer's end came behind the backlog. */
+    #endsAfterBacklog = false;
+    #inflates;
+    #closeListeners = [];
+    /**
+     * @param deflate - How messages are compressed; undefined: not at all.
+     * @param gone - Told once, before the `close` handler, when the connection is gone.
+     */
+    constructor(engine, connection, settings, info, deflate, data, gone) {
+        const { transport, runtime, metrics } = engine;
+        const nowMs = () => runtime.nowMs();
+        const maskKeys = settings.isClient && !settings.zeroMask ? engine.maskKeys : undefined;
+        this.#engine = engine;
+        this.#counters = metrics;
+        this.connection = connection;
+        this.settings = settings;
+        this.#gone = gone;
+        this.#onMessage = settings.handlers.message;
+        this.#onBatch = settings.handlers.batch;
+        this.#decoder = new MessageDecoder({
+            masked: !settings.isClient,
+            maxMessageBytes: settings.maxMessageBytes,
+            maxFragments: settings.maxFragments,
+            kernels: transport.kernels,
+            // Where a string is made of it anyway, making it is the check.
+            checkText: !settings.textAsString || settings.delivery === "batch",
+            openInflater: deflate && (() => transport.codec.openInflater(deflate.receiving)),
+        });
+        const sender = new FrameSender(connection, transport.kernels, settings.isClient, maskKeys, settings.fragmentBytes, metrics);
+        this.#inflates = deflate !== undefined;
+        this.#compressor =
+            deflate && settings.compression && new Compressor(transport.codec, settings.compression, deflate);
+        const pacer = settings.sendLimit && new Pacer(settings.sendLimit, engine);
+        this.outbox = new Outbox(transport, connection, sender, settings, metrics, this, this.#compressor, pacer);
+        this.#limiter =
+            settings.receiveLimit &&
+                new ReceiveLimiter(settings.receiveLimit, engine, () => this.inbox.throttle(false));
+        this.inbox = new Inbox(engine, connection, settings, this);
+        this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
+        this.socket = new Socket(this, info, data);
+    }
+    // ── from the transport ───────────────────────────────────────────────────────────────────────
+    /** The handshake is done: by the code that did it, not by the transport, which opened long before. */
+    opened() {
+        this.#keepalive.start();
+        this.#counters.opened();
+        tellOpened(this.#engine.diagnostics, this);
+        const { open } = this.settings.handlers;
+        if (open === undefined)
+            return;
+        try {
+            this.#settle(open(this.socket));
+        }
+        catch (error) {
+            this.#handlerThrew(error);
+        }
+    }
+    received(bytes, start, end) {
+        this.#keepalive.active = true;
+        this.#counters.bytesReceived += end - start;
+        if (this.#isDeaf)
+            return;
+        if (this.#backlog === undefined)
+            this.#decode(bytes, start, end);
+        else
+            this.#backlog.push(bytes.slice(start, end));
+    }
+    #decode(bytes, start, end) {
+        const decoder = this.#decoder;
+        const messagesBefore = this.messageCount;
+        this.inbox.begin();
+        decoder.feed(bytes, start, end);
+        const limiter = this.#limiter;
+        const gathers = this.settings.delivery === "batch" && limiter === undefined;
+        const mayWait = this.#inflates || limiter !== undefined;
+        while (!this.#isDeaf) {
+            if (gathers) {
+                this.messageCount += this.inbox.gather(decoder, bytes);
+                // A full batch is delivered at once, and its handler may close.
+                if (this.#isDeaf)
+                    break;
+            }
+            const event = decoder.next();
+            if (event === DECODE_BINARY || event === DECODE_TEXT) {
+                this.messageCount++;
+                if (limiter !== undefined && !this.#admits(limiter))
+                    continue;
+                if (!this.inbox.take(event === DECODE_TEXT, decoder))
+                    this.#failText();
+            }
+            else if (event === DECODE_MORE) {
+                break;
+            }
+            else {
+                if (limiter !== undefined && isPingOrPong(event) && !this.#admits(limiter))
+                    continue;
+                this.#takeOther(event);
+            }
+            if (mayWait && this.#mustWait && !this.#isDeaf) {
+                this.#backlog = [decoder.takeRest()];
+                break;
+            }
+        }
+        this.#counters.messagesReceived += this.messageCount - messagesBefore;
+        if (!this.#isGone)
+            this.inbox.finish();
+    }
+    ended() {
+        if (this.#backlog !== undefined) {
+            this.#endsAfterBacklog = true;
+            return;
+        }
+        if (this.#peerClose === undefined && this.failure === undefined) {
+            this.failure = new RingwireError("ERR_CONNECTION_CLOSED", "The peer ended the connection without a Close frame (RFC 6455 §7.1.5)", { closeCode: 1006 });
+            this.#tellFailure();
+        }
+        this.#beDeaf();
+        this.connection.close();
+    }
+    drained() {
+        if (this.outbox.shrank())
+            this.#tellDrained();
+    }
+    /** A program that sends on `drain` has no more to send once the socket closes. One that has paused until `drain` still must go on. */
+    #tellDrained() {
+        const { drain } = this.settings.handlers;
+        if (this.state !== "open" && !this.inbox.isPaused)
+            return;
+        if (drain === undefined)
+            return;
+        try {
+            this.#settle(drain(this.socket));
+        }
+        catch (error) {
+            this.#handlerThrew(error);
+        }
+    }
+    closed(error) {
+        if (this.#isGone)
+            return;
+        if (this.#backlog !== undefined) {
+            // As with bytes in the kernel's hands when a connection breaks: what finds room is kept.
+            this.inbox.closing();
+            this.#decodeBacklog();
+        }
+        this.#isGone = true;
+        this.#isDeaf = true;
+        if (this.state === "open")
+            this.state = "closing";
+        if (!this.#wasClean && this.failure === undefined)
+            this.failure = error;
+        const isDrainDue = this.outbox.abandon();
+        this.#decoder.close();
+        this.#compressor?.close();
+        this.#limiter?.close();
+        if (isDrainDue)
+            this.#tellDrained();
+        const isAllDelivered = this.inbox.close();
+        // After the inbox: a handler of a message that was still held may close, which starts a deadline.
+        this.#keepalive.stop();
+        if (isAllDelivered)
+            this.#finish();
+    }
+    // ── from the inbox ───────────────────────────────────────────────────────────────────────────
+    deliver(value, isText) {
+        const handler = this.#onMessage;
+        if (handler === undefined)
+            return;
+        try {
+            const result = handler(this.socket, value, isText);
+            if (typeof result === "object")
+                this.#settle(result);
+        }
+        catch (error) {
+            this.#handlerThrew(error);
+        }
+    }
+    deliverBatch(batch) {
+        try {
+            const result = this.#onBatch?.(this.socket, batch);
+            if (typeof result === "object")
+                this.#settle(result);
+        }
+        catch (error) {
+            this.#handlerThrew(error);
+        }
+    }
+    emptied() {
+        if (this.#isGone)
+            this.#finish();
+        else
+            this.#decodeBacklog();
+    }
+    readable() {
+        // Not now: no handler runs inside a call of the program.
+        if (this.#backlog !== undefined)
+            this.#engine.soon(() => this.#decodeBacklog());
+    }
+    // ── from the keepalive ───────────────────────────────────────────────────────────────────────
+    get isReceiving() {
+        return this.inbox.isReceiving;
+    }
+    get inMessage() {
+        return this.#decoder.inMessage;
+    }
+    sendKeepalivePing() {
+        if (this.state === "open" && this.outbox.keepalivePing())
+            this.#roundTrip.pinged(EMPTY, this.#nowMs);
+    }
+    deadlinePassed(deadline) {
+        if (deadline !== "close") {
+            this.fail(DEADLINES[deadline]());
+            return;
+        }
+        if (this.failure === undefined && !(this.#peerClose !== undefined && this.#sentClose)) {
+            this.failure = new RingwireError("ERR_CLOSE_TIMEOUT", "The peer did not close within closeTimeoutMs", {
+                closeCode: 1006,
+            });
+            this.#tellFailure();
+        }
+        this.connection.abort();
+    }
+    // ── from the socket ──────────────────────────────────────────────────────────────────────────
+    /** Begins the closing handshake. */
+    close(code, reason) {
+        if (this.state !== "open")
+            return;
+        this.isClosedByUs = true;
+        this.#sendClose(code, reason);
+        this.inbox.closing();
+    }
+    /** Drops the connection. */
+    terminate() {
+        if (this.state === "closed")
+            return;
+        if (this.state === "open")
+            this.isClosedByUs = true;
+        this.#beDeaf();
+        this.inbox.discard();
+        this.connection.abort();
+        if (this.#isGone)
+            this.#finish();
+    }
+    /** Sends a Ping of the program's. */
+    ping(payload) {
+        if (this.state !== "open")
+            return "dropped";
+        const status = this.outbox.control(OPCODE_PING, payload);
+        if (status !== "dropped")
+            this.#roundTrip.pinged(payload, this.#nowMs);
+        return status;
+    }
+    /** How long the peer took to answer the last ping, milliseconds; undefined before. */
+    get roundTripMs() {
+        return this.#roundTrip.lastMs;
+    }
+    /** Calls back once the connection is gone. */
+    whenClosed(listener) {
+        if (this.closeInfo !== undefined)
+            listener(this.closeInfo);
+        else
+            this.#closeListeners.push(listener);
+    }
+    /** Fails the connection (RFC 6455 §7.1.7): reports, sends the error's close code, reads nothing more. */
+    fail(error) {
+        if (this.failure !== undefined || this.state === "closed")
+            return;
+        this.failure = error;
+        if (!this.#sentClose)
+            this.#sendClose(error.closeCode ?? 1011, "");
+        this.#beDeaf();
+        this.connection.end();
+        this.#tellFailure();
+    }
+    /** Sends what the turn has gathered now. */
+    flush() {
+        this.#engine.transport.flush();
+    }
+    // ── inside ───────────────────────────────────────────────────────────────────────────────────
+    get #nowMs() {
+        return this.#engine.runtime.nowMs();
+    }
+    get #wasClean() {
+        return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
+    }
+    /** Whether what the decoder stands at is delivered, under `receiveLimit`. */
+    #admits(limiter) {
+        const isAdmitted = limiter.admits(this.#decoder.end - this.#decoder.start);
+        if (isAdmitted && !limiter.mustWait())
+            return true;
+        if (limiter.whenExceeded === "pause")
+            this.inbox.throttle(true);
+        else if (limiter.whenExceeded === "drop")
+            this.#counters.messagesShed++;
+        else
+            this.#failRate();
+        tellLimit(this.#engine.diagnostics, this, limiter.whenExceeded);
+        return isAdmitted;
+    }
+    /** Whether what comes next has to wait undecoded. */
+    get #mustWait() {
+        return (this.#inflates && this.inbox.isOverfull) || this.inbox.isThrottled;
+    }
+    #decodeBacklog() {
+        const backlog = this.#backlog;
+        if (backlog === undefined || this.inbox.isOverfull || this.inbox.isThrottled)
+            return;
+        this.#backlog = undefined;
+        for (const [index, bytes] of backlog.entries()) {
+            if (this.#isDeaf)
+                break;
+            this.#decode(bytes, 0, bytes.length);
+            if (this.#backlog !== undefined) {
+                this.#backlog.push(...backlog.slice(index + 1));
+                return;
+            }
+        }
+        if (!this.#endsAfterBacklog)
+            return;
+        this.#endsAfterBacklog = false;
+        this.ended();
+    }
+    /** The last step: everything was delivered, now the program hears of the end. */
+    #finish() {
+        if (this.state === "closed")
+            return;
+        this.#keepalive.stop();
+        if (this.failure !== undefined)
+            this.#tellFailure();
+        const peer = this.#peerClose;
+        const info = this.#wasClean && peer !== undefined
+            ? { ...peer, wasClean: true }
+            : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean: false };
+        this.state = "closed";
+        this.closeInfo = info;
+        this.#counters.closed();
+        tellClosed(this.#engine.diagnostics, this, info);
+        this.#gone(this);
+        const { close } = this.settings.handlers;
+        try {
+            this.#settle(close?.(this.socket, info.code, info.reason, info.wasClean));
+        }
+        catch (thrown) {
+            this.#report(handlerError(thrown));
+        }
+        for (const listener of this.#closeListeners.splice(0))
+            listener(info);
+    }
+    // ── from the outbox ──────────────────────────────────────────────────────────────────────────
+    congested() {
+        tellPressure(this.#engine.diagnostics, this, "high");
+    }
+    relieved() {
+        tellPressure(this.#engine.diagnostics, this, "low");
+    }
+    /** The program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
+    overflowed() {
+        this.failure ??= new RingwireError("ERR_BACKPRESSURE", 'The peer does not read and the queue is full (whenFull: "close")', { closeCode: 1006 });
+        this.#beDeaf();
+        this.connection.abort();
+    }
+    #tellFailure() {
+        if (this.#isFailureTold || this.failure === undefined)
+            return;
+        this.#isFailureTold = true;
+        this.whenFailing?.(this.failure);
+        this.#report(this.failure);
+    }
+    /** Control frames, and failures. */
+    #takeOther(event) {
+        const decoder = this.#decoder;
+        if (event === DECODE_PING || event === DECODE_PONG) {
+            const payload = decoder.start === decoder.end ? EMPTY : decoder.bytes.subarray(decoder.start, decoder.end);
+            if (event === DECODE_PONG)
+                this.#takePong(payload);
+            else if (this.state === "open")
+                this.outbox.answerPing(payload);
+            const { ping, pong } = this.settings.handlers;
+            const handler = event === DECODE_PING ? ping : pong;
+            if (handler === undefined)
+                return;
+            try {
+                this.#settle(handler(this.socket, payload));
+            }
+            catch (error) {
+                this.#handlerThrew(error);
+            }
+        }
+        else if (event === DECODE_CLOSE) {
+            this.#takeClose(decoder.closeCode, decoder.closeReason);
+        }
+        else {
+            // Messages before the broken frame reach their handler before anything closes.
+            this.inbox.finish();
+            this.fail(decoder.failure);
+        }
+    }
+    #takePong(payload) {
+        const roundTripMs = this.#roundTrip.answered(payload, this.#nowMs);
+        if (roundTripMs !== undefined)
+            this.#counters.answered(roundTripMs);
+    }
+    #takeClose(code, reason) {
+        // Messages before the Close frame reach their handler before anything closes.
+        this.inbox.finish();
+        this.#peerClose = { code, reason };
+        // With the reason, as most do: then both sides report the same end (RFC 6455 §5.5.1 asks for the code only).
+        if (!this.#sentClose)
+            this.#sendClose(code, reason);
+        this.#beDeaf();
+        // The server closes the TCP connection first, so that TIME_WAIT stays with it (RFC 6455 §7.1.1).
+        if (!this.settings.isClient)
+            this.connection.end();
+    }
+    #sendClose(code, reason) {
+        this.#sentClose = true;
+        this.outbox.close(code, reason);
+        if (this.state === "open")
+            this.state = "closing";
+        this.#keepalive.closing();
+    }
+    #beDeaf() {
+        this.#isDeaf = true;
+        this.#dropBacklog();
+        if (this.state === "open")
+            this.state = "closing";
+        this.inbox.closing();
+        this.#keepalive.closing();
+    }
+    #dropBacklog() {
+        this.#backlog = undefined;
+        if (!this.#endsAfterBacklog)
+            return;
+        this.#endsAfterBacklog = false;
+        this.connection.close();
+    }
+    #failRate() {
+        this.inbox.finish();
+        this.fail(new RingwireError("ERR_RATE_LIMITED", "The peer sent faster than receiveLimit allows", {
+            closeCode: 1008,
+        }));
+    }
+    #failText() {
+        this.fail(new RingwireError("ERR_INVALID_UTF8", "A text message is not UTF-8 (RFC 6455 §8.1)", {
+            closeCode: 1007,
+        }));
+    }
+    /** A handler may be async: its rejection counts like a throw. */
+    #settle(result) {
+        if (result instanceof Promise)
+            result.catch((error) => this.#handlerThrew(error));
+    }
+    #handlerThrew(thrown) {
+        const error = handlerError(thrown);
+        this.inbox.discard();
+        if (this.failure === undefined && this.state !== "closed" && !this.#isGone)
+            this.fail(error);
+        else
+            this.#report(error);
+    }
+    /** A program without an `error` handler still learns of its own bugs, on the console; a peer's faults show in `close`. */
+    #report(error) {
+        this.#counters.failed(error);
+        tellFailed(this.#engine.diagnostics, this, error);
+        const handler = this.settings.handlers.error;
+        if (handler === undefined) {
+            if (error.code === "ERR_HANDLER")
+                console.error(error);
+            return;
+        }
+        try {
+            const result = handler(this.socket, error);
+            if (result instanceof Promise)
+                result.catch((thrown) => console.error(handlerError(thrown)));
+        }
+        catch (thrown) {
+            console.error(handlerError(thrown));
+        }
+    }
+}
+function isPingOrPong(event) {
+    return event === DECODE_PING || event === DECODE_PONG;
+}
+/** What a handler has thrown, as the error that is reported. */
+export function handlerError(thrown) {
+    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    return new RingwireError("ERR_HANDLER", `A WebSocket handler threw: ${text}`, {
+        cause: thrown,
+        closeCode: 1011,
+    });
+}
