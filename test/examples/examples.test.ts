@@ -68,6 +68,55 @@ describe.each(ENVIRONMENTS)("over %s", (_name, environment) => {
     );
   });
 
+  test("rate_limiting shows who waits, who is closed and who is refused, and ends by itself", async () => {
+    expect(await startExample("rate_limiting", [], environment).ended).toEqual({
+      code: 0,
+      stdout: [
+        "polite: sent sent sent sent queued queued queued queued",
+        "venue: 8 orders",
+        "venue: ERR_RATE_LIMITED",
+        "rude: closed with 1008",
+        "too many: 429, again in 1000 ms",
+        "5 lookups took their time\n",
+      ].join("\n"),
+      stderr: "",
+    });
+  });
+
+  test("fragmentation shows what is put together and what is refused, and ends by itself", async () => {
+    const { code, stdout, stderr } = await startExample("fragmentation", [], environment).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout.split("\n")).toEqual([
+      "16 fragments of 64 KiB",
+      "server: one message of 1048576 bytes",
+      "client: it took 1048576 bytes",
+      "client: closed with 1000",
+      "1,024 fragments of 1 KiB",
+      "server: ERR_TOO_MANY_FRAGMENTS",
+      "client: closed with 1009",
+      "",
+    ]);
+  });
+
+  test("metrics shows counters, times and events, and what RINGWIRE_DEBUG writes", async () => {
+    const debug = { ...environment, RINGWIRE_DEBUG: "connection" };
+    const { code, stdout, stderr } = await startExample("metrics", [], debug).ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^connection:open of the (client|server)\nconnection:open of the /);
+    expect(stdout).toMatch(/\n1000 echoes: p50 \d+ µs, p99 \d+ µs\na ping took [\d.]+ ms\n/);
+    expect(stdout).toContain(
+      '\nringwire_messages_sent_total{server="echo"} 1000\nringwire_connections{server="echo"} 1\n',
+    );
+    expect(stdout).toMatch(/connection:close of the (client|server) with 1000\n$/);
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines.length).toBe(4);
+    for (const line of lines) {
+      expect(line).toMatch(
+        /^ringwire [\d.]+ connection:(open|close) #[12] role="(client|server)" url=ws:\/\/127\.0\.0\.1:\d+\/ /,
+      );
+    }
+  });
+
   test("spin_latency measures both drives and ends by itself", async () => {
     const { code, stdout, stderr } = await startExample("spin_latency", [], environment).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -100,9 +149,12 @@ test("no example is left out here", () => {
     "chat_server.ts",
     "echo_client.ts",
     "echo_server.ts",
+    "fragmentation.ts",
     "manual_loop.ts",
     "market_data.ts",
     "market_feed.ts",
+    "metrics.ts",
+    "rate_limiting.ts",
     "spin_latency.ts",
     "whatwg_client.ts",
   ]);
