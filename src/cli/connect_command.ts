@@ -1,15 +1,16 @@
 /** `ringwire connect`: a WebSocket on the command line, for people at a terminal and for pipes. */
 
 import { Loop } from "../loop.ts";
-import { COMPRESSION_MODES, COMPRESSION_NUMBERS } from "../options.ts";
+import { COMPRESSION_NUMBERS } from "../options.ts";
 import type { Console } from "../runtime/console.ts";
 import { connect } from "../websocket/client.ts";
 import type { CloseInfo } from "../websocket/handlers.ts";
 import type { Socket } from "../websocket/socket.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
+import { CLIENT_OPTIONS, readClient } from "./client_options.ts";
 import type { Command } from "./command.ts";
 import { describeBytes, escapeControls } from "./printable.ts";
-import { clientTls, describeTls } from "./tls_files.ts";
+import { CONNECT_NAMES, clientTls, describeTls, inWordsOf, renamed } from "./tls_files.ts";
 
 const MIB = 1 << 20;
 const DEFAULT_WAIT_MS = 1_000;
@@ -20,17 +21,9 @@ const CLEAR_LINE = "\r\u001b[K";
 const PROMPT = "> ";
 
 const OPTIONS = {
-  header: { kind: "texts" },
-  protocol: { kind: "texts" },
-  transport: { kind: "choice", choices: ["auto", "uring", "native"] },
+  ...CLIENT_OPTIONS,
   wait: { kind: "number", min: 0, max: MAX_WAIT_MS },
-  compression: { kind: "choice", choices: COMPRESSION_MODES },
   threshold: { kind: "number", min: 0, max: COMPRESSION_NUMBERS.thresholdBytes.max },
-  ca: { kind: "text" },
-  cert: { kind: "text" },
-  key: { kind: "text" },
-  servername: { kind: "text" },
-  insecure: { kind: "flag" },
 } as const;
 
 const HELP = `Usage: ringwire connect URL [OPTIONS]
@@ -51,7 +44,7 @@ standard error, such as "TLSv1.3 TLS_AES_256_GCM_SHA384 resumed=no ktls=tx,rx".
   --threshold BYTES        smaller messages are not compressed (default: ${COMPRESSION_NUMBERS.thresholdBytes.default})
   --ca FILE                authorities to trust besides the system's, PEM
   --cert FILE              certificate to show, with its chain, PEM; with --key
-  --key FILE               its private key, PEM
+  --key FILE               its private key, PEM, not encrypted
   --servername NAME        name to ask for and to find in the certificate (default: the URL's host)
   --insecure               does not verify the server: anybody on the way can read and change everything
 
@@ -90,8 +83,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
   const [url, extra] = words;
   if (url === undefined) throw new UsageError("connect needs a URL, such as ws://127.0.0.1:3000");
   if (extra !== undefined) throw new UsageError(`Unknown argument "${extra}"; connect takes one URL`);
-  const headers = (options.header ?? []).map(splitHeader);
-  const tls = clientTls(options, console);
+  const client = readClient(options, console);
   const loop = new Loop(options.transport === undefined ? {} : { transport: options.transport });
   try {
     const printer = new Printer(console);
@@ -107,9 +99,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     const socket = await connect(url, {
       loop,
       signal: givingUp.signal,
-      headers,
-      protocols: options.protocol ?? [],
-      ...(tls === undefined ? {} : { tls }),
+      ...client,
       websocket: {
         // A line may have 16 MiB: one in the queue must not keep the next one out.
         maxBufferedBytes: 64 * MIB,
@@ -132,7 +122,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
           });
         },
         error(_ws, error) {
-          failure = `${error.code}: ${error.message}`;
+          failure = `${error.code}: ${inWordsOf(CONNECT_NAMES, error.message)}`;
         },
       },
     });
@@ -155,15 +145,11 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     if (failure !== undefined) printer.notice(`ringwire: ${failure}`);
     printer.notice(`closed ${info.code}${info.reason === "" ? "" : ` ${info.reason}`}`);
     return isOrderly(info) ? 0 : 1;
+  } catch (error) {
+    throw renamed(CONNECT_NAMES, error);
   } finally {
     loop.close();
   }
-}
-
-function splitHeader(text: string): readonly [string, string] {
-  const colon = text.indexOf(":");
-  if (colon < 1) throw new UsageError(`Option "--header" must look like "Name: value", not "${text}"`);
-  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
 }
 
 /** Sends the input line by line, no faster than the peer reads. */

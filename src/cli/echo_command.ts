@@ -7,7 +7,7 @@ import { serve } from "../websocket/server.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { escapeControls } from "./printable.ts";
-import { describeTls, serverTls } from "./tls_files.ts";
+import { describeTls, ECHO_NAMES, inWordsOf, renamed, serverTls } from "./tls_files.ts";
 
 const MIB = 1 << 20;
 const MAX_BYTES = 2 ** 31 - 1;
@@ -48,7 +48,7 @@ SIGINT or SIGTERM closes all connections (1001) and ends it with exit code 0.
                          itself) or dedicated (a window per connection); the ready line names it then
                          as compression=shared           (default: disabled)
   --threshold BYTES      smaller messages are not compressed (default: ${COMPRESSION_NUMBERS.thresholdBytes.default})
-  --cert FILE            certificate with its chain, PEM; with --key, its private key: serves wss: and https:. The
+  --cert FILE            certificate with its chain, PEM; with --key, its private key, not encrypted: serves wss:, https:; the
   --key FILE             ready line says tls=on then
   --client-ca FILE       authorities of clients' certificates, PEM; clients must show one
   --verbose              a line on standard error for each connection; with TLS: its version, cipher, whether the
@@ -89,7 +89,7 @@ async function run(given: readonly string[], console: Console): Promise<number> 
         : { unix: options.unix }),
       maxConnections: 65_535,
       ...(tls === undefined ? {} : { tls }),
-      tlsError: (error) => notice(`refused: ${error.code}: ${error.message}`),
+      tlsError: (error) => notice(`refused: ${error.code}: ${inWordsOf(ECHO_NAMES, error.message)}`),
       websocket: {
         open(ws) {
           if (noticesLeft === 0) return;
@@ -125,6 +125,8 @@ async function run(given: readonly string[], console: Console): Promise<number> 
     await stopAsked;
     await server.stop({ graceMs: GRACE_MS });
     return 0;
+  } catch (error) {
+    throw renamed(ECHO_NAMES, error);
   } finally {
     loop.close();
   }

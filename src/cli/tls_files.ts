@@ -1,4 +1,7 @@
-/** TLS on the command line: options that name files, and one line about what a connection has agreed on. */
+/**
+ * TLS on the command line: options that name files, one line about what a connection has agreed on, and failures in words of the command
+ * line.
+ */
 
 import type { Console } from "../runtime/console.ts";
 import type { TlsInfo } from "../tls.ts";
@@ -47,6 +50,45 @@ function readIdentity(
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined) throw new UsageError(`Give both "--cert" and "--key"`);
   return { cert: console.readFile(cert), key: console.readFile(key) };
+}
+
+/** What the members of the option `tls` are called here, by command. */
+export const CONNECT_NAMES: Readonly<Record<string, string>> = {
+  ca: "--ca",
+  cert: "--cert",
+  key: "--key",
+  servername: "--servername",
+};
+/** See {@link CONNECT_NAMES}. */
+export const ECHO_NAMES: Readonly<Record<string, string>> = {
+  ca: "--client-ca",
+  cert: "--cert",
+  key: "--key",
+};
+
+/** A message of the library with the names that options have on the command line, where they have one. */
+export function inWordsOf(names: Readonly<Record<string, string>>, message: string): string {
+  const named = (name: string): string | undefined => (Object.hasOwn(names, name) ? names[name] : undefined);
+  return message
+    .replace(/\boption tls\.(\w+)/g, (whole, name: string) => {
+      const ours = named(name);
+      return ours === undefined ? whole : `option ${ours}`;
+    })
+    .replace(/^Option "(\w+)" of tls of \w+/, (whole, name: string) => {
+      const ours = named(name);
+      return ours === undefined ? whole : `Option "${ours}"`;
+    })
+    .replace(
+      /^Cannot use (?:the option "tls"|these TLS settings): /,
+      "Cannot use these certificates and keys: ",
+    )
+    .replace(/^Option "tls" is for /, "Options of TLS are for ");
+}
+
+/** The same for what a command has failed with. */
+export function renamed(names: Readonly<Record<string, string>>, error: unknown): unknown {
+  if (error instanceof Error) error.message = inWordsOf(names, error.message);
+  return error;
 }
 
 /** `TLSv1.3 TLS_AES_256_GCM_SHA384 resumed=no ktls=tx,rx`. */
