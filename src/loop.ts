@@ -37,6 +37,8 @@ export interface Engine {
 
 /** `run` looks at its deadlines at least this often. */
 const LONGEST_WAIT_MS = 1_000;
+/** Options of a loop that are no numbers. */
+const CHOICE_NAMES = ["drive", "transport", "library", "receiveTimestamps"];
 
 /** @internal What a loop is made of. */
 export let engineOf: (loop: Loop) => Engine;
@@ -78,10 +80,11 @@ export class Loop {
    * @param options - See {@linkcode LoopOptions}.
    * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` when `transport: "uring"` cannot be had; the message says why.
    * @throws RingwireError `ERR_DRIVE_UNAVAILABLE` when `manual` or `run` is asked for without io_uring.
+   * @throws RingwireError `ERR_UNSUPPORTED` when `receiveTimestamps: "kernel"` cannot be had.
    * @throws TypeError, RangeError for unknown options and values out of range.
    */
   constructor(options: LoopOptions = {}) {
-    checkKnown("Loop", options, [...Object.keys(LOOP_NUMBERS), "drive", "transport", "library"]);
+    checkKnown("Loop", options, [...Object.keys(LOOP_NUMBERS), ...CHOICE_NAMES]);
     this.drive = readChoice("drive", options.drive, ["auto", "spin", "manual", "run"], "auto");
     const replay = options.transport instanceof Replay ? openReplay(options.transport, options) : undefined;
     const transport = replay ?? openTransport(options, this.drive);
@@ -236,7 +239,9 @@ export function defaultLoop(): Loop {
   return shared;
 }
 
-function openReplay(replay: Replay, { library }: LoopOptions): Player {
+function openReplay(replay: Replay, options: LoopOptions): Player {
+  const { library } = options;
+  if (readReceiveTimestamps(options) === "kernel") throw noStamps("a replay has its recording's");
   return openPlayer(replay, runtime, () => openCodec(libraryPath(library)));
 }
 
@@ -255,15 +260,17 @@ function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
   );
   const driven: DriveOptions = { drive: drive === "run" ? "manual" : drive, spinUs: numbers.spinUs };
   const library = libraryPath(options.library);
+  const receiveStamps = readReceiveTimestamps(options) === "kernel";
   let reason = `native sockets of ${runtime.name} asked for`;
   if (wanted !== "native") {
     try {
-      return openUringTransport({ runtime, library, ...driven, limits });
+      return openUringTransport({ runtime, library, ...driven, limits, receiveStamps });
     } catch (error) {
       if (wanted === "uring" || !(error instanceof RingwireError)) throw error;
       reason = error.message;
     }
   }
+  if (receiveStamps) throw noStamps(reason);
   return openNativeTransport({ runtime, ...driven, limits, reason, openCodec: () => openCodec(library) });
 }
 
@@ -275,6 +282,17 @@ function openCodec(library: string | undefined): Codec {
     if (error instanceof RingwireError) return runtime.openCodec();
     throw error;
   }
+}
+
+function readReceiveTimestamps({ receiveTimestamps }: LoopOptions): "handled" | "kernel" {
+  return readChoice("receiveTimestamps", receiveTimestamps, ["handled", "kernel"], "handled");
+}
+
+function noStamps(reason: string): RingwireError {
+  return new RingwireError(
+    "ERR_UNSUPPORTED",
+    `Cannot have receive timestamps of the kernel, which only io_uring gives: ${reason}`,
+  );
 }
 
 function environmentTransport(): string | undefined {

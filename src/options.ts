@@ -67,6 +67,13 @@ export interface LoopOptions {
   readonly library?: string;
   /** Busy time after the last event, microseconds, for `spin`. 0 to 1,000,000. @default 50 */
   readonly spinUs?: number;
+  /**
+   * Where `receivedNs` of batches and messages comes from. `handled`: when the read was handled. `kernel`: when the kernel received the
+   * last packet of the read (SO_TIMESTAMPNS), on the same clock; over io_uring and TCP. Costs a little for each receive, and excludes
+   * kernel TLS.
+   * @default "handled"
+   */
+  readonly receiveTimestamps?: "handled" | "kernel";
   /** Sockets at once on this loop. 1 to 1,048,575. @default 65,536 */
   readonly maxConnections?: number;
   /** Memory shared by all receives, bytes. 256 KiB to 1 GiB. @default 2 MiB */

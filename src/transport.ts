@@ -90,6 +90,8 @@ export interface Connection {
   readonly queuedBytes: number;
   /** Where `reserve` gives room. May be another array after each `reserve`. */
   readonly out: Uint8Array;
+  /** When the kernel received the last bytes handed over, monotonic nanoseconds of the runtime's clock; 0 or undefined where it does not say. */
+  readonly receivedNs?: number;
   /** The largest `sizeBytes` that `reserve` takes; at least 65,536. */
   readonly maxReserveBytes: number;
   /**

@@ -207,6 +207,8 @@ static void choose_layout(struct input *input, struct layout *layout)
 		.plain_bytes = more & 16 ? 0 : more & 32 ? 65536 : 262144,
 		.disabled = choice & 128 ? input_u8(input) : 0,
 	};
+	/* A bit that is no feature, so that inputs from before stamps say what they said. */
+	layout->wanted = layout->disabled & 32 ? RW_FEATURE_RECEIVE_STAMPS : 0;
 }
 
 /* Closes everything with commands: each connection tells CLOSED, then nothing is left. */

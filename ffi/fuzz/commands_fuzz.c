@@ -122,7 +122,7 @@ static void look_at_events(struct session *session, uint32_t count)
 	for (; session->event_count < count; session->event_count++) {
 		struct rw_event event;
 		memcpy(&event, session->block.bytes + session->block.events.offset + 16 * session->event_count, sizeof event);
-		REQUIRE(event.kind >= RW_EVENT_ACCEPTED && event.kind <= RW_EVENT_ACCEPT_FAILED, "event of kind %u", event.kind);
+		REQUIRE(event.kind >= RW_EVENT_ACCEPTED && event.kind <= RW_EVENT_STAMP, "event of kind %u", event.kind);
 		REQUIRE(event.handle >> RW_HANDLE_SLOT_BITS != 0, "handle %08x", event.handle);
 		REQUIRE((event.handle & ((1u << RW_HANDLE_SLOT_BITS) - 1)) < session->block.queued.bytes / 4, "handle %08x",
 			event.handle);

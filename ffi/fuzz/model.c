@@ -171,6 +171,11 @@ static void handle_event(struct model *model, uint32_t index)
 	case RW_EVENT_RECEIVED:
 		received(model, slot, &event);
 		break;
+	case RW_EVENT_STAMP:
+		REQUIRE(model->layout.wanted, "STAMP for %08x, which nobody has asked for", event.handle);
+		REQUIRE(slot->state == SLOT_OPEN && !slot->has_ended && !slot->is_close_asked, "STAMP for %08x, state %d",
+			event.handle, slot->state);
+		break;
 	case RW_EVENT_ENDED:
 		ended(slot);
 		break;

@@ -77,6 +77,7 @@ void block_open(struct block *block, const struct layout *layout, bool is_at_end
 	control[RW_FIELD_MAX_QUEUED_TOTAL_KIB] = layout->max_queued_total_kib;
 	control[RW_FIELD_SUBMISSION_ENTRIES] = layout->entries;
 	control[RW_FIELD_DISABLED_FEATURES] = layout->disabled;
+	control[RW_FIELD_WANTED_FEATURES] = layout->wanted;
 }
 
 void block_close(struct block *block)

@@ -28,7 +28,7 @@ struct block {
 /* A layout as JavaScript would choose one, with gaps between the parts. Zero offsets are filled in by block_open. */
 struct layout {
 	uint32_t commands, events, buffer_bytes, buffers, send_bytes, connections;
-	uint32_t max_queued, max_queued_total_kib, entries, disabled, plain_bytes;
+	uint32_t max_queued, max_queued_total_kib, entries, disabled, wanted, plain_bytes;
 };
 
 /* Maps the block and writes its control page. is_at_end: the block ends right before the fault page, with the least

@@ -66,6 +66,13 @@ enum {
 	RW_FIELD_PLAIN_BYTES = 23,        /* 65,536 or more; as much as the receive arena is sensible. A connection whose bytes
 	                                   * find no room there waits for the next RECYCLE. 0: no TLS on this ring */
 
+	/* Written by JavaScript before rw_ring_open: RW_FEATURE_* bits that are off unless they are asked for: RECEIVE_STAMPS. */
+	RW_FIELD_WANTED_FEATURES = 24,
+
+	/* Written by C with RW_EVENT_STAMP: CLOCK_MONOTONIC when the last one was made, nanoseconds. */
+	RW_FIELD_CLOCK_LOW = 25,
+	RW_FIELD_CLOCK_HIGH = 26,
+
 	/* Written by C, kept current: counters for people (wrap at 2^32). */
 	RW_FIELD_STAT_TURNS = 32,
 	RW_FIELD_STAT_ENTERS = 33,        /* io_uring_enter calls */
@@ -90,6 +97,9 @@ enum {
 	RW_FEATURE_RECEIVE_BUNDLE = 1 << 4,     /* 6.10: one completion fills several buffers */
 	/* 1 << 5 is free: zero-copy sending cost 1.6 to 2.7 times the CPU of a copy on loopback, so it is not built. */
 	RW_FEATURE_PARKING = 1 << 6,            /* the eventfd chain works (see rw_wake_open) */
+	/* Asked for with WANTED_FEATURES: RW_EVENT_STAMP. Each receive then fills a buffer of its own, so incremental buffers and bundles
+	 * are not used. Not together with TLS contexts that have RW_TLS_KERNEL_RECEIVE: such receives get records of any kind. */
+	RW_FEATURE_RECEIVE_STAMPS = 1 << 7,
 };
 
 /* ── handles ──────────────────────────────────────────────────────────────────────────────────
@@ -138,6 +148,8 @@ enum rw_event_kind {
 	                              * is full (b: 0), or there are b TLS handshakes under way, the most for a listener; the newcomer
 	                              * was closed, accepting goes on at once. RW_TLS_ERROR_*, with its
 	                              * detail in b: a handshake failed, that newcomer is gone, nobody else is disturbed */
+	RW_EVENT_STAMP = 8,          /* handle, a and b = low and high half of CLOCK_MONOTONIC, nanoseconds: when the kernel received the last
+	                              * packet of what RECEIVED tells next. Not for Unix sockets */
 };
 
 /* Endpoint of rw_listen and rw_connect, written by JavaScript at RW_ENDPOINT_OFFSET. */

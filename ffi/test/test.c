@@ -107,6 +107,7 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	rig->control[RW_FIELD_MAX_QUEUED_TOTAL_KIB] = or_default(given.max_queued_total_kib, 256u << 10);
 	rig->control[RW_FIELD_SUBMISSION_ENTRIES] = or_default(given.entries, 256);
 	rig->control[RW_FIELD_DISABLED_FEATURES] = given.disabled;
+	rig->control[RW_FIELD_WANTED_FEATURES] = given.wanted;
 	rig->commands = (struct rw_command *)(rig->block + RW_CONTROL_BYTES);
 	rig->events = (struct rw_event *)(rig->block + event_offset);
 	rig->queued = (uint32_t *)(rig->block + queued_offset);

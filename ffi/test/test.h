@@ -41,7 +41,7 @@ void test_needs_uring(void);
 /* The block and the ring over it. Zero fields of the options stand for the defaults. */
 struct rig_options {
 	uint32_t commands, events, buffer_bytes, buffers, send_bytes, connections;
-	uint32_t max_queued, max_queued_total_kib, entries, disabled, plain_bytes;
+	uint32_t max_queued, max_queued_total_kib, entries, disabled, wanted, plain_bytes;
 	bool is_plainless;     /* no plain arena at all */
 };
 struct rig {

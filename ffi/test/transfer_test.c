@@ -77,6 +77,14 @@ TEST(echo_works_without_each_feature)
 	}
 }
 
+TEST(echo_works_with_stamps)
+{
+	echo(1, &(struct rig_options){ .wanted = RW_FEATURE_RECEIVE_STAMPS });
+	echo(4 << 20, &(struct rig_options){ .wanted = RW_FEATURE_RECEIVE_STAMPS });
+	echo(300000, &(struct rig_options){ .wanted = RW_FEATURE_RECEIVE_STAMPS, .buffer_bytes = 4096, .buffers = 2,
+					    .commands = 16, .events = 16, .send_bytes = 1000, .entries = 8 });
+}
+
 TEST(echo_works_in_the_smallest_block)
 {
 	for (uint32_t disabled = 0; disabled < 64; disabled += 8) {

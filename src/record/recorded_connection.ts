@@ -58,6 +58,10 @@ export class RecordedConnection implements Connection, ConnectionHandler {
     return this.#connection.queuedBytes;
   }
 
+  get receivedNs(): number {
+    return this.#connection.receivedNs ?? 0;
+  }
+
   get out(): Uint8Array {
     return this.#connection.out;
   }

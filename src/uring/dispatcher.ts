@@ -3,6 +3,7 @@
 import type { RingwireError } from "../errors.ts";
 import type { ConnectionHandler } from "../transport.ts";
 import { handshakeError, socketError } from "./errno.ts";
+import type { KernelClock } from "./kernel_clock.ts";
 import * as layout from "./layout.ts";
 import type { Ring } from "./ring.ts";
 import { type ConnectionHost, UringConnection } from "./uring_connection.ts";
@@ -20,6 +21,7 @@ const NOBODY: ConnectionHandler = {
 /** The table of sockets by slot, and whoever is to hear of what happens to them. */
 export class Dispatcher implements ConnectionHost {
   readonly #ring: Ring;
+  readonly #clock: KernelClock;
   /** By slot. A slot is reused with another generation: the handle tells whose record it is. */
   readonly #connections: (UringConnection | undefined)[] = [];
   /**
@@ -39,11 +41,13 @@ export class Dispatcher implements ConnectionHost {
   #sent: UringConnection[] = [];
 
   /**
+   * @param clock - For the stamps of a ring that has been asked for them.
    * @param touched - Commands were added outside of a walk.
    * @param aliveChanged - The first socket came or the last one went.
    */
-  constructor(ring: Ring, touched: () => void, aliveChanged: (isAlive: boolean) => void) {
+  constructor(ring: Ring, clock: KernelClock, touched: () => void, aliveChanged: (isAlive: boolean) => void) {
     this.#ring = ring;
+    this.#clock = clock;
     this.#touched = touched;
     this.#aliveChanged = aliveChanged;
   }
@@ -177,6 +181,9 @@ export class Dispatcher implements ConnectionHost {
       switch (events[at]) {
         case layout.EVENT_RECEIVED:
           connection.handler.received(ring.bytes, a, a + events[at + 3]);
+          break;
+        case layout.EVENT_STAMP:
+          connection.receivedNs = this.#clock.toLocalNs(a, events[at + 3]);
           break;
         case layout.EVENT_QUEUED:
           // Only a notice: the table of queued bytes has the number, which a flush may have changed since.

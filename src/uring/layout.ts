@@ -25,6 +25,9 @@ export const FIELD_HANDLE = 20;
 export const FIELD_QUEUED_OFFSET = 21;
 export const FIELD_PLAIN_OFFSET = 22;
 export const FIELD_PLAIN_BYTES = 23;
+export const FIELD_WANTED_FEATURES = 24;
+export const FIELD_CLOCK_LOW = 25;
+export const FIELD_CLOCK_HIGH = 26;
 export const FIELD_STAT_TURNS = 32;
 export const FIELD_STAT_ENTERS = 33;
 export const FIELD_STAT_SHORT_SENDS = 34;
@@ -45,6 +48,7 @@ export const FEATURE_MULTISHOT_RECEIVE: number = 1 << 2;
 export const FEATURE_BUFFER_INCREMENTAL: number = 1 << 3;
 export const FEATURE_RECEIVE_BUNDLE: number = 1 << 4;
 export const FEATURE_PARKING: number = 1 << 6;
+export const FEATURE_RECEIVE_STAMPS: number = 1 << 7;
 
 /** The slot of a handle is `handle & HANDLE_SLOT_MASK`; the rest is its generation. */
 export const HANDLE_SLOT_MASK: number = (1 << 20) - 1;
@@ -70,6 +74,7 @@ export const EVENT_ENDED = 4;
 export const EVENT_QUEUED = 5;
 export const EVENT_CLOSED = 6;
 export const EVENT_ACCEPT_FAILED = 7;
+export const EVENT_STAMP = 8;
 
 export const FAMILY_UNIX = 1;
 export const FAMILY_IPV4 = 4;

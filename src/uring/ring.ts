@@ -73,11 +73,13 @@ export class Ring {
    * Opens a ring.
    *
    * @param disabledFeatures - `FEATURE_*` bits not to use.
+   * @param wantedFeatures - `FEATURE_*` bits that are off unless asked for. @default 0
    * @throws RingwireError `ERR_TRANSPORT_UNAVAILABLE` with the reason.
    */
-  static open(shim: Shim, limits: TransportLimits, disabledFeatures: number): Ring {
+  static open(shim: Shim, limits: TransportLimits, disabledFeatures: number, wantedFeatures = 0): Ring {
     const block = allocateBlock(limits, RECEIVE_BUFFER_BYTES, disabledFeatures);
     block.fields[layout.FIELD_ABI_VERSION] = ABI_VERSION;
+    block.fields[layout.FIELD_WANTED_FEATURES] = wantedFeatures;
     const id = shim.rw_ring_open(block.bytes, block.bytes.length);
     if (id <= 0) {
       const reason = textOf(block.bytes, block.fields[layout.FIELD_TEXT_BYTES]) || errnoName(-id);

@@ -35,6 +35,7 @@ export class UringConnection implements Connection {
   handle: number;
   /** A connect has succeeded. */
   isOpen = false;
+  receivedNs = 0;
   /** Whether it is among those that the host settles after a turn: nobody is there twice. */
   isUnsettled = false;
   /** Where the table of queued bytes tells of this connection. */

@@ -233,7 +233,7 @@ export class Inbox {
   }
 
   #nowNs(): number {
-    return Math.round(this.#engine.runtime.nowMs() * 1e6);
+    return this.#connection.receivedNs || Math.round(this.#engine.runtime.nowMs() * 1e6);
   }
 
   #value(isText: boolean, decoder: MessageDecoder, asView: boolean): string | Uint8Array | undefined {
