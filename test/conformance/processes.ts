@@ -58,8 +58,13 @@ export class Running {
       if (found !== null) return found;
       if (this.child.exitCode !== null)
         throw new Error(`The process ended without ${pattern}: ${this.output}`);
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      await this.more();
     }
+  }
+
+  /** Waits until more is printed, or it ends. */
+  more(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   /** Waits for its end; kills it after a while. */
@@ -112,9 +117,11 @@ export function moduleForPrograms(): string {
     isBuilt = true;
     try {
       const tsc = join(root, "node_modules/typescript/bin/tsc");
-      execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", folder], {
-        stdio: "pipe",
-      });
+      execFileSync(
+        process.execPath,
+        [tsc, "-p", join(root, "tsconfig.build.json"), "--emitDeclarationOnly", "false", "--outDir", folder],
+        { stdio: "pipe" },
+      );
     } catch {
       // Type errors are for the type check to report; the JavaScript is written all the same.
     }

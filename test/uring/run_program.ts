@@ -23,7 +23,14 @@ function buildForNode(): void {
   isBuilt = true;
   try {
     const tsc = `${root}node_modules/typescript/bin/tsc`;
-    const build = ["-p", `${root}tsconfig.build.json`, "--outDir", `${root}build/test-sources`];
+    const build = [
+      "-p",
+      `${root}tsconfig.build.json`,
+      "--emitDeclarationOnly",
+      "false",
+      "--outDir",
+      `${root}build/test-sources`,
+    ];
     execFileSync(process.execPath, [tsc, ...build], { stdio: "pipe" });
   } catch {
     // Type errors are for the type check to report; the JavaScript is written all the same.
