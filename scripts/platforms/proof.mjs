@@ -1,6 +1,6 @@
 /**
  * That a platform's shim works, as far as this machine can tell: its C tests, and the library itself loaded by a program of the platform.
- * Foreign processors are emulated (qemu), which leaves io_uring out; musl's loader runs beside the machine's own C library.
+ * It runs with the old C library that it was built for, whatever this machine has. Foreign processors are emulated (qemu), which leaves io_uring out.
  */
 import { join } from "node:path";
 import { capture, ROOT, runCaptured, tail } from "../setup/command.mjs";
@@ -20,11 +20,14 @@ export function emulatorOf(platform) {
   return isForeign(platform) ? QEMU[platform.debian] : undefined;
 }
 
-/** A command in the platform's terms as one that this machine can run. */
+/** A command in the platform's terms as one that this machine can run: by the loader, and so the C library, that the shim was built for. */
 function launch(platform, program, ...args) {
-  const loader = platform.libc === "musl" ? [join(platform.sysroot, "lib", platform.musl, "libc.so")] : [];
-  const emulator = isForeign(platform) ? [emulatorOf(platform), "-L", platform.sysroot] : [];
-  return [...emulator, ...loader, program, ...args];
+  const libraries = join(platform.sysroot, "lib", platform[platform.libc]);
+  const loader =
+    platform.libc === "musl"
+      ? [join(libraries, "libc.so")]
+      : [join(libraries, platform.loader), "--library-path", libraries];
+  return [...(isForeign(platform) ? [emulatorOf(platform)] : []), ...loader, program, ...args];
 }
 
 /** Loads the published library. Returns a complaint, or undefined. */
