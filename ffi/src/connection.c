@@ -165,8 +165,11 @@ void connection_abort(struct ring *ring, struct connection *connection, int32_t 
 	cancel_connect(ring, connection);
 	if (connection->flags & FLAG_TIMING)
 		ring_cancel(ring, OPERATION_DEADLINE, connection_handle(ring, connection));
-	if (connection->flags & FLAG_TLS)
+	if (connection->flags & FLAG_TLS) {
+		/* It may take a while until it is quiet, and nothing may be told of it any more. */
+		tls_drop_backlog(connection->tls);
 		tls_stop(ring, connection);
+	}
 	finish_if_quiet(ring, connection);
 }
 
