@@ -4,10 +4,11 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { PLATFORMS } from "../platforms/platform.mjs";
 import { ROOT } from "../setup/command.mjs";
 
 /** In the order in which they are published. The words are npm's os and cpu, and the C library. */
-export const PLATFORM_NAMES = ["linux-x64-gnu", "linux-arm64-gnu", "linux-x64-musl", "linux-arm64-musl"];
+export const PLATFORM_NAMES = PLATFORMS.map(({ name }) => name);
 
 /** The package of a platform, as src/runtime/library_search.ts asks for it. */
 export const platformPackage = (platform) => `@ringwire/${platform}`;
