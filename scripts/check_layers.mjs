@@ -99,7 +99,7 @@ const LAYERS = [
         "http",
         "websocket",
       ],
-      ...["service", "public face"],
+      ...["service", "record", "public face"],
     ],
   },
 ];

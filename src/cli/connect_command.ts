@@ -10,7 +10,7 @@ import { parseArguments, UsageError } from "./arguments.ts";
 import { CLIENT_OPTIONS, readClient } from "./client_options.ts";
 import type { Command } from "./command.ts";
 import { describeBytes, escapeControls } from "./printable.ts";
-import { CONNECT_NAMES, clientTls, describeTls, inWordsOf, renamed } from "./tls_files.ts";
+import { CONNECT_NAMES, describeTls, inWordsOf, renamed } from "./tls_files.ts";
 
 const MIB = 1 << 20;
 const DEFAULT_WAIT_MS = 1_000;

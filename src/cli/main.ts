@@ -11,8 +11,18 @@ import type { Command } from "./command.ts";
 import { connectCommand } from "./connect_command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { echoCommand } from "./echo_command.ts";
+import { inspectCommand } from "./inspect_command.ts";
+import { recordCommand } from "./record_command.ts";
+import { replayCommand } from "./replay_command.ts";
 
-const COMMANDS: readonly Command[] = [echoCommand, connectCommand, doctorCommand];
+const COMMANDS: readonly Command[] = [
+  echoCommand,
+  connectCommand,
+  recordCommand,
+  replayCommand,
+  inspectCommand,
+  doctorCommand,
+];
 
 const HELP = `ringwire ${VERSION}: WebSockets over io_uring and native sockets
 
