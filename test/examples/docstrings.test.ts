@@ -48,6 +48,9 @@ beforeAll(() => {
     compilerOptions: {
       ...{ noEmit: false, declaration: false, isolatedDeclarations: false, target: "ES2022" },
       noUnusedParameters: false,
+      // What the examples lead to is compiled along: not into the sources.
+      rootDir: root,
+      outDir: "compiled",
     },
     include: ["*.ts"],
   };
@@ -65,7 +68,7 @@ test("they type-check and run to their end, one after another", async () => {
     (error: { stdout: string }) => error,
   );
   expect(compiled.stdout).toBe("");
-  const { code, stdout, stderr } = await new ChildProgram(`${folder}/run.js`, []).ended;
+  const { code, stdout, stderr } = await new ChildProgram(`${folder}/compiled/${folder}/run.js`, []).ended;
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   const ran = [...stdout.matchAll(/^ran (.+)$/gm)].map(([, name]) => name);
   expect(ran).toEqual(examples.map(({ name }) => name));

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/**
+ * `npm run release`: publishes the packages of the platforms, then `ringwire`, then JSR's form, so that nobody can install what lacks a
+ * part. Without --publish it only rehearses: every check and every tool runs, and nothing leaves this machine.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseOrExit } from "./arguments.mjs";
+import { packOrExit } from "./pack.mjs";
+import { version } from "./packages/manifests.mjs";
+import {
+  checkChangelog,
+  checkCheckout,
+  checkPackages,
+  checkVersions,
+  statedVersions,
+} from "./packages/release_checks.mjs";
+import { runtimeCommand } from "./runtimes.mjs";
+import { capture, ROOT, run, tail } from "./setup/command.mjs";
+import { setUpOrExit } from "./setup.mjs";
+
+const HELP = `Usage: npm run release [-- --publish]
+
+Checks that all versions agree, that the changelog has an entry with a date, that every platform has its shim ("npm run platforms")
+and that the checkout is clean; packs; then publishes to npm, platforms first, and to JSR last. A rehearsal by default.
+
+  --publish   really publish, with npm's provenance: for CI, which can prove where it runs
+  --help      this text`;
+
+const options = parseOrExit(process.argv.slice(2), { publish: "flag" }, HELP);
+await setUpOrExit();
+
+const packages = packOrExit();
+const complaints = [
+  ...checkVersions(statedVersions()),
+  ...checkChangelog(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"), version()),
+  ...checkCheckout(),
+  ...checkPackages(packages),
+];
+for (const complaint of complaints) console.error(`release: ${complaint}`);
+if (complaints.length > 0 && options.publish) {
+  console.error("release: nothing was published");
+  process.exit(1);
+}
+
+const [deno] = runtimeCommand("deno");
+const steps = [
+  // packOrExit() lists the platforms first.
+  ...packages.map(({ tarball }) => ["npm", "publish", tarball, "--access=public", "--provenance"]),
+  [deno, "publish"],
+].map((words) =>
+  options.publish ? words : [...words, "--dry-run", ...(words[0] === deno ? ["--allow-dirty"] : [])],
+);
+
+for (const [program, ...words] of steps) {
+  console.log(`release: ${[program, ...words].join(" ")}`);
+  if (options.publish) {
+    const code = await run(program, words);
+    if (code === 0) continue;
+    console.error(`release: ended with ${code}; what was published before stays published`);
+    process.exit(1);
+  }
+  const result = capture(program, words);
+  if (result.status === 0) continue;
+  complaints.push(`${program} ${words[0]} would fail`);
+  console.error(tail(result.stderr || result.stdout, 15));
+}
+if (complaints.length > 0) {
+  console.error(`release: ${complaints.length} things to do before ${version()} can be published`);
+  process.exit(1);
+}
+console.log(
+  options.publish ? `release: ${version()} is published` : `release: ${version()} could be published`,
+);
