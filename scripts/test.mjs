@@ -10,7 +10,7 @@ import { build } from "./build.mjs";
 import { RUNTIMES, runtimeCommand } from "./runtimes.mjs";
 import { ROOT, runCaptured, tail } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
-import { missingOpenssl, missingValgrind } from "./setup/proof_tools.mjs";
+import { missingIp, missingOpenssl, missingValgrind } from "./setup/proof_tools.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { countVitest } from "./vitest_report.mjs";
 
@@ -129,6 +129,8 @@ async function suite(runtime) {
 const shimReason = await setUpOrExit();
 const opensslReason = missingOpenssl();
 if (opensslReason !== undefined) console.log(`SKIPPED: tests of TLS: ${opensslReason}`);
+const ipReason = missingIp();
+if (ipReason !== undefined) console.log(`SKIPPED: tests of networks that break: ${ipReason}`);
 mkdirSync(join(ROOT, "build/test"), { recursive: true });
 const node = nodeProgram();
 const colors = process.stdout.isTTY ? [] : ["--colors=off"];

@@ -1,6 +1,6 @@
 /**
  * What proving the C side needs beyond building it: clang with its sanitizers and libFuzzer for `npm run fuzz`,
- * valgrind and the openssl program for `npm test`, a kernel with kTLS for `npm run test:ktls`. None is needed to use or to change the
+ * valgrind and the programs openssl and ip for `npm test`, a kernel with kTLS for `npm run test:ktls`. None is needed to use or to change the
  * library, so a plain set-up stays small.
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -62,4 +62,9 @@ export function missingVirtualMachine() {
 /** Why the openssl program, which makes certificates for tests and benches, cannot be used here; undefined when it can. */
 export function missingOpenssl() {
   return install(["openssl"], () => findProgram("openssl") !== undefined, "the openssl program");
+}
+
+/** Why the program ip, with which tests break networks of their own, cannot be used here; undefined when it can. */
+export function missingIp() {
+  return install(["iproute2"], () => findProgram("ip") !== undefined, "the program ip");
 }
