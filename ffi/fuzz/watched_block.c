@@ -132,6 +132,7 @@ static void require_same(const struct block *block, uint32_t from, uint32_t to)
 /* The fields and texts of the control page that C writes. */
 static const struct range written_in_control[] = {
 	{ 4 * RW_FIELD_FEATURES, 4 * (RW_FIELD_HANDLE - RW_FIELD_FEATURES + 1) },
+	{ 4 * RW_FIELD_CLOCK_LOW, 4 * (RW_FIELD_CLOCK_HIGH - RW_FIELD_CLOCK_LOW + 1) },
 	{ 4 * RW_FIELD_STAT_TURNS, 4 * (RW_FIELD_STAT_RESUMPTIONS - RW_FIELD_STAT_TURNS + 1) },
 	{ RW_TEXT_OFFSET, RW_TEXT_MAX_BYTES },
 };
