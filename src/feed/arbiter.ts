@@ -103,10 +103,12 @@ export class Arbiter {
    * @param key - Which sequence it belongs to.
    * @param sequence - Its number there, 0 to 2⁵³ − 1.
    * @param nowNs - When it was received, monotonic nanoseconds: `messages.receivedNs`.
-   * @throws RangeError when the number is none, and when there are `maxKeys` other keys.
+   * @throws RangeError when the number is none, and when there are `maxKeys` other keys; TypeError for a line of another arbiter.
    */
   take(line: Line, key: string, sequence: number, nowNs: number): Verdict {
     checkSequence(sequence);
+    if (this.lines[line.index] !== line)
+      throw new TypeError(`Line "${line.name}" belongs to another arbiter`);
     const window = this.#windows.get(key) ?? this.#open(key);
     const position = window.find(sequence, line.index);
     if (position >= 0) {

@@ -119,6 +119,10 @@ describe("Arbiter", () => {
     expect(() => arbiter.take(a, "BTC", sequence, 0)).toThrow(RangeError);
   });
 
+  test("refuses a line of another arbiter", () => {
+    expect(() => pair().arbiter.take(pair().a, "BTC", 1, 0)).toThrow('Line "A" belongs to another arbiter');
+  });
+
   test("works with 32 lines", () => {
     const arbiter = new Arbiter({ lines: Array.from({ length: 32 }, String), windowMessages: 16 });
     for (let sequence = 0; sequence < 40; sequence++) {
