@@ -55,7 +55,9 @@ export class DebugLog {
   }
 
   #word(name: string, value: unknown): string {
-    if (name === "socket" && typeof value === "object" && value !== null) return `#${this.#numberOf(value)}`;
+    if ((name === "socket" || name === "endpoint") && typeof value === "object" && value !== null) {
+      return `${name}#${this.#numberOf(value)}`;
+    }
     if (name === "url") return `url=${withoutSecrets(String(value))}`;
     if (value instanceof Error) {
       const code = "code" in value ? String(value.code) : value.name;

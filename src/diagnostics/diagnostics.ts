@@ -18,6 +18,16 @@ export interface ConnectionEvent {
   readonly url: string;
 }
 
+/** Which endpoint of a service an event is about. */
+export interface EndpointEvent {
+  /** The `Endpoint`: the same object in all events about it. */
+  readonly endpoint: object;
+  /** Where the connection went. May hold secrets. */
+  readonly url: string;
+  /** Why it ended: `DisconnectReason.kind`. */
+  readonly kind: string;
+}
+
 /** What is published on each channel. Its name is `ringwire:` and the event's. */
 export interface DiagnosticEvents {
   /** A loop was made. */
@@ -47,6 +57,10 @@ export interface DiagnosticEvents {
   };
   /** Messages of a peer came faster than `receiveLimit` allows: what became of them. */
   readonly "connection:limit": ConnectionEvent & { readonly action: "pause" | "drop" | "close" };
+  /** A connection of a service's endpoint ended, or an attempt failed. `state`: what becomes of the endpoint. */
+  readonly "endpoint:closed": EndpointEvent & { readonly state: string };
+  /** An endpoint is connected again: how long it was not, and after how many attempts. */
+  readonly "endpoint:gap": EndpointEvent & { readonly durationMs: number; readonly attempts: number };
   /** A client's handshake failed. */
   readonly "handshake:fail": { readonly url: string; readonly error: RingwireError };
   /** A server refused a request: an answer other than the program's own. */
@@ -66,6 +80,8 @@ export const DIAGNOSTIC_EVENTS: readonly DiagnosticEvent[] = [
   "connection:error",
   "connection:backpressure",
   "connection:limit",
+  "endpoint:closed",
+  "endpoint:gap",
   "handshake:fail",
   "handshake:refuse",
 ];

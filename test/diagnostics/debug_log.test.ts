@@ -27,9 +27,9 @@ describe("the debug log", () => {
       log.write("server:listen", { address: { host: "::1", port: 80, family: "ipv6" } });
     });
     expect(lines).toEqual([
-      'ringwire 1.234500 connection:open #1 role="client" url=ws://h/x protocol=""',
-      "ringwire 1.234500 connection:close #2 code=1000 wasClean=true",
-      "ringwire 1.234500 connection:close #1 code=1006 wasClean=false",
+      'ringwire 1.234500 connection:open socket#1 role="client" url=ws://h/x protocol=""',
+      "ringwire 1.234500 connection:close socket#2 code=1000 wasClean=true",
+      "ringwire 1.234500 connection:close socket#1 code=1006 wasClean=false",
       "ringwire 1.234500 server:listen address=::1:80",
     ]);
   });
@@ -41,7 +41,7 @@ describe("the debug log", () => {
       expect([log.shows("server:stop"), log.shows("connection:close")]).toEqual([true, false]);
     });
     expect(lines).toEqual([
-      'ringwire: RINGWIRE_DEBUG names "conection"; known are 1 and loop, server, connection, handshake',
+      'ringwire: RINGWIRE_DEBUG names "conection"; known are 1 and loop, server, connection, endpoint, handshake',
       "ringwire 1.234500 server:stop connections=3",
     ]);
   });

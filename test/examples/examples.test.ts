@@ -112,7 +112,7 @@ describe.each(ENVIRONMENTS)("over %s", (_name, environment) => {
     expect(lines.length).toBe(4);
     for (const line of lines) {
       expect(line).toMatch(
-        /^ringwire [\d.]+ connection:(open|close) #[12] role="(client|server)" url=ws:\/\/127\.0\.0\.1:\d+\/ /,
+        /^ringwire [\d.]+ connection:(open|close) socket#[12] role="(client|server)" url=ws:\/\/127\.0\.0\.1:\d+\/ /,
       );
     }
   });
