@@ -23,8 +23,11 @@ import type {
   Transport,
   TransportStats,
 } from "../transport.ts";
+import { addressOf, MeetingPoint, type UncheckedFacts } from "./meeting_point.ts";
+import { Random } from "./random.ts";
 import type { Recording, RecordingEntry } from "./recording.ts";
 import type { ReplayStats } from "./replay.ts";
+import { ReplayClock } from "./replay_clock.ts";
 import { ReplayConnection, type ReplayHost, recordingError } from "./replay_connection.ts";
 
 /** What {@link Player} takes. */
@@ -59,7 +62,6 @@ export class Player implements Transport, ReplayHost {
   readonly runtime: Runtime;
   readonly #recording: Recording;
   readonly #path: string;
-  readonly #speed: number;
   readonly #waitMs: number;
   readonly #real: Runtime;
   readonly #openCodec: () => Codec;
@@ -69,16 +71,9 @@ export class Player implements Transport, ReplayHost {
   #isPolled = false;
   /** When the wheel has something due, on the replay's clock. */
   #dueMs = Infinity;
-  #clockMs: number;
-  /** What is added to recorded times: above 0 in a file's second session. */
-  #shiftMs = 0;
-  /** Two moments that belong together; pace is kept from there. */
-  #paceRealMs = 0;
-  #paceMs = 0;
+  readonly #clock: ReplayClock;
+  readonly #meeting: MeetingPoint = new MeetingPoint();
   #entry: RecordingEntry | undefined = undefined;
-  #session: { readonly wallMs: number; readonly clockMs: number } | undefined = undefined;
-  readonly #waiting: ReplayConnection[] = [];
-  readonly #listeners: { readonly address: Address; readonly handler: ListenerHandler }[] = [];
   readonly #streams: Map<number, ReplayConnection> = new Map();
   #left: ReplayConnection[] = [];
   /** Turns given to the program before the current record, and since when it is waited for. */
@@ -88,8 +83,6 @@ export class Player implements Transport, ReplayHost {
   #hasBegun = false;
   #isOver = false;
   #isClosed = false;
-  /** Real time at the end: from there on the clock runs with it. */
-  #overRealMs = 0;
   #isScheduled = false;
   #cancelTimer: (() => void) | undefined = undefined;
   #letDie: (() => void) | undefined = undefined;
@@ -104,17 +97,19 @@ export class Player implements Transport, ReplayHost {
     const { recording, runtime } = options;
     this.#recording = recording;
     this.#path = recording.path;
-    this.#speed = options.speed;
+    this.#clock = new ReplayClock(options.speed, () => runtime.nowMs());
     this.#waitMs = options.waitMs;
     this.#real = runtime;
     this.#openCodec = options.openCodec;
     this.#finished = options.finished;
     this.sha1Base64 = runtime.sha1Base64;
     this.#skipSessions();
-    this.#clockMs = this.#timeMs;
+    const random = new Random();
     this.runtime = {
       ...runtime,
-      nowMs: () => this.#nowMs(),
+      nowMs: () => this.#clock.nowMs,
+      // Delays that chance decides on are the same each time. Nothing of it leaves this process.
+      randomFill: (bytes) => random.fill(bytes),
       resolve: async (host) => [{ host, family: "ipv4" }],
     };
   }
@@ -156,15 +151,11 @@ export class Player implements Transport, ReplayHost {
 
   async listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener> {
     this.#checkOpen("listen");
-    const entry = { address: endpoint.address, handler };
-    this.#listeners.push(entry);
+    const close = this.#meeting.listen(endpoint.address, handler);
     this.#begin();
     return {
       address: endpoint.address,
-      close: (): void => {
-        const index = this.#listeners.indexOf(entry);
-        if (index >= 0) this.#listeners.splice(index, 1);
-      },
+      close,
       updateTls(): void {
         throw new TypeError("Cannot update TLS: a replay has none");
       },
@@ -174,7 +165,7 @@ export class Player implements Transport, ReplayHost {
   connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection {
     this.#checkOpen("connect");
     const connection = new ReplayConnection(this, handler, endpoint.address, true);
-    this.#waiting.push(connection);
+    this.#meeting.wait(connection);
     this.#begin();
     return connection;
   }
@@ -193,7 +184,7 @@ export class Player implements Transport, ReplayHost {
 
   stats(): TransportStats {
     return {
-      connections: this.#streams.size + this.#waiting.length,
+      connections: this.#streams.size + this.#meeting.waitingCount,
       turns: this.#turns,
       enters: 0,
       shortSends: 0,
@@ -241,7 +232,7 @@ export class Player implements Transport, ReplayHost {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       this.#letDie = this.#real.stayAlive();
-      this.#keepPace();
+      this.#clock.keepPace();
     }
     this.wake();
   }
@@ -276,36 +267,33 @@ export class Player implements Transport, ReplayHost {
     this.#entry ??= this.#recording.next();
     if (this.#recording.problems.length > this.#damageCount) return this.#damaged();
     if (this.#entry === undefined) return this.#end();
-    const recordMs = this.#timeMs;
-    const nextMs = Math.max(this.#clockMs, Math.min(recordMs, this.#dueMs));
-    if (this.#speed !== Infinity) {
-      const delayMs = (nextMs - this.#paceMs) / this.#speed - (this.#real.nowMs() - this.#paceRealMs);
-      if (delayMs > 0) return delayMs;
-    }
+    const recordMs = this.#clock.timeOf(this.#entry);
+    const awayMs = this.#clock.delayUntil(Math.min(recordMs, this.#dueMs));
+    if (awayMs > 0) return awayMs;
     if (this.#dueMs <= recordMs) return this.#expire();
-    this.#clockMs = nextMs;
+    this.#clock.advanceTo(recordMs);
     const delayMs = this.#play(this.#entry);
     if (delayMs !== AGAIN) return delayMs;
     this.#entry = undefined;
     this.#records++;
-    if (this.#waitingSinceMs >= 0) this.#keepPace();
+    if (this.#waitingSinceMs >= 0) this.#clock.keepPace();
     this.#turnsGiven = 0;
     this.#waitingSinceMs = -1;
     return AGAIN;
   }
 
   #afterEnd(): number {
-    const nowMs = this.#nowMs();
+    const { nowMs } = this.#clock;
     if (this.#dueMs > nowMs) return this.#dueMs - nowMs;
     return this.#expire();
   }
 
   /** Lets the deadlines expire that are due next. */
   #expire(): number {
-    if (!this.#isOver) this.#clockMs = Math.max(this.#clockMs, this.#dueMs);
+    if (!this.#isOver) this.#clock.advanceTo(this.#dueMs);
     const wheel = this.#wheel as TimerWheel;
     this.#dueMs = Infinity;
-    wheel.advance(this.#nowMs());
+    wheel.advance(this.#clock.nowMs);
     this.#dueMs = wheel.nextDueMs();
     return AGAIN;
   }
@@ -346,43 +334,34 @@ export class Player implements Transport, ReplayHost {
 
   #open(entry: RecordingEntry): number {
     const facts = entry.facts();
-    const remote = addressOf(facts.remote);
-    const local = addressOf(facts.local);
     if (facts.role === "server") {
-      const listener = this.#listeners.find(
-        ({ address }) => address.port === 0 || address.port === local?.port,
-      );
-      if (listener === undefined) return this.#waitForProgram();
-      const connection = new ReplayConnection(this, NOBODY, remote ?? UNKNOWN, false);
-      this.#began(entry, connection, local);
+      const listener = this.#meeting.findListener(facts);
+      if (listener === undefined) return this.#waitForProgram(entry);
+      const connection = new ReplayConnection(this, NOBODY, addressOf(facts.remote) ?? UNKNOWN, false);
+      this.#began(entry, connection, facts);
       protect(() => {
-        connection.handler = listener.handler.accepted(connection);
+        connection.handler = listener.accepted(connection);
       });
       return AGAIN;
     }
-    const hostname = hostOf(facts.url);
-    const index = this.#waiting.findIndex(
-      ({ remote: { host, port } }) =>
-        port === (remote?.port ?? port) && (host === remote?.host || host === hostname),
-    );
-    if (index < 0) return this.#waitForProgram();
-    const [connection] = this.#waiting.splice(index, 1);
-    this.#began(entry, connection, local);
+    const connection = this.#meeting.takeClient(facts);
+    if (connection === undefined) return this.#waitForProgram(entry);
+    this.#began(entry, connection, facts);
     protect(() => connection.handler.opened());
     return AGAIN;
   }
 
-  #began({ connection: id }: RecordingEntry, connection: ReplayConnection, local: Address | undefined): void {
+  #began({ connection: id }: RecordingEntry, connection: ReplayConnection, facts: UncheckedFacts): void {
     connection.isOpen = true;
-    connection.local = local;
+    connection.local = addressOf(facts.local);
     this.#streams.set(id, connection);
     this.#connections++;
   }
 
   /** The program has not opened what comes next: it gets turns, then the time until its next deadline, then real time. */
-  #waitForProgram(): number {
+  #waitForProgram(entry: RecordingEntry): number {
     if (this.#turnsGiven++ < PATIENCE_TURNS) return 0;
-    if (this.#dueMs <= this.#timeMs + LONGEST_JUMP_MS) {
+    if (this.#dueMs <= this.#clock.timeOf(entry) + LONGEST_JUMP_MS) {
       // Such as the delay before a service connects again, which chance has made longer than it was.
       this.#turnsGiven = 0;
       this.#expire();
@@ -399,29 +378,18 @@ export class Player implements Transport, ReplayHost {
   /** A recorder went on with the file, in another process or later: its clock is another. */
   #nextSession(entry: RecordingEntry): number {
     for (const [id, stream] of this.#streams) this.#break(id, stream, "its recording ends here");
-    this.#beginSession(entry);
+    this.#clock.beginSession(entry);
     return AGAIN;
-  }
-
-  #beginSession(entry: RecordingEntry): void {
-    const facts = entry.facts();
-    const wallMs = Number(facts.wallMs) || 0;
-    const passedMs = this.#session === undefined ? 0 : Math.max(0, wallMs - this.#session.wallMs);
-    const beganMs =
-      this.#session === undefined
-        ? entry.timeNs / 1e6
-        : Math.max(this.#clockMs, this.#session.clockMs + passedMs);
-    this.#shiftMs = beganMs - entry.timeNs / 1e6;
-    this.#session = { wallMs, clockMs: beganMs };
   }
 
   /** The clock begins at the first record that is about a connection. */
   #skipSessions(): void {
     for (;;) {
       this.#entry = this.#recording.next();
-      if (this.#entry?.kind !== "session") return;
-      this.#beginSession(this.#entry);
+      if (this.#entry?.kind !== "session") break;
+      this.#clock.beginSession(this.#entry);
     }
+    if (this.#entry !== undefined) this.#clock.advanceTo(this.#clock.timeOf(this.#entry));
   }
 
   /** What is missing may have been of any connection. */
@@ -438,7 +406,7 @@ export class Player implements Transport, ReplayHost {
 
   #end(): number {
     this.#isOver = true;
-    this.#overRealMs = this.#real.nowMs();
+    this.#clock.end();
     for (const [id, stream] of this.#streams) this.#break(id, stream, "the recording ends here");
     this.#closeAll(recordingError(this.#path, "the recording has no such connection any more"));
     this.#letDie?.();
@@ -460,7 +428,7 @@ export class Player implements Transport, ReplayHost {
   }
 
   #closeAll(error: RingwireError | undefined): void {
-    const open = [...this.#streams.values(), ...this.#waiting.splice(0)];
+    const open = [...this.#streams.values(), ...this.#meeting.takeAll()];
     this.#streams.clear();
     for (const connection of open) protect(() => connection.finish(error));
   }
@@ -470,8 +438,7 @@ export class Player implements Transport, ReplayHost {
     const left = this.#left;
     this.#left = [];
     for (const connection of left) {
-      const index = this.#waiting.indexOf(connection);
-      if (index >= 0) this.#waiting.splice(index, 1);
+      this.#meeting.leave(connection);
       for (const [id, stream] of this.#streams) if (stream === connection) this.#streams.delete(id);
       protect(() => connection.finish(undefined));
     }
@@ -480,22 +447,6 @@ export class Player implements Transport, ReplayHost {
   #checkOpen(action: string): void {
     if (this.#isClosed) throw new RingwireError("ERR_NOT_OPEN", `Cannot ${action}: the loop is closed`);
     if (this.#isOver) throw recordingError(this.#path, `cannot ${action}, the recording is over`);
-  }
-
-  // ── time ─────────────────────────────────────────────────────────────────────────────────────
-
-  /** When the next record was made, on the replay's clock. */
-  get #timeMs(): number {
-    return this.#entry === undefined ? 0 : this.#entry.timeNs / 1e6 + this.#shiftMs;
-  }
-
-  #nowMs(): number {
-    return this.#isOver ? this.#clockMs + this.#real.nowMs() - this.#overRealMs : this.#clockMs;
-  }
-
-  #keepPace(): void {
-    this.#paceRealMs = this.#real.nowMs();
-    this.#paceMs = this.#clockMs;
   }
 }
 
@@ -522,19 +473,6 @@ function protect(call: () => void): void {
 
 function sleep(delayMs: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delayMs);
-}
-
-function addressOf(value: unknown): Address | undefined {
-  const { host, port, family } = (value ?? {}) as Partial<Record<keyof Address, unknown>>;
-  const isFamily = family === "ipv4" || family === "ipv6" || family === "unix";
-  return typeof host === "string" && typeof port === "number" && isFamily
-    ? { host, port, family }
-    : undefined;
-}
-
-/** The name in a recorded URL, which the replay takes for an address. */
-function hostOf(url: unknown): string | undefined {
-  return typeof url === "string" && URL.canParse(url) ? new URL(url).hostname : undefined;
 }
 
 function errorOf(facts: Readonly<Record<string, unknown>>): RingwireError | undefined {

@@ -1,8 +1,10 @@
 /** Every example runs as it is, on the runtime under test, over the transport that it gets and over native sockets. */
 import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { connect } from "../../src/mod.ts";
 import { killPrograms, startCli, startExample } from "../cli/child_program.ts";
+import { scratchPath } from "../record/scratch.ts";
 import { missing } from "../uring/open_test_transport.ts";
 
 afterEach(killPrograms);
@@ -57,6 +59,29 @@ describe.each(ENVIRONMENTS)("over %s", (_name, environment) => {
     server.signal("SIGINT");
     expect(await ada.closed).toMatchObject({ code: 1001, wasClean: true });
     expect(await server.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("record writes a feed down, and replay plays it into the same code", async () => {
+    const path = scratchPath();
+    const recorded = await startExample("record", [], { ...environment, TMPDIR: dirname(path) }).ended;
+    expect(recorded).toMatchObject({ code: 0, stderr: "" });
+    const [, news, url, file] =
+      /^(gold 100\ngold 101\ngold 102\n)recorded (\S+) in (\S+): \d+ records, 0 lost\n$/.exec(
+        recorded.stdout,
+      ) ?? [];
+    expect(await startExample("replay", [url, file], environment).ended).toEqual({
+      code: 0,
+      stdout: `${news}replayed 1 connections, 0 incomplete\n`,
+      stderr: "",
+    });
+  });
+
+  test("pool asks twelve questions over three connections, and replaces the one that dies", async () => {
+    const { code, stdout, stderr } = await startExample("pool", [], environment).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("\n5 squared? the connection died\n");
+    expect(stdout.match(/died/g)).toHaveLength(1);
+    expect(stdout).toMatch(/\n11 squared\? 121\n12 leases over 4 connections\n$/);
   });
 
   test("manual_loop ends by itself, and says so where it is not possible", async () => {
@@ -154,7 +179,10 @@ test("no example is left out here", () => {
     "market_data.ts",
     "market_feed.ts",
     "metrics.ts",
+    "pool.ts",
     "rate_limiting.ts",
+    "record.ts",
+    "replay.ts",
     "spin_latency.ts",
     "whatwg_client.ts",
   ]);

@@ -2,7 +2,15 @@
 
 import { statSync } from "node:fs";
 import { expect, test } from "vitest";
-import { connect, Loop, RingwireError, type Socket, serve, type WebSocketHandlers } from "../../src/mod.ts";
+import {
+  connect,
+  Loop,
+  RingwireError,
+  Service,
+  type Socket,
+  serve,
+  type WebSocketHandlers,
+} from "../../src/mod.ts";
 import { Recorder, Recording, Replay, type ReplayOptions } from "../../src/record/mod.ts";
 import { onEachTransport } from "../conformance/rig.ts";
 import { until } from "../transport/recorder.ts";
@@ -166,6 +174,70 @@ onEachTransport("replay", (rig) => {
     for await (const message of await connect(server.url, { loop, ...options })) texts.push(message.text());
     expect(texts).toEqual([1, 2, 3].map((n) => `news ${n}`.repeat(100)));
   });
+});
+
+test("a service that lost its line again and again keeps the same book in the replay", async () => {
+  const path = scratchPath();
+  let sequence = 0;
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: {
+      message(ws) {
+        ws.sendJson({ snapshot: sequence });
+        for (let count = 0; count < 20; count++)
+          ws.sendJson({ sequence: ++sequence, level: sequence % 7, size: sequence });
+        // The last of five lines says so and stays.
+        if (sequence < 100) setTimeout(() => ws.terminate(), 5);
+        else ws.sendJson({ end: true });
+      },
+    },
+  });
+  /** Level by size, and what broke continuity, until the feed's end. */
+  async function follow(
+    loop: Loop,
+    record?: string,
+  ): Promise<{ book: [number, number][]; gaps: number; times: number[] }> {
+    const book = new Map<number, number>();
+    const times: number[] = [];
+    let gaps = 0;
+    await using service = new Service({ loop });
+    await new Promise<void>((resolve) => {
+      service.add({
+        url: () => server.url,
+        reconnect: { initialMs: 5, maxMs: 20 },
+        ...(record === undefined ? {} : { record }),
+        websocket: {
+          open: (ws) => void ws.send("subscribe"),
+          batch(_ws, messages) {
+            times.push(messages.receivedNs);
+            for (const message of messages) {
+              const { level, size, end } = JSON.parse(message.text());
+              if (end === true) resolve();
+              else if (level !== undefined) book.set(level, size);
+            }
+          },
+        },
+        gap: () => void gaps++,
+      });
+    });
+    return { book: [...book].sort(), gaps, times };
+  }
+  const live = new Loop();
+  const seen = await follow(live, path);
+  expect(seen.book.length).toBe(7);
+  await until("all is in the file", () => closedIn(path) === 5);
+  live.close();
+  const replays = [];
+  for (let round = 0; round < 2; round++) {
+    using loop = new Loop({ transport: new Replay(path) });
+    replays.push(await follow(loop));
+  }
+  expect(replays[0].book).toEqual(seen.book);
+  expect(replays[0].gaps).toBe(seen.gaps);
+  // Byte for byte and nanosecond for nanosecond.
+  expect(replays[1]).toEqual(replays[0]);
+  await server.stop({ graceMs: 0 });
 });
 
 test("a connection whose recording ends before it closes says so", async () => {
