@@ -52,6 +52,7 @@ int tls_session_describe(SSL *ssl, char *text, size_t bytes);
 int32_t tls_session_certificate(SSL *ssl, void *out, uint32_t capacity);
 
 /* ── ktls.c ── */
+bool ktls_exists(void);
 /* A line of the key log (secrets in hexadecimal), while a session with RW_TLS_KERNEL_RECEIVE makes its keys. */
 void tls_secret_line(const SSL *ssl, const char *line);
 

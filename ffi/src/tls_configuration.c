@@ -186,7 +186,8 @@ static SSL_CTX *make(const struct tls_configuration *configuration, const struct
 	use_options(ssl, settings);
 	if (settings->role == RW_TLS_SERVER)
 		SSL_CTX_set_tlsext_servername_callback(ssl, choose_name);
-	if (configuration->key_log >= 0 || configuration->flags & RW_TLS_KERNEL_RECEIVE)
+	/* OpenSSL writes these lines digit by digit: a twentieth of a resumed handshake, for nothing where the kernel has no TLS. */
+	if (configuration->key_log >= 0 || (configuration->flags & RW_TLS_KERNEL_RECEIVE && ktls_exists()))
 		SSL_CTX_set_keylog_callback(ssl, log_key);
 	*error = use_ciphers(ssl, settings, reason);
 	if (*error == 0)

@@ -131,7 +131,6 @@ void tls_recycle(struct ring *ring);
 void tls_drop_backlog(struct tls *tls);
 
 /* ── ktls.c ── */
-bool ktls_exists(void);
 void ktls_take_over(struct tls *tls);
 int ktls_send_record(struct tls *tls, uint8_t type, const void *data, size_t bytes);
 void ktls_control(struct ring *ring, struct connection *connection);
