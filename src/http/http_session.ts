@@ -14,7 +14,7 @@ import {
   type RequestHead,
 } from "../protocol/http_request.ts";
 import { type Refusal, statusText, writeResponseHead } from "../protocol/http_response.ts";
-import { CallbackTimer } from "../timer_wheel.ts";
+import { Timer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { writeBody, writeHead } from "./connection_writer.ts";
 import { targetFault } from "./request_target.ts";
@@ -50,11 +50,10 @@ const CRLF = new Uint8Array([13, 10]);
 type State = "head" | "body" | "busy" | "draining" | "lingering" | "released";
 
 /** See the top of this file. */
-export class HttpSession implements ConnectionHandler {
+export class HttpSession extends Timer implements ConnectionHandler {
   readonly connection: Connection;
   readonly #engine: Engine;
   readonly #host: HttpHost;
-  readonly #timer: CallbackTimer;
   #state: State = "head";
   #parser: HeadParser;
   #body: Uint8Array = EMPTY;
@@ -74,11 +73,11 @@ export class HttpSession implements ConnectionHandler {
   #resumeBody: (() => void) | undefined = undefined;
 
   constructor(engine: Engine, connection: Connection, host: HttpHost) {
+    super();
     this.#engine = engine;
     this.connection = connection;
     this.#host = host;
     this.#parser = new HeadParser("request", host.limits);
-    this.#timer = new CallbackTimer(() => this.#timedOut());
     this.#arm(host.limits.requestTimeoutMs);
   }
 
@@ -133,6 +132,20 @@ export class HttpSession implements ConnectionHandler {
 
   closed(): void {
     this.#release();
+  }
+
+  // ── from the timer wheel ─────────────────────────────────────────────────────────────────────
+
+  /** The deadline of what this waits for has passed. */
+  override expired(): void {
+    if (this.#state === "lingering" || this.#state === "busy" || this.#state === "draining") {
+      this.connection.abort();
+    } else if (this.isIdle) {
+      // What was answered last may still be queued for a peer that does not read it.
+      this.#state = "lingering";
+      this.connection.close();
+      this.#arm(LINGER_MS);
+    } else this.refuse({ status: 408, reason: "The request did not arrive in time", headers: [] });
   }
 
   // ── answers ──────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +246,7 @@ export class HttpSession implements ConnectionHandler {
     }
     if (this.#bodyBytes < this.#announcedBytes) return;
     this.#state = "busy";
-    this.#engine.wheel.cancel(this.#timer);
+    this.#engine.wheel.cancel(this);
     if (from < end) this.#hold(bytes, from, end);
     this.#keepAlive = wantsKeepAlive(this.#parser);
     this.#host.requested(this, this.#parser, this.#body.subarray(0, this.#announcedBytes));
@@ -304,7 +317,7 @@ export class HttpSession implements ConnectionHandler {
     return new Promise((resolve) => {
       this.#resumeBody = (): void => {
         this.#resumeBody = undefined;
-        this.#engine.wheel.cancel(this.#timer);
+        this.#engine.wheel.cancel(this);
         resolve();
       };
     });
@@ -410,24 +423,13 @@ export class HttpSession implements ConnectionHandler {
   }
 
   #arm(delayMs: number): void {
-    this.#engine.wheel.schedule(this.#timer, this.#engine.runtime.nowMs(), delayMs);
-  }
-
-  #timedOut(): void {
-    if (this.#state === "lingering" || this.#state === "busy" || this.#state === "draining") {
-      this.connection.abort();
-    } else if (this.isIdle) {
-      // What was answered last may still be queued for a peer that does not read it.
-      this.#state = "lingering";
-      this.connection.close();
-      this.#arm(LINGER_MS);
-    } else this.refuse({ status: 408, reason: "The request did not arrive in time", headers: [] });
+    this.#engine.wheel.schedule(this, this.#engine.runtime.nowMs(), delayMs);
   }
 
   #release(): void {
     if (this.#state === "released") return;
     this.#state = "released";
-    this.#engine.wheel.cancel(this.#timer);
+    this.#engine.wheel.cancel(this);
     this.#resumeBody?.();
     this.#host.released(this);
   }

@@ -7,38 +7,37 @@ import { isToken } from "./token.ts";
 
 /** Header fields. Lookups are linear: a head has at most some tens of them. */
 export class HeaderList implements Iterable<[string, string]> {
-  readonly #names: string[];
-  readonly #values: string[];
+  /** Name, value, name, value … */
+  readonly #fields: string[];
 
   constructor() {
-    this.#names = [];
-    this.#values = [];
+    this.#fields = [];
   }
 
   /** Number of fields. */
   get count(): number {
-    return this.#names.length;
+    return this.#fields.length / 2;
   }
 
   /** Appends a field. Not checked: see `checkHeader`. */
   add(name: string, value: string): void {
-    this.#names.push(name);
-    this.#values.push(value);
+    this.#fields.push(name, value);
   }
 
   /** The value of a field; of a repeated one all values joined by ", " (RFC 9110 §5.3); undefined when absent. */
   get(name: string): string | undefined {
+    const fields = this.#fields;
     let joined: string | undefined;
-    for (let index = 0; index < this.#names.length; index++) {
-      if (!isSameName(this.#names[index], name)) continue;
-      joined = joined === undefined ? this.#values[index] : `${joined}, ${this.#values[index]}`;
+    for (let at = 0; at < fields.length; at += 2) {
+      if (!isSameName(fields[at], name)) continue;
+      joined = joined === undefined ? fields[at + 1] : `${joined}, ${fields[at + 1]}`;
     }
     return joined;
   }
 
   /** Every value of a field, in order. */
   getAll(name: string): string[] {
-    return this.#values.filter((_, index) => isSameName(this.#names[index], name));
+    return [...this].filter(([other]) => isSameName(other, name)).map(([, value]) => value);
   }
 
   /** Whether the field is there. */
@@ -48,8 +47,9 @@ export class HeaderList implements Iterable<[string, string]> {
 
   /** How often a field stands in the list. */
   countOf(name: string): number {
+    const fields = this.#fields;
     let count = 0;
-    for (const other of this.#names) if (isSameName(other, name)) count++;
+    for (let at = 0; at < fields.length; at += 2) if (isSameName(fields[at], name)) count++;
     return count;
   }
 
@@ -69,9 +69,8 @@ export class HeaderList implements Iterable<[string, string]> {
 
   /** Names as they came, with their values, in order. */
   *entries(): IterableIterator<[string, string]> {
-    for (let index = 0; index < this.#names.length; index++) {
-      yield [this.#names[index], this.#values[index]];
-    }
+    const fields = this.#fields;
+    for (let at = 0; at < fields.length; at += 2) yield [fields[at], fields[at + 1]];
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {

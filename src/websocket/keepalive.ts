@@ -46,9 +46,12 @@ export class Keepalive extends Timer {
     this.#nowMs = nowMs;
     this.#settings = settings;
     this.#target = target;
-    const { idleTimeoutMs, pingIntervalMs, messageTimeoutMs } = settings;
-    const shortest = Math.min(...[idleTimeoutMs, pingIntervalMs, messageTimeoutMs].filter((ms) => ms > 0));
-    this.#periodMs = shortest / CHECKS_PER_INTERVAL;
+    this.#periodMs =
+      Math.min(
+        settings.idleTimeoutMs || Infinity,
+        settings.pingIntervalMs || Infinity,
+        settings.messageTimeoutMs || Infinity,
+      ) / CHECKS_PER_INTERVAL;
   }
 
   /** Begins to watch an open socket. */
