@@ -6,7 +6,9 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -84,6 +86,35 @@ int count_descriptors(void)
 		count++;
 	closedir(directory);
 	return count;
+}
+
+static void run_in_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	CHECK_EQUAL(pthread_create(&thread, NULL, run, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
+void threads_leave_nothing(void *(*run)(void *))
+{
+	int descriptors = count_descriptors();
+
+	for (int i = 0; i < 3; i++)
+		run_in_thread(run);
+	CHECK_EQUAL(count_descriptors(), descriptors);
+}
+
+bool may_open(uint32_t descriptors)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < descriptors && limit.rlim_max >= descriptors) {
+		limit.rlim_cur = descriptors;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur >= descriptors;
 }
 
 void fill_random(void *data, size_t bytes, uint64_t seed)

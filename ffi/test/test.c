@@ -11,6 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* For what will surely come, on a machine that is busy with something else. */
+#define PATIENCE_MS 20000u
+/* A hang is a failure of the whole run. */
+#define ALARM_SECONDS 300u
+
 static struct { const char *file, *name; void (*run)(void); } tests[256];
 static size_t test_count;
 static jmp_buf escape;
@@ -53,6 +58,14 @@ void test_skip(const char *reason)
 bool test_is_valgrind(void)
 {
 	return getenv("RINGWIRE_TEST_VALGRIND") != NULL;
+}
+
+void test_path(char *path, size_t bytes, const char *name)
+{
+	const char *folder = getenv("TMPDIR");
+	int length = snprintf(path, bytes, "%s/ringwire-%s-XXXXXX", folder && *folder ? folder : P_tmpdir, name);
+
+	CHECK(length > 0 && (size_t)length < bytes);
 }
 
 void test_needs_uring(void)
@@ -227,7 +240,7 @@ uint32_t rig_connect(struct rig *rig, uint16_t port)
 
 struct rw_event rig_await(struct rig *rig, uint32_t kind, uint32_t handle)
 {
-	uint64_t deadline = clock_ms() + (test_is_valgrind() ? 20000 : 2000);
+	uint64_t deadline = clock_ms() + PATIENCE_MS;
 
 	for (;;) {
 		while (rig->handled < rig->count) {
@@ -265,7 +278,7 @@ int main(int count, char **arguments)
 		if (count > 1 && !strstr(tests[i].name, arguments[1]))
 			continue;
 		current_name = tests[i].name;
-		alarm(test_is_valgrind() ? 300 : 60); /* a hang is a failure of the whole run */
+		alarm(ALARM_SECONDS);
 		switch (setjmp(escape)) {
 		case 0:
 			tests[i].run();

@@ -34,6 +34,8 @@ _Noreturn void test_fail(const char *file, int line, const char *what);
 _Noreturn void test_fail_equal(const char *file, int line, const char *what, long long actual, long long expected);
 _Noreturn void test_skip(const char *reason);
 bool test_is_valgrind(void);
+/* A path for a file or folder of a test's own, which it makes and removes: "XXXXXX" at its end is for mkstemp or mkdtemp. Below TMPDIR. */
+void test_path(char *path, size_t bytes, const char *name);
 /* Skips the test where RINGWIRE_TEST_EMULATED says that an emulator runs it: qemu knows every call but those of io_uring. rig_open asks by
  * itself; tests that open a ring in a child or a thread ask before. */
 void test_needs_uring(void);
@@ -71,7 +73,7 @@ void rig_send(struct rig *rig, uint32_t handle, const void *data, uint32_t bytes
 uint32_t rig_listen(struct rig *rig, uint16_t *port);
 /* Starts connecting to 127.0.0.1. */
 uint32_t rig_connect(struct rig *rig, uint16_t port);
-/* Turns until an event of this kind comes (handle 0: of any connection), for at most two seconds; other events are
+/* Turns until an event of this kind comes (handle 0: of any connection), for 20 seconds at most; other events are
  * dropped. Returns the event. */
 struct rw_event rig_await(struct rig *rig, uint32_t kind, uint32_t handle);
 /* The same, but collects up to `bytes` received bytes into data. */
@@ -86,6 +88,10 @@ int peer_listen(uint16_t *port);
 void peer_write(int fd, const void *data, size_t bytes);
 size_t peer_read(int fd, void *data, size_t bytes);
 int count_descriptors(void);
+/* Runs it in three threads, one after the other, that end with what they have opened: no descriptor stays. */
+void threads_leave_nothing(void *(*run)(void *));
+/* Lets the process open so many. Returns false where the system does not. */
+bool may_open(uint32_t descriptors);
 void fill_random(void *data, size_t bytes, uint64_t seed);
 uint64_t clock_ms(void);
 

@@ -1,21 +1,15 @@
 /*
- * TLS handshakes of a ring: both roles and versions, slow ones, failing ones, many at once, and what is done to a connection
- * meanwhile.
+ * TLS handshakes of a ring: both roles and versions, slow ones, failing ones, and what is done to a connection meanwhile.
  */
 #include "tls_peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define STEPS_PER_TURN 4u
-#define TLS_HANDSHAKES_MAX 4096u
 
 static void echo(const struct secured_options *options)
 {
@@ -375,7 +369,7 @@ static void end_early(bool is_client, uint32_t turns, bool is_ring_closed)
 		rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_ABORT, 0);
 		CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_CLOSED, secured.handle).a, 0);
 	} else if (!is_ring_closed) {
-		uint64_t deadline = clock_ms() + 10000;
+		uint64_t deadline = clock_ms() + 20000;
 		CHECK_EQUAL(rw_unlisten(secured.rig.id, secured.listener), 0);
 		/* Nothing is told of a handshake that was given up, and nobody stays: but the ring, the peer, and who was accepted. */
 		while (count_descriptors() > descriptors + 2 + is_secured) {
@@ -406,121 +400,6 @@ TEST(tls_ring_closes_in_every_state_of_a_handshake)
 		end_early(true, turns, true);
 		end_early(false, turns, true);
 	}
-}
-
-TEST(tls_handshakes_are_bounded_per_turn_and_all_of_them_finish)
-{
-	const uint32_t count = test_is_valgrind() ? 20 : 200;
-	struct secured secured;
-	SSL **peers = calloc(count, sizeof *peers);
-	bool *are_done = calloc(count, sizeof *are_done);
-	uint32_t done = 0, accepted = 0, before = 0, most = 0;
-	uint64_t deadline = clock_ms() + 20000;
-
-	secured_open(&secured, &(struct secured_options){ .is_open = true });
-	for (uint32_t i = 0; i < count; i++)
-		peers[i] = peer_new(secured.peer_context, peer_connect(secured.port));
-	while (done < count || accepted < count) {
-		for (uint32_t i = 0; i < count; i++)
-			if (!are_done[i] && peer_step(peers[i])) {
-				are_done[i] = true;
-				done++;
-			}
-		rig_turn(&secured.rig, 0);
-		for (uint32_t i = 0; i < secured.rig.count; i++)
-			accepted += secured.rig.events[i].kind == RW_EVENT_ACCEPTED;
-		if (secured.rig.control[RW_FIELD_STAT_HANDSHAKES] - before > most)
-			most = secured.rig.control[RW_FIELD_STAT_HANDSHAKES] - before;
-		before = secured.rig.control[RW_FIELD_STAT_HANDSHAKES];
-		CHECK(clock_ms() < deadline);
-	}
-	CHECK_EQUAL(secured.rig.control[RW_FIELD_STAT_HANDSHAKES], count);
-	CHECK(most > 1 && most <= STEPS_PER_TURN);
-	for (uint32_t i = 0; i < count; i++)
-		peer_free(peers[i]);
-	free(peers);
-	free(are_done);
-	secured_close(&secured);
-}
-
-TEST(tls_handshakes_under_way_are_bounded_per_listener)
-{
-	struct rlimit limit = { 2 * TLS_HANDSHAKES_MAX + 512, 2 * TLS_HANDSHAKES_MAX + 512 }, before;
-	struct secured secured;
-	struct rw_event event;
-	uint32_t refused = 0;
-	uint8_t byte;
-	int *fds;
-
-	getrlimit(RLIMIT_NOFILE, &before);
-	if (test_is_valgrind() || before.rlim_max < limit.rlim_cur) {
-		test_skip("needs some 8,700 descriptors, and no valgrind");
-	}
-	limit.rlim_max = before.rlim_max;
-	if (before.rlim_cur < limit.rlim_cur)
-		setrlimit(RLIMIT_NOFILE, &limit);
-	fds = calloc(TLS_HANDSHAKES_MAX, sizeof *fds);
-	secured_open(&secured, &(struct secured_options){ .is_open = true, .timeout_ms = 60000, .rig = { .connections = TLS_HANDSHAKES_MAX + 64 } });
-	/* One is there already. */
-	for (uint32_t i = 0; i < TLS_HANDSHAKES_MAX; i++) {
-		fds[i] = peer_connect(secured.port);
-		rig_turn(&secured.rig, 0);
-		for (; secured.rig.handled < secured.rig.count; secured.rig.handled++) {
-			event = secured.rig.events[secured.rig.handled];
-			CHECK_EQUAL(event.kind, RW_EVENT_ACCEPT_FAILED);
-			CHECK_EQUAL(event.a, ENOSPC);
-			CHECK_EQUAL(event.b, TLS_HANDSHAKES_MAX);
-			refused++;
-		}
-	}
-	if (refused == 0) {
-		event = rig_await(&secured.rig, RW_EVENT_ACCEPT_FAILED, secured.listener);
-		CHECK_EQUAL(event.a, ENOSPC);
-	}
-	CHECK(refused <= 1);
-	CHECK(recv(fds[TLS_HANDSHAKES_MAX - 1], &byte, 1, 0) <= 0);
-	/* One goes, and there is room for another: the first one, which was waiting all the time, gets its turn too. */
-	close(fds[0]);
-	CHECK_EQUAL(rig_await(&secured.rig, RW_EVENT_ACCEPT_FAILED, secured.listener).a, RW_TLS_ERROR_TRUNCATED);
-	fds[0] = peer_connect(secured.port);
-	secured_shake(&secured);
-	for (uint32_t i = 0; i < TLS_HANDSHAKES_MAX; i++)
-		close(fds[i]);
-	free(fds);
-	secured_close(&secured);
-	setrlimit(RLIMIT_NOFILE, &before);
-}
-
-TEST(tls_ring_with_handshakes_to_do_does_not_sleep)
-{
-	struct secured secured;
-	SSL *peers[20];
-	int wake;
-	uint8_t byte;
-
-	secured_open(&secured, &(struct secured_options){ .is_open = true });
-	wake = rw_wake_open(secured.rig.id, RW_WAKE_DESCRIPTOR);
-	if (wake < 0) {
-		secured_close(&secured);
-		test_skip("no parking here");
-	}
-	for (size_t i = 0; i < 20; i++) {
-		peers[i] = peer_new(secured.peer_context, peer_connect(secured.port));
-		peer_step(peers[i]);
-	}
-	/* The first accepts and polls, the second does four steps, and for the others a byte comes at once. */
-	for (int i = 0; i < 2; i++)
-		CHECK_EQUAL(rw_turn(secured.rig.id, 0, RW_TURN_RECYCLE | RW_TURN_PARK, 0), 0);
-	CHECK_EQUAL(recv(wake, &byte, 1, MSG_DONTWAIT), 1);
-	/* Waiting does all of them. */
-	CHECK_EQUAL(rw_turn(secured.rig.id, 0, RW_TURN_RECYCLE, test_is_valgrind() ? 2000000 : 50000), 0);
-	for (size_t i = 0; i < 20; i++) {
-		peer_step(peers[i]);
-		CHECK(SSL_get_state(peers[i]) != TLS_ST_CW_CLNT_HELLO);
-		peer_free(peers[i]);
-	}
-	close(wake);
-	secured_close(&secured);
 }
 
 TEST(tls_sessions_are_resumed_and_counted)
@@ -572,15 +451,4 @@ static void *leave_in_the_middle(void *unused)
 	return NULL; /* neither the ring nor the context is closed */
 }
 
-TEST(tls_thread_ends_in_the_middle_of_handshakes)
-{
-	int descriptors = count_descriptors();
-	pthread_t thread;
-
-	test_needs_uring();
-	for (int i = 0; i < 3; i++) {
-		CHECK_EQUAL(pthread_create(&thread, NULL, leave_in_the_middle, NULL), 0);
-		pthread_join(thread, NULL);
-	}
-	CHECK_EQUAL(count_descriptors(), descriptors);
-}
+TEST(tls_thread_ends_in_the_middle_of_handshakes) { threads_leave_nothing(leave_in_the_middle); }

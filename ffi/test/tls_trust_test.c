@@ -391,13 +391,14 @@ static void expect_no_roots(void)
 
 TEST(the_systems_roots_are_those_of_the_environment_and_read_again_when_they_change)
 {
-	char directory[] = "/tmp/ringwire-roots-XXXXXX", file[64], hashed[96], both[8192];
+	char directory[256], file[300], hashed[300], both[8192];
 	char *given_file = getenv("SSL_CERT_FILE"), *given_directory = getenv("SSL_CERT_DIR");
 
 	make_authorities();
 	given_file = given_file ? strdup(given_file) : NULL;
 	given_directory = given_directory ? strdup(given_directory) : NULL;
 	unsetenv("SSL_CERT_DIR");
+	test_path(directory, sizeof directory, "roots");
 	CHECK(mkdtemp(directory));
 	snprintf(file, sizeof file, "%s/bundle.pem", directory);
 	snprintf(hashed, sizeof hashed, "%s/%08lx.0", directory, X509_NAME_hash_ex(X509_get_subject_name(authority.certificate), NULL, NULL, NULL));
@@ -461,13 +462,14 @@ static void *shake_with_roots(void *pointer)
 
 TEST(threads_verify_by_the_same_roots_at_once)
 {
-	char path[] = "/tmp/ringwire-roots-XXXXXX", *given = getenv("SSL_CERT_FILE");
+	char path[256], *given = getenv("SSL_CERT_FILE");
 	struct identity identity;
 	pthread_t threads[4];
 	bool are_good = true;
 
 	make_authorities();
 	given = given ? strdup(given) : NULL;
+	test_path(path, sizeof path, "roots");
 	close(mkstemp(path));
 	write_file(path, authority.certificate_pem);
 	setenv("SSL_CERT_FILE", path, 1);
