@@ -66,7 +66,10 @@ const LAYERS = [
   {
     name: "service",
     files: /^service\//,
-    imports: ["errors", "protocol", "seam", "timers", "options", "loop", "http", "stream", "websocket"],
+    imports: [
+      ...["errors", "protocol", "seam", "timers", "options", "metrics", "loop", "http", "stream"],
+      "websocket",
+    ],
   },
   {
     name: "pool",

@@ -4,7 +4,7 @@
  */
 
 import { RingwireError } from "../errors.ts";
-import type { Engine, Loop } from "../loop.ts";
+import type { Engine } from "../loop.ts";
 import { withoutUser } from "../protocol/url.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
@@ -29,6 +29,8 @@ import { Line, type LineOwner } from "./line.ts";
 /** The service, as its endpoints see it. */
 export interface Household<Context> {
   readonly context: Context;
+  /** The loop's, with the metrics of the service. */
+  readonly engine: Engine;
   /** The endpoint will have no connection again unless somebody adds it anew. Once. */
   stopped(): void;
   /** The endpoint is gone. Once, after `stopped`. */
@@ -81,20 +83,20 @@ export class EndpointHost<Context> implements Owner<Context> {
   });
 
   /** @throws TypeError, RangeError for options that are unknown, out of range or do not fit. */
-  constructor(household: Household<Context>, options: EndpointOptions<Context>, loop: Loop) {
+  constructor(household: Household<Context>, options: EndpointOptions<Context>) {
     this.plan = readEndpointPlan(options);
     this.context = household.context;
     this.heartbeat = options.heartbeat;
     this.#options = options;
     this.#household = household;
-    this.#connector = new Connector<Endpoint<Context>>("endpoint", {
+    this.#engine = household.engine;
+    const connectOptions = {
       ...connectOptionsOf(options),
-      loop,
       data: this.endpoint,
       websocket: boundHandlers(options.websocket ?? {}, household.context),
-    });
+    };
+    this.#connector = new Connector<Endpoint<Context>>("endpoint", connectOptions, household.engine);
     if (typeof options.url !== "function") this.#connector.check(options.url);
-    this.#engine = this.#connector.engine;
     this.#backoff = new Backoff(this.plan.reconnect ?? DEFAULT_BACKOFF, () =>
       randomShare(this.#engine.runtime),
     );
@@ -318,15 +320,26 @@ export class EndpointHost<Context> implements Owner<Context> {
     const lost = this.#gap;
     if (lost === undefined) return;
     this.#gap = undefined;
+    const { reason } = lost;
     const sinceMs = lost.line.lostSinceMs as number;
     const durationMs = this.#engine.runtime.nowMs() - sinceMs;
     const attempts = this.attempts - lost.attempts;
+    const { diagnostics } = this.#engine;
+    if (diagnostics.wants("endpoint:gap")) {
+      const { endpoint, url } = this;
+      diagnostics.publish("endpoint:gap", { endpoint, url, kind: reason.kind, durationMs, attempts });
+    }
     const { gap } = this.#options;
-    const event = { reason: lost.reason, sinceMs, durationMs, attempts };
+    const event = { reason, sinceMs, durationMs, attempts };
     this.#tell(() => gap?.call(this.#options, event, this.context, this.endpoint));
   }
 
   #tellClosed(reason: DisconnectReason): void {
+    const { diagnostics } = this.#engine;
+    if (diagnostics.wants("endpoint:closed")) {
+      const { endpoint, state } = this;
+      diagnostics.publish("endpoint:closed", { endpoint, url: reason.url, kind: reason.kind, state });
+    }
     const { closed } = this.#options;
     this.#tell(() => closed?.call(this.#options, reason, this.context, this.endpoint));
   }

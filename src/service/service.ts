@@ -2,6 +2,7 @@
 
 import { RingwireError } from "../errors.ts";
 import { defaultLoop, engineOf, type Loop } from "../loop.ts";
+import type { Counters, Metrics } from "../metrics/counters.ts";
 import { checkKnown, type WithLoop } from "../options.ts";
 import type { Socket } from "../websocket/socket.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -44,6 +45,7 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   readonly loop: Loop;
   readonly #hosts: Map<Endpoint<Context>, EndpointHost<Context>> = new Map();
   readonly #household: Household<Context>;
+  readonly #counters: Counters;
   /** Endpoints that may come back. */
   #livingCount = 0;
   #letProcessEnd: (() => void) | undefined = undefined;
@@ -59,8 +61,11 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
     checkKnown("Service", options, ["context", "loop"]);
     this.context = options.context as Context;
     this.loop = options.loop ?? defaultLoop();
+    const engine = engineOf(this.loop);
+    this.#counters = engine.metrics.part();
     this.#household = {
       context: this.context,
+      engine: { ...engine, metrics: this.#counters },
       stopped: () => this.#changeLiving(-1),
       removed: (endpoint) => void this.#hosts.delete(endpoint),
     };
@@ -69,6 +74,11 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   /** How many endpoints it has, stopped ones included. */
   get size(): number {
     return this.#hosts.size;
+  }
+
+  /** What the WebSockets of its endpoints have done: counters and times. */
+  get metrics(): Metrics {
+    return this.#counters;
   }
 
   /**
@@ -80,7 +90,7 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   add(options: EndpointOptions<Context>): Endpoint<Context> {
     if (this.#isClosed)
       throw new RingwireError("ERR_NOT_OPEN", "Cannot add an endpoint: the service is closed");
-    const host = new EndpointHost<Context>(this.#household, options, this.loop);
+    const host = new EndpointHost<Context>(this.#household, options);
     this.#hosts.set(host.endpoint, host);
     this.#changeLiving(1);
     host.start();
@@ -129,6 +139,7 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#hosts.values()].map((host) => host.remove()));
+    this.#counters.fold();
   }
 
   /** Same as {@linkcode Service.close}. */

@@ -39,9 +39,10 @@ export class Connector<Data> {
 
   /**
    * @param where - For messages: `connect`.
+   * @param engine - With metrics of its own. @default the loop's
    * @throws TypeError, RangeError for what is unknown or out of range.
    */
-  constructor(where: string, options: ConnectOptions<Data>) {
+  constructor(where: string, options: ConnectOptions<Data>, engine?: Engine) {
     checkKnown(where, options, CONNECT_OPTION_NAMES);
     const { protocols = [] } = options;
     this.#options = options;
@@ -50,7 +51,7 @@ export class Connector<Data> {
     this.#route = readRoute(where, options);
     this.#protocols = typeof protocols === "string" ? [protocols] : [...protocols];
     checkProtocols(this.#protocols);
-    this.engine = engineOf(options.loop ?? defaultLoop());
+    this.engine = engine ?? engineOf(options.loop ?? defaultLoop());
   }
 
   /** For resolving and TCP. */

@@ -1,4 +1,5 @@
 /** What a service promises when all goes well, and when a program uses it wrongly. Its faults are in faults.test.ts. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect, test } from "vitest";
 import {
   connect,
@@ -325,6 +326,31 @@ onEachTransport("service", (rig) => {
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     await removed;
+  });
+
+  test("counts what its own connections do, and tells the diagnostics channels", async () => {
+    const told: { kind: string; state?: string }[] = [];
+    const take = (event: unknown): void => void told.push(event as { kind: string });
+    for (const event of ["closed", "gap"]) {
+      subscribe(`ringwire:endpoint:${event}`, take);
+      rig.after(() => unsubscribe(`ringwire:endpoint:${event}`, take));
+    }
+    const server = await rig.serve({ websocket: { message: (ws) => void ws.close(4001) } });
+    const before = rig.loop.metrics.snapshot().connectionsOpened;
+    const service = newService(rig);
+    const journal = new EndpointJournal();
+    service.add(journal.options(server.url, { websocket: { open: (ws) => void ws.send("close me") } }));
+    await journal.see("gap", 2);
+    await service.close();
+    const { connections, connectionsOpened, messagesSent } = service.metrics.snapshot();
+    expect([connections, connectionsOpened >= 3, messagesSent >= 2]).toEqual([0, true, true]);
+    expect(rig.loop.metrics.snapshot().connectionsOpened - before).toBeGreaterThanOrEqual(connectionsOpened);
+    expect(told.slice(0, 3).map(({ kind, state }) => [kind, state])).toEqual([
+      ["closed", "waiting"],
+      ["closed", undefined],
+      ["closed", "waiting"],
+    ]);
+    expect(told.at(-1)).toMatchObject({ kind: "removed", state: "removed" });
   });
 
   test("leaves plain connections alone", async () => {
