@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { copyDeclarations } from "./packages/declarations.mjs";
+import { writeDeclarations } from "./packages/declarations.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
 import { fingerprint, forget, isDone, markDone } from "./setup/stamp.mjs";
@@ -29,7 +29,7 @@ const TARGETS = {
       ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"],
       ["scripts/packages/bundle.mjs"],
     ],
-    finish: copyDeclarations,
+    finish: () => writeDeclarations(),
   },
   // src is compiled along: build/node mirrors the checkout so that "../src/mod.ts" means the same there.
   node: {

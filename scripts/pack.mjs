@@ -2,16 +2,7 @@
 /**
  * `npm run pack`: everything that goes to npm, as tarballs in dist/packages.
  */
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseOrExit } from "./arguments.mjs";
@@ -101,7 +92,7 @@ function packFolder(folder) {
  * @returns For each package its name, tarball, files and size; for those of platforms also whether the shim is the checkout's own.
  * @throws Error when building or packing fails.
  */
-export function pack() {
+function pack() {
   const complaint = build("dist");
   if (complaint !== undefined) throw new Error(complaint);
   for (const folder of [STAGE, OUTPUT]) {
@@ -116,10 +107,20 @@ export function pack() {
   return [...platforms, packFolder(stageMain(platforms.map(({ platform }) => platform)))];
 }
 
+/** Packs everything, or ends the process with the complaint. */
+export function packOrExit() {
+  try {
+    return pack();
+  } catch (error) {
+    console.error(`pack: ${error.message}`);
+    process.exit(1);
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   parseOrExit(process.argv.slice(2), {}, HELP);
   await setUpOrExit();
-  const packages = pack();
+  const packages = packOrExit();
   for (const { name, unpackedBytes, files, isLocal } of packages) {
     const remark = isLocal ? ", the checkout's own shim: for this machine only" : "";
     console.log(

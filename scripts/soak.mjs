@@ -14,7 +14,6 @@ import { parseOrExit } from "./arguments.mjs";
 import { build } from "./build.mjs";
 import { RUNTIMES, runtimeCommand, runtimeVersion } from "./runtimes.mjs";
 import { capture, ROOT } from "./setup/command.mjs";
-import { nodeProgram } from "./setup/npm_packages.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { Member } from "./soak_member.mjs";
 import { asText, judgeDescriptors, judgeMemory, MIN_RESTS, mib } from "./soak_report.mjs";

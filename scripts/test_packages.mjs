@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
-import { pack } from "./pack.mjs";
+import { packOrExit } from "./pack.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { testBundles } from "./test_packages/bundles.mjs";
@@ -37,7 +37,7 @@ if (unknown !== undefined) {
 
 await setUpOrExit();
 const startMs = performance.now();
-const packages = pack();
+const packages = packOrExit();
 installTools();
 const folder = mkdtempSync(join(tmpdir(), "ringwire-packages-"));
 const registry = new Registry(join(folder, "registry"));

@@ -16,7 +16,7 @@ import { runtime } from "./runtime/detect.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import type { DriveOptions, Transport, TransportLimits, TransportStats } from "./transport.ts";
-import { openShim } from "./uring/shim.ts";
+import { chooseShim, openShim } from "./uring/shim.ts";
 import { ShimCodec } from "./uring/shim_codec.ts";
 import { openUringTransport } from "./uring/uring_transport.ts";
 
@@ -242,11 +242,7 @@ export function defaultLoop(): Loop {
 function openReplay(replay: Replay, options: LoopOptions): Player {
   const { library } = options;
   if (readReceiveTimestamps(options) === "kernel") throw noStamps("a replay has its recording's");
-  return openPlayer(replay, runtime, () => openCodec(libraryPath(library)));
-}
-
-function libraryPath(given: string | undefined): string | undefined {
-  return given ?? runtime.environment("RINGWIRE_LIBRARY") ?? runtime.findLibrary();
+  return openPlayer(replay, runtime, () => openCodec(chooseShim(runtime, library)));
 }
 
 function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
@@ -259,7 +255,7 @@ function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
     "auto",
   );
   const driven: DriveOptions = { drive: drive === "run" ? "manual" : drive, spinUs: numbers.spinUs };
-  const library = libraryPath(options.library);
+  const library = chooseShim(runtime, options.library);
   const receiveStamps = readReceiveTimestamps(options) === "kernel";
   let reason = `native sockets of ${runtime.name} asked for`;
   if (wanted !== "native") {

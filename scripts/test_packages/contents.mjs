@@ -1,5 +1,3 @@
-/** What is in the tarballs, and what the linters of packages say of them. */
-import { join } from "node:path";
 import { entryPoints } from "../entry_points.mjs";
 import { runtimeCommand } from "../runtimes.mjs";
 import { capture, ROOT, tail } from "../setup/command.mjs";

@@ -29,7 +29,7 @@ export class Lease<Data = undefined> implements Disposable, AsyncDisposable {
   readonly socket: Socket<Data>;
   #returned: ((isUsable: boolean) => void) | undefined;
 
-  /** Not for programs: leases come from `pool.acquire`. */
+  /** @internal Not for programs: leases come from `pool.acquire`. */
   constructor(socket: Socket<Data>, returned: (isUsable: boolean) => void) {
     this.socket = socket;
     this.#returned = returned;

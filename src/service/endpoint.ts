@@ -37,7 +37,7 @@ export interface EndpointView<Context> {
 export class Endpoint<Context = undefined> {
   readonly #view: EndpointView<Context>;
 
-  /** Not for programs: endpoints come from `service.add`. */
+  /** @internal Not for programs: endpoints come from `service.add`. */
   constructor(view: EndpointView<Context>) {
     this.#view = view;
   }

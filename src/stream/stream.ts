@@ -33,7 +33,7 @@ export class Stream<Data = undefined> implements AsyncIterable<Uint8Array>, Asyn
   readonly #session: StreamSession<Data>;
   #tls: TlsInfo | undefined = undefined;
 
-  /** Not for programs: streams come from `connectStream`. */
+  /** @internal Not for programs: streams come from `connectStream`. */
   constructor(session: StreamSession<Data>, url: string, data: Data) {
     this.#session = session;
     this.url = url;
