@@ -48,6 +48,23 @@ export interface Metrics {
   reset(): void;
 }
 
+/** Everything that is a plain number. */
+const COUNTED = [
+  "connections",
+  "connectionsOpened",
+  "connectionsFailed",
+  "connectionsClosed",
+  "messagesReceived",
+  "messagesSent",
+  "messagesDropped",
+  "messagesShed",
+  "bytesReceived",
+  "bytesSent",
+  "backpressures",
+] as const;
+
+type Counted = (typeof COUNTED)[number];
+
 /** {@link Metrics} from the inside. One group may be part of a larger one, which shows the sum. */
 export class Counters implements Metrics {
   connections: number = 0;
@@ -127,19 +144,10 @@ export class Counters implements Metrics {
     const sum = new Counters(this.#nowMs);
     sum.#add(this);
     const empty = new Histogram();
+    const numbers = Object.fromEntries(COUNTED.map((name) => [name, sum[name]])) as Record<Counted, number>;
     return {
       elapsedMs: this.#nowMs() - this.#sinceMs,
-      connections: sum.connections,
-      connectionsOpened: sum.connectionsOpened,
-      connectionsFailed: sum.connectionsFailed,
-      connectionsClosed: sum.connectionsClosed,
-      messagesReceived: sum.messagesReceived,
-      messagesSent: sum.messagesSent,
-      messagesDropped: sum.messagesDropped,
-      messagesShed: sum.messagesShed,
-      bytesReceived: sum.bytesReceived,
-      bytesSent: sum.bytesSent,
-      backpressures: sum.backpressures,
+      ...numbers,
       errors: Object.fromEntries(sum.#errors),
       openingMs: (sum.#openingMs ?? empty).snapshot(),
       roundTripMs: (sum.#roundTripMs ?? empty).snapshot(),
@@ -148,16 +156,7 @@ export class Counters implements Metrics {
 
   reset(): void {
     for (const part of this.#parts) part.reset();
-    this.connectionsOpened = 0;
-    this.connectionsFailed = 0;
-    this.connectionsClosed = 0;
-    this.messagesReceived = 0;
-    this.messagesSent = 0;
-    this.messagesDropped = 0;
-    this.messagesShed = 0;
-    this.bytesReceived = 0;
-    this.bytesSent = 0;
-    this.backpressures = 0;
+    for (const name of COUNTED) if (name !== "connections") this[name] = 0;
     this.#errors.clear();
     this.#openingMs?.reset();
     this.#roundTripMs?.reset();
@@ -166,17 +165,7 @@ export class Counters implements Metrics {
 
   /** Adds what another group and its parts have counted. */
   #add(other: Counters): void {
-    this.connections += other.connections;
-    this.connectionsOpened += other.connectionsOpened;
-    this.connectionsFailed += other.connectionsFailed;
-    this.connectionsClosed += other.connectionsClosed;
-    this.messagesReceived += other.messagesReceived;
-    this.messagesSent += other.messagesSent;
-    this.messagesDropped += other.messagesDropped;
-    this.messagesShed += other.messagesShed;
-    this.bytesReceived += other.bytesReceived;
-    this.bytesSent += other.bytesSent;
-    this.backpressures += other.backpressures;
+    for (const name of COUNTED) this[name] += other[name];
     for (const [code, count] of other.#errors) this.#errors.set(code, (this.#errors.get(code) ?? 0) + count);
     this.#openingMs = sumOf(this.#openingMs, other.#openingMs);
     this.#roundTripMs = sumOf(this.#roundTripMs, other.#roundTripMs);
