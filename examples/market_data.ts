@@ -23,6 +23,7 @@ const HELP = `Usage: market_data [OPTIONS]
   --fault-ms N     mean time between faults of a line, 0: none            (default: 150)
   --seed N         of the market and its faults                           (default: a random one)
   --transport T    auto, uring or native                                  (default: auto)
+  --received T     when a message counts as received: handled or kernel   (default: handled)
   --help           this text
 `;
 
@@ -40,6 +41,7 @@ interface Options {
   readonly faultMs: number;
   readonly seed: number;
   readonly transport: "auto" | "uring" | "native";
+  readonly received: "handled" | "kernel";
 }
 
 /** What `/halt` answers. */
@@ -59,6 +61,7 @@ function readOptions(): Options | undefined {
         "fault-ms": { type: "string", default: "150" },
         seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
         transport: { type: "string", default: "auto" },
+        received: { type: "string", default: "handled" },
         help: { type: "boolean", default: false },
       },
     }));
@@ -70,6 +73,10 @@ function readOptions(): Options | undefined {
   if (transport !== "auto" && transport !== "uring" && transport !== "native") {
     throw new UsageError(`Option "--transport" must be auto, uring or native, not "${transport}"`);
   }
+  const { received } = values;
+  if (received !== "handled" && received !== "kernel") {
+    throw new UsageError(`Option "--received" must be handled or kernel, not "${received}"`);
+  }
   const number = (name: string, min: number, max: number): number => {
     const value = Number(values[name]);
     if (value >= min && value <= max) return value;
@@ -77,6 +84,7 @@ function readOptions(): Options | undefined {
   };
   return {
     transport,
+    received,
     seconds: number("seconds", 1, 86_400),
     rate: number("rate", 100, 100_000),
     faultMs: number("fault-ms", 0, 3_600_000),
@@ -135,7 +143,7 @@ function report(client: BookClient, { published, faults, symbols }: Closing): vo
 }
 
 async function main(options: Options): Promise<number> {
-  const loop = new Loop({ transport: options.transport });
+  const loop = new Loop({ transport: options.transport, receiveTimestamps: options.received });
   const { child, url } = await startExchange(options);
   const client = new BookClient(loop, url);
   console.log(`Two lines from ${url} over ${loop.transport}, seed ${options.seed}: ${options.seconds} s`);

@@ -16,6 +16,7 @@ Order books over two lines that break at random, compared with the exchange's at
   --minutes N         how long                                    (default: 10)
   --runtime NAME      bun, deno, node, or all, side by side       (default: all)
   --transport NAME    auto, uring or native                       (default: auto)
+  --received NAME     handled, or kernel: its receive timestamps  (default: handled)
   --rate N            messages per second on each line            (default: 2000)
   --fault-ms N        mean time between faults of a line          (default: 150)
   --help              this text`;
@@ -29,6 +30,7 @@ const options = parseOrExit(
     minutes: "number",
     runtime: [...RUNTIMES, "all"],
     transport: ["auto", "uring", "native"],
+    received: ["handled", "kernel"],
     rate: "number",
     "fault-ms": "number",
   },
@@ -36,7 +38,7 @@ const options = parseOrExit(
 );
 const seconds = (options.minutes ?? 10) * 60;
 const words = ["--seconds", String(seconds)];
-for (const name of ["transport", "rate", "fault-ms"])
+for (const name of ["transport", "received", "rate", "fault-ms"])
   if (options[name] !== undefined) words.push(`--${name}`, String(options[name]));
 const runtimes = [undefined, "all"].includes(options.runtime) ? RUNTIMES : [options.runtime];
 

@@ -6,7 +6,9 @@ import { missing } from "../uring/open_test_transport.ts";
 afterEach(killPrograms);
 
 const BRIEF = ["--seconds", "4", "--fault-ms", "80"];
-const TRANSPORTS = missing === undefined ? ["uring", "native"] : ["native"];
+const NATIVE = ["--transport", "native"];
+const URING = ["--transport", "uring"];
+const WAYS = missing === undefined ? [NATIVE, URING, [...URING, "--received", "kernel"]] : [NATIVE];
 
 function countIn(text: string, pattern: RegExp): number {
   return Number(pattern.exec(text)?.[1].replaceAll(",", ""));
@@ -14,11 +16,11 @@ function countIn(text: string, pattern: RegExp): number {
 
 test("market_data keeps every book identical to the exchange's", async () => {
   // Side by side: they wait more than they compute.
-  const programs = TRANSPORTS.map((name) => startExample("market_data", [...BRIEF, "--transport", name]));
+  const programs = WAYS.map((way) => startExample("market_data", [...BRIEF, ...way]));
   for (const [index, program] of programs.entries()) {
     const { code, stdout, stderr } = await program.ended;
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain(` over ${TRANSPORTS[index]}, seed `);
+    expect(stdout).toContain(` over ${WAYS[index][1]}, seed `);
     expect(countIn(stdout, /^The books were identical at all of ([\d,]+) checkpoints\.$/m)).toBeGreaterThan(
       100,
     );
