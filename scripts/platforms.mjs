@@ -2,13 +2,13 @@
 /**
  * `npm run platforms`: the shim for every platform that gets a package, in dist/platforms/NAME/libringwire.so, built on this machine alone.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
 import { readLists } from "./platforms/debian.mjs";
 import { buildDependencies } from "./platforms/dependencies.mjs";
 import { inspect } from "./platforms/inspection.mjs";
-import { PLATFORMS } from "./platforms/platform.mjs";
+import { PLATFORMS, WORK } from "./platforms/platform.mjs";
 import { prove } from "./platforms/proof.mjs";
 import { buildShim } from "./platforms/shim.mjs";
 import { makeSysroot } from "./platforms/sysroot.mjs";
@@ -23,6 +23,7 @@ const HELP = `Usage: npm run platforms [-- OPTIONS] [NAME ...]
 Builds the io_uring shim for ${NAMES.join(", ")} (or the named ones), with everything linked in, into dist/platforms, and inspects what
 came out. Needs a Debian; fetches headers, libraries and sources from it. What has been built is built again only when it changed.
 
+  --fresh    fetch and build everything anew, with the sources that Debian has today: before a release
   --test     run the C tests of each platform, and load each library; foreign processors are emulated
   --help     this text`;
 
@@ -43,6 +44,7 @@ function buildPlatform(platform) {
   const recipes = digest(RECIPES.map((path) => readFileSync(`${ROOT}/${path}`, "utf8")));
   once(`platform-${platform.name}`, recipes, platform.prefix, () => {
     console.log(`platforms: ${platform.name}: building OpenSSL, zlib, libdeflate and liburing`);
+    forget(`platform-${platform.name}-shim`);
     readLists();
     makeSysroot(platform);
     buildDependencies(platform);
@@ -52,7 +54,7 @@ function buildPlatform(platform) {
   );
 }
 
-const options = parseOrExit(process.argv.slice(2), { test: "flag" }, HELP);
+const options = parseOrExit(process.argv.slice(2), { test: "flag", fresh: "flag" }, HELP);
 const unknown = options.rest.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
   console.error(`Unknown platform "${unknown[0]}"; there are ${NAMES.join(", ")}.`);
@@ -65,6 +67,7 @@ if (missing !== undefined) {
   process.exit(1);
 }
 
+if (options.fresh) rmSync(WORK, { recursive: true, force: true });
 for (const platform of platforms) {
   try {
     buildPlatform(platform);

@@ -9,7 +9,8 @@ import { WORK } from "./platform.mjs";
 
 const APT = join(WORK, "apt");
 const CONFIGURATION = join(APT, "apt.conf");
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** Whose signatures count. */
+export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const MIRROR = "http://deb.debian.org";
 const DAY_MS = 86_400_000;
 
