@@ -46,8 +46,13 @@ function startServer(): Promise<{ child: ChildProcess; port: string }> {
   });
 }
 
-/** Messages a second. */
-async function measure(loop: Loop, url: string, recorder: Recorder | undefined): Promise<number> {
+interface Figures {
+  readonly messagesPerSecond: number;
+  /** Of this process, its other threads included. */
+  readonly cpuNsPerMessage: number;
+}
+
+async function measure(loop: Loop, url: string, recorder: Recorder | undefined): Promise<Figures> {
   let messages = 0;
   let length = 0;
   const sockets: Socket<{ left: number }>[] = [];
@@ -72,12 +77,18 @@ async function measure(loop: Loop, url: string, recorder: Recorder | undefined):
   await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
   const beganMs = performance.now();
   const before = messages;
+  const cpu = process.cpuUsage();
   await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1_000));
-  const rate = ((messages - before) / (performance.now() - beganMs)) * 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  const count = messages - before;
+  const figures = {
+    messagesPerSecond: (count / (performance.now() - beganMs)) * 1_000,
+    cpuNsPerMessage: ((user + system) * 1_000) / count,
+  };
   for (const socket of sockets) socket.terminate();
   await Promise.all(sockets.map((socket) => socket.closed));
   if (length === 0) throw new Error("Nothing came");
-  return rate;
+  return figures;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "ringwire-bench-"));
@@ -85,8 +96,8 @@ const path = values.file ?? join(folder, "bench.rwr");
 const { child, port } = await startServer();
 const loop = new Loop({ transport: values.transport as "uring" | "native" });
 const url = `ws://127.0.0.1:${port}/`;
-const plain: number[] = [];
-const recorded: number[] = [];
+const plain: Figures[] = [];
+const recorded: Figures[] = [];
 let lostRecords = 0;
 let megabytesPerSecond = 0;
 await measure(loop, url, undefined);
@@ -102,14 +113,17 @@ for (let round = 0; round < Number(values.rounds); round++) {
 }
 child.kill();
 rmSync(folder, { recursive: true, force: true });
-const median = (rates: number[]): number => [...rates].sort((a, b) => a - b)[rates.length >> 1];
-const round = (value: number): number => Math.round(value);
+const median = (all: Figures[], name: keyof Figures): number =>
+  Math.round(all.map((each) => each[name]).sort((a, b) => a - b)[all.length >> 1]);
+const rates = [median(plain, "messagesPerSecond"), median(recorded, "messagesPerSecond")];
+const ratios = plain.map((each, index) => recorded[index].messagesPerSecond / each.messagesPerSecond);
 console.log(
   JSON.stringify({
-    plain: plain.map(round),
-    recorded: recorded.map(round),
-    ratio: Number((median(recorded) / median(plain)).toFixed(3)),
-    megabytesPerSecond: round(megabytesPerSecond),
+    messagesPerSecond: rates,
+    ratio: Number((rates[1] / rates[0]).toFixed(3)),
+    ratios: ratios.map((ratio) => Number(ratio.toFixed(2))),
+    cpuNsPerMessage: [median(plain, "cpuNsPerMessage"), median(recorded, "cpuNsPerMessage")],
+    recordedMegabytesPerSecond: Math.round(megabytesPerSecond),
     lostRecords,
   }),
 );
