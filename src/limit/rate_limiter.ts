@@ -125,7 +125,8 @@ export class RateLimiter {
    * Takes permits as soon as there are as many and everybody who came before has theirs.
    *
    * @param permits - 1 to 1,000,000,000. @default 1
-   * @throws RingwireError `ERR_RATE_LIMITED`, with `retryAfterMs`, when too many wait or `timeoutMs` has passed; `ERR_ABORTED` by the signal.
+   * @throws RingwireError `ERR_RATE_LIMITED`, with `retryAfterMs`, when too many wait or `timeoutMs` has passed; `ERR_ABORTED` by the signal;
+   *   `ERR_NOT_OPEN` when it would have to wait and its loop is closed.
    * @throws TypeError, RangeError for unknown options and values out of range.
    */
   async take(permits: number = 1, options: TakeOptions = {}): Promise<void> {
@@ -141,6 +142,12 @@ export class RateLimiter {
       throw this.#limited(`${this.#maxWaiting} wait already (maxWaiting)`);
     }
     if (timeoutMs === 0) throw this.#limited("there are not enough now");
+    if (this.#engine.isClosed()) {
+      throw new RingwireError(
+        "ERR_NOT_OPEN",
+        "Cannot wait for permits: the loop that keeps the time is closed",
+      );
+    }
     await this.#wait(permits, timeoutMs, signal);
   }
 

@@ -63,6 +63,14 @@ describe("RateLimiter", () => {
     await expect(limit.take(1, { timeoutMs: 0 })).rejects.toMatchObject({ code: "ERR_RATE_LIMITED" });
   });
 
+  test("a closed loop keeps no time: what would have to wait is refused", async () => {
+    const short = new Loop({ transport: "native" });
+    const limit = new RateLimiter({ loop: short, perSecond: 1 });
+    short.close();
+    await limit.take();
+    await expect(limit.take()).rejects.toMatchObject({ code: "ERR_NOT_OPEN" });
+  });
+
   test.each([
     [{ perSecond: 0 }, RangeError],
     [{ perSecond: Infinity }, RangeError],
