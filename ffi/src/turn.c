@@ -335,16 +335,18 @@ static int64_t now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Whether the first submit of a turn may also be its wait: nothing is ready to be told, and no segment waits to
- * be queued. Saves the blocking modes one system call per turn. */
+/* Whether the first submit of a turn may also be its wait: nothing is ready to be told, no segment waits to
+ * be queued, and none for its FIN. Saves the blocking modes one system call per turn. */
 static bool may_wait_at_once(const struct ring *ring)
 {
 	if (ring->event_count != ring->event_turn_start || !can_tell(ring) ||
 	    ring->held_count > 0 || ring->starved != RW_NONE || tls_has_work(ring) || ring->notify_first != RW_NONE || ring->finished_first != RW_NONE)
 		return false;
-	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched)
-		if (ring->connections[slot].send_taken != ring->connections[slot].send_bytes)
+	for (uint32_t slot = ring->touched; slot != RW_NONE; slot = ring->connections[slot].next_touched) {
+		const struct connection *connection = &ring->connections[slot];
+		if (connection->send_taken != connection->send_bytes || send_more(connection))
 			return false;
+	}
 	return true;
 }
 
