@@ -5,6 +5,7 @@ import {
   readServerTls,
   type ServerTlsOptions,
 } from "../src/tls_options.ts";
+import { DEFAULTS } from "./tls/secured.ts";
 
 const CERT = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
 const SECRET = "c2VjcmV0IQ";
@@ -21,19 +22,8 @@ const server = (given: Partial<ServerTlsOptions> = {}) =>
 describe("tls of connect", () => {
   test("without a word everything is verified, by the URL's host", () => {
     expect(client()).toEqual({
+      ...DEFAULTS,
       role: "client",
-      ca: [],
-      alpnProtocols: ["http/1.1"],
-      minVersion: "TLSv1.2",
-      maxVersion: "TLSv1.3",
-      ciphers: undefined,
-      cipherSuites: undefined,
-      pins: [],
-      handshakeTimeoutMs: 10_000,
-      sessionResumption: undefined,
-      keyLogFile: undefined,
-      isKeyLogAsked: false,
-      ktls: undefined,
       identity: undefined,
       servername: "example.org",
       rejectUnauthorized: true,

@@ -78,24 +78,7 @@ TEST(tls_half_close_says_goodbye_and_goes_on_receiving)
 	}
 }
 
-TEST(tls_close_says_goodbye_behind_all_that_is_queued)
-{
-	struct secured secured;
-	const uint32_t bytes = 1 << 20;
-	uint8_t *sent = malloc(bytes), *got = malloc(bytes);
-
-	fill_random(sent, bytes, 21);
-	secured_open(&secured, &(struct secured_options){ .receive_buffer = 65536, .send_buffer = 65536 });
-	rig_send(&secured.rig, secured.handle, sent, bytes);
-	rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_FLUSH, 0);
-	peer_receive(&secured.rig, secured.peer, got, bytes);
-	CHECK(memcmp(sent, got, bytes) == 0);
-	peer_await(&secured.rig, secured.peer, SSL_ERROR_ZERO_RETURN);
-	CHECK_EQUAL(secured.rig.control[RW_FIELD_STAT_CONNECTIONS], 0);
-	secured_close(&secured);
-	free(sent);
-	free(got);
-}
+TEST(tls_close_says_goodbye_behind_all_that_is_queued) { secured_says_goodbye_last(TLS1_3_VERSION, 0); }
 
 TEST(tls_end_without_goodbye_is_truncation_after_all_bytes)
 {

@@ -279,3 +279,23 @@ void secured_close(struct secured *secured)
 	rig_close(&secured->rig);
 	CHECK_EQUAL(rw_tls_close(secured->context), 0);
 }
+
+void secured_says_goodbye_last(uint32_t version, uint32_t flags)
+{
+	struct secured secured;
+	const uint32_t bytes = 1 << 20;
+	uint8_t *sent = malloc(bytes), *got = malloc(bytes);
+
+	fill_random(sent, bytes, 21);
+	secured_open(&secured, &(struct secured_options){
+		.version = version, .flags = flags, .receive_buffer = 65536, .send_buffer = 65536 });
+	rig_send(&secured.rig, secured.handle, sent, bytes);
+	rig_command(&secured.rig, RW_COMMAND_CLOSE, secured.handle, RW_CLOSE_FLUSH, 0);
+	peer_receive(&secured.rig, secured.peer, got, bytes);
+	CHECK(memcmp(sent, got, bytes) == 0);
+	peer_await(&secured.rig, secured.peer, SSL_ERROR_ZERO_RETURN);
+	CHECK_EQUAL(secured.rig.control[RW_FIELD_STAT_CONNECTIONS], 0);
+	secured_close(&secured);
+	free(sent);
+	free(got);
+}

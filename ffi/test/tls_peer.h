@@ -37,6 +37,8 @@ void secured_open(struct secured *secured, const struct secured_options *options
 /* Does the handshake of one that was left open. */
 void secured_shake(struct secured *secured);
 void secured_close(struct secured *secured);
+/* One that sends a mebibyte to a slow reader and closes: all of it comes, then the goodbye. */
+void secured_says_goodbye_last(uint32_t version, uint32_t flags);
 
 SSL_CTX *peer_context_new(bool is_server, uint32_t version, const char *suite);
 /* A peer over a connected socket, which it makes non-blocking. */

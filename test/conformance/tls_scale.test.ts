@@ -24,8 +24,7 @@ function residentMib(): number {
 }
 
 onEachSecureTransport("many TLS connections", (rig) => {
-  /** The runtimes' own TLS takes several times as long, and is not ours. */
-  const many = rig.kind === "uring" ? 1_000 : 400;
+  const many = 1_000;
 
   test(`${many} at once each get their own answers`, { timeout: 60_000 }, async () => {
     const server = await rig.serve<{ path: string }>({

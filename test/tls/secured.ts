@@ -10,7 +10,8 @@ import type {
 } from "../../src/transport.ts";
 import type { Authority, Identity, IdentityName } from "./authority.mjs";
 
-const BOTH: TlsSettings = {
+/** What settings say when a program says nothing. */
+export const DEFAULTS: TlsSettings = {
   ca: [],
   alpnProtocols: ["http/1.1"],
   minVersion: "TLSv1.2",
@@ -37,7 +38,7 @@ export function serverSettings(
   more: Partial<ServerTlsSettings> = {},
 ): ServerTlsSettings {
   const identity = identityOf(authority.identity(name));
-  return { ...BOTH, role: "server", identity, names: [], clientCertificate: "none", ...more };
+  return { ...DEFAULTS, role: "server", identity, names: [], clientCertificate: "none", ...more };
 }
 
 /** Settings of a client that trusts the authority and looks for `localhost`. */
@@ -46,7 +47,7 @@ export function clientSettings(
   more: Partial<ClientTlsSettings> = {},
 ): ClientTlsSettings {
   return {
-    ...BOTH,
+    ...DEFAULTS,
     role: "client",
     ca: [authority.root],
     identity: undefined,

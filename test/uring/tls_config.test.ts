@@ -1,31 +1,18 @@
 import { describe, expect, test } from "vitest";
-import type { ClientTlsSettings, ServerTlsSettings, TlsSettings } from "../../src/tls.ts";
+import type { ClientTlsSettings, ServerTlsSettings } from "../../src/tls.ts";
 import * as layout from "../../src/uring/layout.ts";
 import { tlsConfig } from "../../src/uring/tls_config.ts";
+import { DEFAULTS } from "../tls/secured.ts";
 
-const BOTH: TlsSettings = {
-  ca: [],
-  alpnProtocols: [],
-  minVersion: "TLSv1.2",
-  maxVersion: "TLSv1.3",
-  ciphers: undefined,
-  cipherSuites: undefined,
-  pins: [],
-  handshakeTimeoutMs: 10_000,
-  sessionResumption: undefined,
-  keyLogFile: undefined,
-  isKeyLogAsked: false,
-  ktls: undefined,
-};
 const CLIENT: ClientTlsSettings = {
-  ...BOTH,
+  ...DEFAULTS,
   role: "client",
   identity: undefined,
   servername: "a",
   rejectUnauthorized: true,
 };
 const SERVER: ServerTlsSettings = {
-  ...BOTH,
+  ...DEFAULTS,
   role: "server",
   identity: { cert: "certificate", key: "key", passphrase: undefined },
   names: [],
