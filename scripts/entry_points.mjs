@@ -49,7 +49,11 @@ const DERIVED = [
   {
     file: "deno.json",
     keys: ["exports"],
-    value: (points) => each(points, ({ key, source }) => [key, `./${source}`]),
+    // JSR has no programs of packages: there it is `deno run jsr:@ringwire/ringwire/cli`.
+    value: (points) => ({
+      ...each(points, ({ key, source }) => [key, `./${source}`]),
+      "./cli": "./src/cli/main.ts",
+    }),
   },
   {
     // So that examples and programs of this checkout import the package by its name.

@@ -5,14 +5,16 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { version } from "../packages/manifests.mjs";
 import { RUNTIMES, runtimeCommand } from "../runtimes.mjs";
-import { ROOT } from "../setup/command.mjs";
+import { findProgram, ROOT } from "../setup/command.mjs";
 import { expectDoctor, expectEcho } from "./expect.mjs";
 import { Project } from "./project.mjs";
+import { skipped } from "./report.mjs";
 import { nodePrograms } from "./tools.mjs";
 
 const EXACT = `ringwire@${version()}`;
 /** What Deno needs for io_uring, and nothing else. */
 const DENO_PERMISSIONS = ["--allow-net", "--allow-ffi"];
+const PROMPT_LIMIT_MS = 15_000;
 const NO_PACKAGE = new RegExp(`install the package @ringwire/${process.platform}-${process.arch}-gnu,`);
 const OF_PACKAGE = /of npm's package/;
 
@@ -63,6 +65,13 @@ async function testNpm(context) {
       /--allow-ffi/,
     ),
   );
+  await context.report.try("deno", "npm install ringwire, without --allow-ffi, at a terminal", async () => {
+    if (findProgram("script") === undefined)
+      throw skipped("the program script, which makes a terminal, is missing");
+    const words = ["script", "-qec", [...deno("--allow-net"), "echo.mjs"].join(" "), "/dev/null"];
+    // A question would wait for its answer.
+    return expectEcho(await project.runForJson(words, { limitMs: PROMPT_LIMIT_MS }), "native", /--allow-ffi/);
+  });
   rmSync(project.path("node_modules/koffi"), { recursive: true });
   const { major, program } = nodePrograms()[0];
   await context.report.try(`node ${major}`, "npm install ringwire, but koffi is missing", async () =>

@@ -39,7 +39,11 @@ test("an area with a mod.ts is an entry point, others are not", () => {
 });
 
 test("a file that names other entry points is told, with what it should be", () => {
-  const source = { ".": "./src/mod.ts", "./order-book": "./src/order_book/mod.ts" };
+  const source = {
+    ".": "./src/mod.ts",
+    "./order-book": "./src/order_book/mod.ts",
+    "./cli": "./src/cli/main.ts",
+  };
   const names = { ringwire: "./src/mod.ts", "ringwire/order-book": "./src/order_book/mod.ts" };
   put("deno.json", JSON.stringify({ exports: source, imports: names }));
   const paths = { ringwire: ["./src/mod.ts"], "ringwire/order-book": ["./src/order_book/mod.ts"] };
