@@ -225,18 +225,13 @@ int32_t opening_begin(uint32_t id, struct opening *opening)
 		connection_free(opening->ring, opening->connection);
 		return result;
 	}
-	/* Accepted sockets inherit it. */
-	if ((opening->ring->features & RW_FEATURE_RECEIVE_STAMPS) && opening->address.family != AF_UNIX &&
-	    set(result, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0) {
-		int32_t error = -errno;
-
-		close(result);
-		connection_free(opening->ring, opening->connection);
-		return error;
-	}
 	opening->connection->fd = result;
 	opening->connection->flags = opening->address.family == AF_UNIX ? FLAG_STREAM_UNIX : 0;
-	return 0;
+	if (!(opening->ring->features & RW_FEATURE_RECEIVE_STAMPS) || opening->address.family == AF_UNIX)
+		return 0;
+	/* Accepted sockets inherit it. */
+	result = set(result, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	return result < 0 ? opening_undo(opening, result) : 0;
 }
 
 /* Gives back what opening_begin took, before anything was prepared for it. Returns the error, so that callers can return it. */

@@ -228,9 +228,9 @@ static void publish_stamp(struct ring *ring, struct connection *connection, cons
 		  (uint32_t)(received_ns >> 32));
 }
 
-/* Takes off what stands before the bytes of a stamped receive. Returns how many bytes it brought, 0 for FIN; -EBADMSG when the kernel's
+/* Takes off what stands before the bytes of a stamped receive: res becomes how many those are, 0 for FIN. Returns false when the kernel's
  * account and ours differ. */
-static int32_t unstamp(struct ring *ring, struct connection *connection, int32_t res, uint32_t flags)
+static bool unstamp(struct ring *ring, struct connection *connection, int32_t *res, uint32_t flags)
 {
 	uint32_t buffer = flags >> IORING_CQE_BUFFER_SHIFT;
 	struct io_uring_recvmsg_out out;
@@ -238,20 +238,20 @@ static int32_t unstamp(struct ring *ring, struct connection *connection, int32_t
 	struct timespec stamp;
 	const uint8_t *start;
 
-	if ((uint32_t)res < STAMP_BYTES || !(flags & IORING_CQE_F_BUFFER) || buffer >= ring->buffer_count ||
+	if ((uint32_t)*res < STAMP_BYTES || !(flags & IORING_CQE_F_BUFFER) || buffer >= ring->buffer_count ||
 	    ring->buffer_filled[buffer] != 0)
-		return -EBADMSG;
+		return false;
 	start = ring->block + ring->receive_offset + (size_t)buffer * ring->buffer_bytes;
 	ring->buffer_filled[buffer] = STAMP_BYTES;
 	memcpy(&out, start, sizeof out);
 	memcpy(&control, start + sizeof out, sizeof control);
-	res -= (int32_t)STAMP_BYTES;
-	if (res == 0 || (connection->flags & (FLAG_DISCARD | FLAG_HANDSHAKE)) || out.controllen < CMSG_LEN(sizeof stamp) ||
+	*res -= (int32_t)STAMP_BYTES;
+	if (*res == 0 || (connection->flags & (FLAG_DISCARD | FLAG_HANDSHAKE)) || out.controllen < CMSG_LEN(sizeof stamp) ||
 	    control.cmsg_level != SOL_SOCKET || control.cmsg_type != SO_TIMESTAMPNS)
-		return res;
+		return true;
 	memcpy(&stamp, start + sizeof out + CMSG_LEN(0), sizeof stamp);
 	publish_stamp(ring, connection, &stamp);
-	return res;
+	return true;
 }
 
 static void starve(struct ring *ring, struct connection *connection)
@@ -277,11 +277,9 @@ void receive_rearm(struct ring *ring, struct connection *connection)
 
 void receive_completed(struct ring *ring, struct connection *connection, int32_t res, uint32_t flags)
 {
-	bool is_sound;
-
-	if (res > 0 && (ring->features & RW_FEATURE_RECEIVE_STAMPS))
-		res = unstamp(ring, connection, res, flags);
-	is_sound = res != -EBADMSG && book(ring, connection, res > 0 ? (uint32_t)res : 0, flags);
+	bool is_stamped = res > 0 && (ring->features & RW_FEATURE_RECEIVE_STAMPS);
+	bool is_sound = (!is_stamped || unstamp(ring, connection, &res, flags)) &&
+			book(ring, connection, res > 0 ? (uint32_t)res : 0, flags);
 
 	if (!(flags & IORING_CQE_F_MORE))
 		connection->flags &= ~(uint32_t)(FLAG_RECEIVING | FLAG_CANCELLING);
