@@ -48,6 +48,10 @@ export interface AgreedUpgrade {
   readonly deflate: DeflateAgreement | undefined;
 }
 
+const NOTHING = new Uint8Array(0);
+/** Of the body of a refusal, for the message of an error. */
+const MAX_REASON_BYTES = 200;
+
 /** Fields that are ours to set, lower-cased. */
 const OWN_FIELDS: ReadonlySet<string> = new Set([
   "host",
@@ -107,16 +111,21 @@ function isVisibleAscii(text: string): boolean {
  * A server that chooses none of the offered subprotocols is within RFC 6455; the WHATWG API wants that refused,
  * which is up to the caller.
  *
+ * @param body - What came of the body together with the head: a refusal may say why, in a line of plain text.
  * @throws RingwireError `ERR_HANDSHAKE_REFUSED` with its status when the server did not switch protocols;
  *   `ERR_HANDSHAKE_FAILED` naming the rule when it did so wrongly.
  */
-export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgrade): AgreedUpgrade {
+export function checkUpgradeResponse(
+  head: ResponseHead,
+  expected: ExpectedUpgrade,
+  body: Uint8Array = NOTHING,
+): AgreedUpgrade {
   const { headers, status } = head;
   if (status !== 101) {
     const said = head.reason === "" ? `${status}` : `${status} ${head.reason}`;
     throw new RingwireError(
       "ERR_HANDSHAKE_REFUSED",
-      `Cannot open the WebSocket: the server answered "${said}"`,
+      `Cannot open the WebSocket: the server answered "${said}"${reasonIn(body, headers)}`,
       { status, ...retryAfter(headers.get("retry-after")) },
     );
   }
@@ -137,6 +146,19 @@ export function checkUpgradeResponse(head: ResponseHead, expected: ExpectedUpgra
     throw failed(`the server chose subprotocol "${protocol}", which was not offered (RFC 6455 §4.1, 6.)`);
   }
   return { protocol: protocol ?? "", deflate };
+}
+
+/** The first line of a refusal in plain text, for people: cut short and without anything that a terminal would obey. */
+function reasonIn(body: Uint8Array, headers: HeaderList): string {
+  const isPlain =
+    /^text\/plain\b/i.test(headers.get("content-type") ?? "") && !headers.has("transfer-encoding");
+  if (!isPlain || headers.has("content-encoding")) return "";
+  const [line] = new TextDecoder()
+    .decode(body.subarray(0, MAX_REASON_BYTES))
+    .trim()
+    .split(/[\r\n]/);
+  const reason = line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "");
+  return reason === "" ? "" : `: "${reason}"`;
 }
 
 function failed(rule: string): RingwireError {

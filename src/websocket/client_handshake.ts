@@ -145,11 +145,8 @@ export class ClientHandshake<Data> implements Caller, ConnectionHandler {
     const plan = this.#plan;
     const engine = this.#engine;
     const accept = engine.runtime.sha1Base64(acceptInput(plan.key));
-    const { protocol, deflate } = checkUpgradeResponse(this.#parser, {
-      accept,
-      protocols: plan.protocols,
-      deflate: this.#settings.compression,
-    });
+    const expected = { accept, protocols: plan.protocols, deflate: this.#settings.compression };
+    const { protocol, deflate } = checkUpgradeResponse(this.#parser, expected, bytes.subarray(start, end));
     this.#finish();
     engine.metrics.took(engine.runtime.nowMs() - this.#beganMs);
     const session = new Session<Data>(

@@ -37,6 +37,9 @@ onEachTransport("negotiation", (rig) => {
       code: "ERR_HANDSHAKE_REFUSED",
       status: 400,
       isRetryable: false,
+      message: expect.stringContaining(
+        '"400 Bad Request": "No subprotocol in common; this server speaks v1, v2"',
+      ),
     });
     const peer = await rig.raw(server);
     expect(await peer.upgrade(["Sec-WebSocket-Protocol: v3"])).toContain("400 Bad Request");

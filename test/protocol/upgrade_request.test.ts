@@ -129,6 +129,31 @@ describe("opening handshake, client", () => {
     ]);
   });
 
+  it("repeats the first line that a refusal says in plain text, and nothing else of it", () => {
+    const told = (body: string, ...lines: string[]): string => {
+      const head = parseHead("response", ["HTTP/1.1 403 No", ...lines, "", ""].join("\r\n"));
+      try {
+        checkUpgradeResponse(
+          head,
+          { accept: ACCEPT, protocols: [], deflate: undefined },
+          new TextEncoder().encode(body),
+        );
+      } catch (error) {
+        return (error as Error).message.replace("Cannot open the WebSocket: the server answered ", "");
+      }
+      throw new Error("it was accepted");
+    };
+    const PLAIN = "Content-Type: text/plain; charset=utf-8";
+    expect(told("Grüße\nmore", PLAIN)).toBe('"403 No": "Grüße"');
+    expect(told("\r\n  a\x1b[31m\u202eb\u0000\u2028c \r\n", PLAIN)).toBe('"403 No": "a[31mbc"');
+    expect(told("x".repeat(5_000), PLAIN)).toHaveLength(200 + 12);
+    for (const silent of ["", "\n\n", "\x00"]) expect(told(silent, PLAIN)).toBe('"403 No"');
+    expect(told("<p>no</p>", "Content-Type: text/html")).toBe('"403 No"');
+    expect(told("no")).toBe('"403 No"');
+    expect(told("no", PLAIN, "Content-Encoding: gzip")).toBe('"403 No"');
+    expect(told("2\r\nno", PLAIN, "Transfer-Encoding: chunked")).toBe('"403 No"');
+  });
+
   it("fails on every broken rule, and names it", () => {
     const [upgrade, connection, accept] = GOOD;
     const cases: [string[], string][] = [
