@@ -12,7 +12,7 @@ const SHARES: readonly (readonly [string, number])[] = [
   ["p99.9", 0.999],
   ["max", 1],
 ];
-const COLUMN_WIDTH = 10;
+const COLUMN_WIDTH = 12;
 
 /**
  * Distributions of the latencies of a feed, nanoseconds.

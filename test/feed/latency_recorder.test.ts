@@ -9,10 +9,10 @@ test("a latency recorder tells the way here from the time here", () => {
   expect([recorder.transit.max, recorder.handling.max, recorder.age.max]).toEqual([40_000, 10_000, 50_000]);
   expect(recorder.table()).toBe(
     [
-      "µs               p50       p95       p99     p99.9       max",
-      "transit         40.0      40.0      40.0      40.0      40.0",
-      "handling        10.0      10.0      10.0      10.0      10.0",
-      "age             50.0      50.0      50.0      50.0      50.0",
+      "µs                   p50         p95         p99       p99.9         max",
+      "transit             40.0        40.0        40.0        40.0        40.0",
+      "handling            10.0        10.0        10.0        10.0        10.0",
+      "age                 50.0        50.0        50.0        50.0        50.0",
     ].join("\n"),
   );
   recorder.reset();
