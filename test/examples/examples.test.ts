@@ -142,6 +142,48 @@ describe.each(ENVIRONMENTS)("over %s", (_name, environment) => {
     }
   });
 
+  test.each([
+    ["many_connections", "50 endpoints, 500 messages\ngold 109\nsilver 109\ncopper 109\n"],
+    ["dispatch", "sent\nsent\neast: filled buy 5 gold\nwest: filled sell 5 gold\nleft: /east\n"],
+    [
+      "auto_disconnect",
+      [
+        "connection 1 is open",
+        "connection 2 is open",
+        "one is closed: ttl; the endpoint is open",
+        "connection 3 is open",
+        "one is closed: ttl; the endpoint is open",
+        "postponed 1 time",
+        "one is closed: removed; the endpoint is removed\n",
+      ].join("\n"),
+    ],
+    [
+      "async_dns",
+      [
+        "connected to the first place",
+        "closed with 1001",
+        "found it again after 1 attempt",
+        "connected to the second place",
+        "removed with 1000\n",
+      ].join("\n"),
+    ],
+    ["polymorphic_endpoints", "clock: 12:00\ntrade 1 of gold: 100\ntrade 1 of silver: 20\n"],
+    [
+      "endpoint_timer",
+      [
+        ...["open", "answer to beat 1", "answer to beat 2", "lost: heartbeat"],
+        ...["open", "answer to beat 4", "answer to beat 5", "lost: removed\n"],
+      ].join("\n"),
+    ],
+    ["split_reader_writer", "read 10000 messages in order\nthe writer had to wait\n"],
+    [
+      "configured_client",
+      "protocol v2.json, permessage-deflate\n70000 characters came back\nclosed with 1000 thanks, cleanly\n",
+    ],
+  ])("%s does what it says and ends by itself", async (name, stdout) => {
+    expect(await startExample(name, [], environment).ended).toEqual({ code: 0, stdout, stderr: "" });
+  });
+
   test("spin_latency measures both drives and ends by itself", async () => {
     const { code, stdout, stderr } = await startExample("spin_latency", [], environment).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -171,19 +213,27 @@ test("no example is left out here", () => {
     name.endsWith(".ts"),
   );
   expect(names.sort()).toEqual([
+    "async_dns.ts",
+    "auto_disconnect.ts",
     "chat_server.ts",
+    "configured_client.ts",
+    "dispatch.ts",
     "echo_client.ts",
     "echo_server.ts",
+    "endpoint_timer.ts",
     "fragmentation.ts",
     "manual_loop.ts",
+    "many_connections.ts",
     "market_data.ts",
     "market_feed.ts",
     "metrics.ts",
+    "polymorphic_endpoints.ts",
     "pool.ts",
     "rate_limiting.ts",
     "record.ts",
     "replay.ts",
     "spin_latency.ts",
+    "split_reader_writer.ts",
     "whatwg_client.ts",
   ]);
 });
