@@ -12,6 +12,9 @@ import { nodeProgram } from "./setup/npm_packages.mjs";
 import { fingerprint, forget, isDone, markDone } from "./setup/stamp.mjs";
 import { setUpOrExit } from "./setup.mjs";
 
+/** What other commands leave in dist/: npm run platforms, npm run pack, npm run reference. */
+export const NOT_BUILT = ["platforms", "packages", "reference"];
+
 const TARGETS = {
   dist: {
     inputs: [
@@ -23,8 +26,7 @@ const TARGETS = {
       "scripts/packages",
     ],
     output: "dist",
-    // What other commands leave there: npm run platforms, npm run pack, npm run reference.
-    keep: ["platforms", "packages", "reference"],
+    keep: NOT_BUILT,
     steps: [
       ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"],
       ["scripts/packages/bundle.mjs"],

@@ -6,9 +6,9 @@ import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeF
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseOrExit } from "./arguments.mjs";
-import { build } from "./build.mjs";
+import { build, NOT_BUILT } from "./build.mjs";
 import { mainManifest, PLATFORM_NAMES, platformManifest, platformPackage } from "./packages/manifests.mjs";
-import { findShims, strip } from "./packages/shims.mjs";
+import { shimsToTry, strip } from "./packages/shims.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { setUpOrExit } from "./setup.mjs";
 
@@ -39,20 +39,20 @@ function stage(name, manifest) {
 function stageMain(platforms) {
   const folder = stage("ringwire", mainManifest(platforms));
   for (const name of ["README.md", "CHANGELOG.md"]) copyFileSync(join(ROOT, name), join(folder, name));
-  const own = new Set(["platforms", "packages", "reference"]);
   for (const name of readdirSync(join(ROOT, "dist"))) {
-    if (!own.has(name)) cpSync(join(ROOT, "dist", name), join(folder, "dist", name), { recursive: true });
+    if (NOT_BUILT.includes(name)) continue;
+    cpSync(join(ROOT, "dist", name), join(folder, "dist", name), { recursive: true });
   }
   return folder;
 }
 
-function stagePlatform({ name, library, notices }) {
+function stagePlatform({ name, library, notices, isLocal }) {
   const folder = stage(name, platformManifest(name));
   const copy = join(folder, "libringwire.so");
   copyFileSync(library, copy);
   chmodSync(copy, 0o755);
   // What `npm run platforms` makes is stripped already, and by the tools of its own processor.
-  if (library.includes("ffi/build")) strip(copy);
+  if (isLocal) strip(copy);
   write(folder, "THIRD_PARTY_NOTICES", notices);
   write(
     folder,
@@ -86,20 +86,14 @@ function packFolder(folder) {
   };
 }
 
-/**
- * Packs everything.
- *
- * @returns For each package its name, tarball, files and size; for those of platforms also whether the shim is the checkout's own.
- * @throws Error when building or packing fails.
- */
-function pack() {
+function pack(shims) {
   const complaint = build("dist");
   if (complaint !== undefined) throw new Error(complaint);
   for (const folder of [STAGE, OUTPUT]) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
   }
-  const platforms = findShims().map((shim) => ({
+  const platforms = shims.map((shim) => ({
     ...packFolder(stagePlatform(shim)),
     platform: shim.name,
     isLocal: shim.isLocal,
@@ -107,10 +101,16 @@ function pack() {
   return [...platforms, packFolder(stageMain(platforms.map(({ platform }) => platform)))];
 }
 
-/** Packs everything, or ends the process with the complaint. */
-export function packOrExit() {
+/**
+ * Packs everything, or ends the process with the complaint.
+ *
+ * @param shims - See scripts/packages/shims.mjs.
+ * @returns For each package its name, tarball, files and size; for those of platforms, which come first, also whether the shim is the
+ *   checkout's own.
+ */
+export function packOrExit(shims) {
   try {
-    return pack();
+    return pack(shims);
   } catch (error) {
     console.error(`pack: ${error.message}`);
     process.exit(1);
@@ -120,7 +120,7 @@ export function packOrExit() {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   parseOrExit(process.argv.slice(2), {}, HELP);
   await setUpOrExit();
-  const packages = packOrExit();
+  const packages = packOrExit(shimsToTry());
   for (const { name, unpackedBytes, files, isLocal } of packages) {
     const remark = isLocal ? ", the checkout's own shim: for this machine only" : "";
     console.log(

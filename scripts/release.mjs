@@ -15,14 +15,16 @@ import {
   checkVersions,
   statedVersions,
 } from "./packages/release_checks.mjs";
+import { shimsToPublish } from "./packages/shims.mjs";
 import { runtimeCommand } from "./runtimes.mjs";
 import { capture, ROOT, run, tail } from "./setup/command.mjs";
+import { nodeProgram } from "./setup/npm_packages.mjs";
 import { setUpOrExit } from "./setup.mjs";
 
 const HELP = `Usage: npm run release [-- --publish]
 
-Checks that all versions agree, that the changelog has an entry with a date, that every platform has its shim ("npm run platforms")
-and that the checkout is clean; packs; then publishes to npm, platforms first, and to JSR last. A rehearsal by default.
+Builds the shim of every platform; checks that all versions agree, that the changelog has an entry with a date and that the checkout
+is clean; packs; then publishes to npm, platforms first, and to JSR last. A rehearsal by default.
 
   --publish   really publish, with npm's provenance: for CI, which can prove where it runs
   --help      this text`;
@@ -30,8 +32,12 @@ and that the checkout is clean; packs; then publishes to npm, platforms first, a
 const options = parseOrExit(process.argv.slice(2), { publish: "flag" }, HELP);
 await setUpOrExit();
 
-const packages = packOrExit();
+// What has not changed is not built again; what is published is made of the sources that Debian has today.
+const platforms = ["scripts/platforms.mjs", ...(options.publish ? ["--fresh"] : [])];
+const hasPlatforms = (await run(nodeProgram(), platforms)) === 0;
+const packages = packOrExit(shimsToPublish());
 const complaints = [
+  ...(hasPlatforms ? [] : ["the shims could not all be built: npm run platforms"]),
   ...checkVersions(statedVersions()),
   ...checkChangelog(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"), version()),
   ...checkCheckout(),
@@ -45,7 +51,7 @@ if (complaints.length > 0 && options.publish) {
 
 const [deno] = runtimeCommand("deno");
 const steps = [
-  // packOrExit() lists the platforms first.
+  // Those of platforms come first.
   ...packages.map(({ tarball }) => ["npm", "publish", tarball, "--access=public", "--provenance"]),
   [deno, "publish"],
 ].map((words) =>

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
 import { packOrExit } from "./pack.mjs";
+import { shimsToTry } from "./packages/shims.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { setUpOrExit } from "./setup.mjs";
 import { testBundles } from "./test_packages/bundles.mjs";
@@ -37,7 +38,7 @@ if (unknown !== undefined) {
 
 await setUpOrExit();
 const startMs = performance.now();
-const packages = packOrExit();
+const packages = packOrExit(shimsToTry());
 installTools();
 const folder = mkdtempSync(join(tmpdir(), "ringwire-packages-"));
 const registry = new Registry(join(folder, "registry"));

@@ -20,27 +20,23 @@ function localPlatform() {
   return `${process.platform}-${process.arch}-${isMusl ? "musl" : "gnu"}`;
 }
 
-/**
- * @returns For each platform that has a shim here: its name, its file, the notices of what is linked in, and whether it is the
- *   checkout's own build, which is for this machine only and not for publishing.
- */
-export function findShims() {
-  const shims = [];
-  for (const name of PLATFORM_NAMES) {
-    const library = built(name, "libringwire.so");
-    // A shim that was built after the ones for publishing is of newer sources: what is tried out here is the newer.
-    const isLocal = name === localPlatform() && changedMs(LOCAL) > changedMs(library);
-    if (isLocal) shims.push({ name, library: LOCAL, notices: localNotices(), isLocal });
-    else if (existsSync(library)) {
-      shims.push({
-        name,
-        library,
-        notices: readFileSync(built(name, "THIRD_PARTY_NOTICES"), "utf8"),
-        isLocal,
-      });
-    }
-  }
-  return shims;
+/** The shims that may be published: for each platform that `npm run platforms` has built, its name, file and notices of what is linked in. */
+export function shimsToPublish() {
+  return PLATFORM_NAMES.filter((name) => existsSync(built(name, "libringwire.so"))).map((name) => ({
+    name,
+    library: built(name, "libringwire.so"),
+    notices: readFileSync(built(name, "THIRD_PARTY_NOTICES"), "utf8"),
+    isLocal: false,
+  }));
+}
+
+/** The same for trying things out: for this machine's platform, the checkout's own build if it is newer, and so of newer sources. */
+export function shimsToTry() {
+  const local = localPlatform();
+  const shims = shimsToPublish();
+  if (changedMs(LOCAL) <= changedMs(built(local, "libringwire.so"))) return shims;
+  const own = { name: local, library: LOCAL, notices: localNotices(), isLocal: true };
+  return [own, ...shims.filter(({ name }) => name !== local)];
 }
 
 function localNotices() {
