@@ -7,7 +7,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import WebSocket from "ws";
 import { parseOrExit } from "../scripts/arguments.mjs";
 import { build } from "../scripts/build.mjs";
 import { RUNTIMES } from "../scripts/runtimes.mjs";
@@ -102,6 +101,7 @@ async function measureOne(participant) {
 }
 
 const shimReason = await setUpOrExit();
+const { default: WebSocket } = await import("ws");
 const complaint = build("dist") ?? build("node");
 if (complaint !== undefined) {
   console.error(complaint);

@@ -6,7 +6,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { writeDeclarations } from "./packages/declarations.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
 import { fingerprint, forget, isDone, markDone } from "./setup/stamp.mjs";
@@ -30,8 +29,8 @@ const TARGETS = {
     steps: [
       ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"],
       ["scripts/packages/bundle.mjs"],
+      ["scripts/packages/declarations.mjs"],
     ],
-    finish: () => writeDeclarations(),
   },
   // src is compiled along: build/node mirrors the checkout so that "../src/mod.ts" means the same there.
   node: {
@@ -39,7 +38,6 @@ const TARGETS = {
     output: "build/node",
     keep: [],
     steps: [["node_modules/typescript/bin/tsc", "-p", "tsconfig.node.json"]],
-    finish() {},
   },
 };
 
@@ -58,7 +56,7 @@ function clear(output, keep) {
  * @returns The complaint of the tool that failed, or undefined when all is well.
  */
 export function build(name, { always = false } = {}) {
-  const { inputs, output, keep, steps, finish } = TARGETS[name];
+  const { inputs, output, keep, steps } = TARGETS[name];
   const step = `build-${name}`;
   const state = fingerprint(inputs);
   if (!always && isDone(step, state) && existsSync(join(ROOT, output))) return undefined;
@@ -70,7 +68,6 @@ export function build(name, { always = false } = {}) {
     const complaint = tool.stdout || tool.stderr || String(tool.error ?? tool.status);
     return `${words.join(" ")} failed:\n${tail(complaint, 40)}`;
   }
-  finish();
   markDone(step, state);
   return undefined;
 }

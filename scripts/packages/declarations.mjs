@@ -1,9 +1,11 @@
+#!/usr/bin/env node
 /**
  * The declarations of dist/: of all that tsc makes, those that a program which imports an entry point gets to see. What is exported
  * for other files of the library only, and what only that needs, is left out; the text of the rest stays as tsc wrote it.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseAst } from "rolldown/parseAst";
 import { entryPoints } from "../entry_points.mjs";
 import { ROOT } from "../setup/command.mjs";
@@ -163,3 +165,5 @@ export function writeDeclarations(
     writeFileSync(join(to, module.path), module.print());
   }
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) writeDeclarations();
