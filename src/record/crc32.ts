@@ -16,9 +16,13 @@ function makeTables(): Uint32Array[] {
   for (let byte = 0; byte < 256; byte++) {
     let sum = byte;
     for (let bit = 0; bit < 8; bit++) sum = (sum & 1) === 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
-    for (const table of tables) {
-      table[byte] = sum;
-      sum = tables[0][sum & 0xff] ^ (sum >>> 8);
+    tables[0][byte] = sum;
+  }
+  // Each next table is the sum with one more byte of zeros behind it.
+  for (let table = 1; table < tables.length; table++) {
+    for (let byte = 0; byte < 256; byte++) {
+      const sum = tables[table - 1][byte];
+      tables[table][byte] = tables[0][sum & 0xff] ^ (sum >>> 8);
     }
   }
   return tables;

@@ -48,6 +48,8 @@ const SCRATCH_BYTES = 256 << 10;
 const PATIENCE_TURNS = 8;
 /** As much time may pass before a connection that does not come: more than the longest delay of a service that reconnects. */
 const LONGEST_JUMP_MS = 60_000;
+/** The same while others connect: less than the time that `connect` allows them by default. */
+const CONNECTING_JUMP_MS = 4_000;
 /** What a step answers beside a delay in milliseconds. */
 const AGAIN = -1;
 
@@ -361,7 +363,8 @@ export class Player implements Transport, ReplayHost {
   /** The program has not opened what comes next: it gets turns, then the time until its next deadline, then real time. */
   #waitForProgram(entry: RecordingEntry): number {
     if (this.#turnsGiven++ < PATIENCE_TURNS) return 0;
-    if (this.#dueMs <= this.#clock.timeOf(entry) + LONGEST_JUMP_MS) {
+    const jumpMs = this.#meeting.waitingCount > 0 ? CONNECTING_JUMP_MS : LONGEST_JUMP_MS;
+    if (this.#dueMs <= this.#clock.timeOf(entry) + jumpMs) {
       // Such as the delay before a service connects again, which chance has made longer than it was.
       this.#turnsGiven = 0;
       this.#expire();

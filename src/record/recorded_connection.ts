@@ -35,15 +35,18 @@ export class RecordedConnection implements Connection, ConnectionHandler {
   /** The transport's; set by whoever makes both. */
   inner: Connection | undefined = undefined;
   readonly #session: RecordingSession;
+  /** Where a client goes, as it has asked: what the system says of a Unix socket is not always its path. */
+  readonly #target: Address | undefined;
   readonly #nowNs: () => number;
   readonly #endRun: () => void;
   #tap: Tap | undefined = undefined;
   #reservedAt = 0;
   #isClosed = false;
 
-  constructor(session: RecordingSession, handler: ConnectionHandler) {
+  constructor(session: RecordingSession, handler: ConnectionHandler, target: Address | undefined) {
     this.handler = handler;
     this.#session = session;
+    this.#target = target;
     this.#nowNs = (): number => session.nowNs();
     this.#endRun = (): void => session.writer.endRun();
   }
@@ -148,7 +151,7 @@ export class RecordedConnection implements Connection, ConnectionHandler {
   /** The connection stands: from now on it is recorded. */
   begin(role: "client" | "server"): void {
     const { url, writer } = this.#session;
-    const remote = this.remoteAddress();
+    const remote = this.#target ?? this.remoteAddress();
     const local = this.localAddress();
     const tls = this.tls()?.version;
     const facts: ConnectionFacts = {

@@ -83,7 +83,7 @@ class RecordedTransport implements Transport {
 
   connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection {
     const session = this.#session();
-    const recorded = new RecordedConnection(session, handler);
+    const recorded = new RecordedConnection(session, handler, endpoint.address);
     try {
       recorded.inner = this.#inner.connect(endpoint, recorded);
     } catch (error) {
@@ -110,7 +110,7 @@ class RecordedTransport implements Transport {
   }
 
   #accepted(connection: Connection, handler: ListenerHandler): ConnectionHandler {
-    const recorded = new RecordedConnection(this.#session(), NOBODY);
+    const recorded = new RecordedConnection(this.#session(), NOBODY, undefined);
     recorded.inner = connection;
     recorded.begin("server");
     recorded.handler = handler.accepted(recorded);

@@ -1,9 +1,12 @@
 /** What was recorded on real sockets happens again, the same each time. */
 
 import { statSync } from "node:fs";
+import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import {
+  type ConnectStreamOptions,
   connect,
+  connectStream,
   Loop,
   RingwireError,
   Service,
@@ -155,6 +158,41 @@ onEachTransport("replay", (rig) => {
     await again.stop();
   });
 
+  test("streams are recorded and replayed too, over TCP and Unix sockets", async () => {
+    const path = scratchPath();
+    const unix = scratchPath("socket");
+    const server = createServer((socket) => {
+      socket.on("data", (bytes) => socket.end(`you said ${bytes}`));
+    });
+    await new Promise<void>((resolve) => server.listen(unix, resolve));
+    rig.after(() => new Promise((resolve) => server.close(resolve)));
+    const raw = await rig.rawServer((peer) => {
+      peer.write("220 ready\r\n");
+      peer.end();
+    });
+    const read = async (url: string, options: ConnectStreamOptions<undefined>): Promise<string> => {
+      const stream = await connectStream(url, options);
+      stream.write("hello");
+      let text = "";
+      for await (const bytes of stream) text += new TextDecoder().decode(bytes);
+      stream.close();
+      await stream.closed;
+      return text;
+    };
+    const urls = [`tcp://127.0.0.1:${raw.port}`, `unix:${unix}`];
+    const recorder = new Recorder(path);
+    const live = [];
+    for (const url of urls) live.push(await read(url, { loop: rig.loop, record: recorder }));
+    expect(live).toEqual(["220 ready\r\n", "you said hello"]);
+    await recorder.close();
+    const replay = new Replay(path);
+    using loop = new Loop({ transport: replay });
+    const again = [];
+    for (const url of urls) again.push(await read(url, { loop }));
+    expect(again).toEqual(live);
+    expect(await replay.finished).toMatchObject({ connections: 2, incomplete: 0 });
+  });
+
   test("compressed connections are replayed with the options they had", async () => {
     const path = scratchPath();
     const server = await rig.serve({
@@ -174,6 +212,99 @@ onEachTransport("replay", (rig) => {
     for await (const message of await connect(server.url, { loop, ...options })) texts.push(message.text());
     expect(texts).toEqual([1, 2, 3].map((n) => `news ${n}`.repeat(100)));
   });
+});
+
+test("a program may pause: nothing comes meanwhile, and nothing is lost", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: {
+      open(ws) {
+        for (let index = 0; index < 20; index++) setTimeout(() => ws.send(String(index)), index);
+        setTimeout(() => ws.close(), 30);
+      },
+    },
+  });
+  await (await connect(server.url, { record: path })).closed;
+  await until("all is in the file", () => closedIn(path) === 1);
+  using loop = new Loop({ transport: new Replay(path) });
+  const seen: string[] = [];
+  let isPaused = false;
+  const socket = await connect(server.url, {
+    loop,
+    websocket: {
+      message(ws, data) {
+        expect(isPaused).toBe(false);
+        seen.push(String(data));
+        isPaused = true;
+        ws.pause();
+        setTimeout(() => {
+          isPaused = false;
+          ws.resume();
+        }, 1);
+      },
+    },
+  });
+  await socket.closed;
+  expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => String(index)));
+  await server.stop();
+});
+
+test("a polled loop replays in its program's own thread", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: { message: (ws, data) => void ws.send(data) },
+  });
+  const live = await connect(server.url, { record: path });
+  live.send("echo");
+  for await (const _message of live) live.close();
+  await until("all is in the file", () => closedIn(path) === 1);
+  using loop = new Loop({ transport: new Replay(path, { speed: 1 }), drive: "manual" });
+  const seen: string[] = [];
+  const closed: number[] = [];
+  connect(server.url, {
+    loop,
+    websocket: {
+      message: (_ws, data) => void seen.push(String(data)),
+      close: (_ws, code) => void closed.push(code),
+    },
+  }).catch(() => {});
+  const deadlineMs = performance.now() + 5_000;
+  while (closed.length === 0 && performance.now() < deadlineMs) {
+    loop.poll(1_000);
+    await Promise.resolve();
+  }
+  expect(seen).toEqual(["echo"]);
+  await server.stop();
+});
+
+test("a recorded connection that the program never opens is left out, and counted", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: { open: (ws) => void ws.send("news") },
+  });
+  await using recorder = new Recorder(path);
+  for (const url of [server.url, server.url.replace("127.0.0.1", "localhost"), server.url]) {
+    const live = await connect(url, { record: recorder });
+    for await (const _message of live) live.close();
+  }
+  await recorder.close();
+  const replay = new Replay(path, { waitMs: 30 });
+  using loop = new Loop({ transport: replay });
+  for (let round = 0; round < 2; round++) {
+    const socket = await connect(server.url.replace("127.0.0.1", "localhost"), { loop }).catch(
+      (error) => error,
+    );
+    if (round === 0) for await (const message of socket) expect(message.text()).toBe("news");
+    else expect(socket).toMatchObject({ code: "ERR_RECORDING" });
+  }
+  expect(await replay.finished).toMatchObject({ connections: 1, missed: 2 });
+  await server.stop();
 });
 
 test("a service that lost its line again and again keeps the same book in the replay", async () => {
