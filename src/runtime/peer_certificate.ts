@@ -5,7 +5,7 @@ import type { DetailedPeerCertificate, PeerCertificate, TLSSocket } from "node:t
 import type { ClientTlsSettings, TlsInfo, TlsVersion } from "../tls.ts";
 import type { TlsErrorCode } from "../tls_errors.ts";
 import { isForHost } from "./certificate_names.ts";
-import { isWeakKey } from "./tls_identity.ts";
+import { isWeakKey, readCertificates } from "./tls_identity.ts";
 
 /** Longer chains are followed no further. */
 const MAX_CHAIN = 16;
@@ -47,11 +47,13 @@ export function hasPin(chain: readonly X509Certificate[], pins: readonly string[
  * A more exact code for a certificate that a runtime only calls unverifiable: Deno says so of every fault, Bun of some.
  *
  * @param use - What the peer's certificate must be good for.
+ * @param ca - Authorities that are trusted besides the runtime's, PEM.
  */
 export function faultOf(
   code: TlsErrorCode,
   socket: TLSSocket,
   use: "server" | "client",
+  ca: readonly string[],
   nowMs: number,
 ): TlsErrorCode {
   if (code !== "ERR_TLS_UNKNOWN_ISSUER") return code;
@@ -65,7 +67,10 @@ export function faultOf(
   if (shown.slice(1).some(({ ca }) => !ca)) return "ERR_TLS_CERTIFICATE";
   const last = shown.at(-1);
   const isSelfSigned = last !== undefined && last.issuer === last.subject && last.verify(last.publicKey);
-  return isSelfSigned ? "ERR_TLS_SELF_SIGNED" : code;
+  if (!isSelfSigned) return code;
+  // The chain leads to a root that is trusted, so something else is wrong with it: a name that its authority may not vouch for, for one.
+  const roots = ca.flatMap((pem) => readCertificates("ca", pem));
+  return roots.some(({ raw }) => raw.equals(last.raw)) ? "ERR_TLS_CERTIFICATE" : "ERR_TLS_SELF_SIGNED";
 }
 
 /** Whether a certificate says what it is for, and it is not this. What Deno's `keyUsage` tells is something else. */

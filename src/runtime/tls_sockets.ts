@@ -152,7 +152,7 @@ class TlsAcceptor {
   /** What is wrong with a client's certificate, or undefined. */
   #clientFault(
     socket: TLSSocket,
-    { clientCertificate, pins }: ServerTlsSettings,
+    { ca, clientCertificate, pins }: ServerTlsSettings,
     action: string,
   ): RingwireError | undefined {
     if (clientCertificate === "none") return undefined;
@@ -172,7 +172,7 @@ class TlsAcceptor {
     const result = verificationResult(socket);
     if (result !== "") {
       const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
-      return tlsError(faultOf(code, socket, "client", Date.now()), action, result);
+      return tlsError(faultOf(code, socket, "client", ca, Date.now()), action, result);
     }
     if (this.#runtime.tls?.verifiesLate === true && isWeak(socket)) {
       return tlsError("ERR_TLS_CERTIFICATE", action, "its key is too small");
@@ -285,13 +285,13 @@ function keepSessions(socket: TLSSocket, key: string): () => void {
 function serverFault(
   runtime: NetRuntime,
   socket: TLSSocket,
-  { pins, rejectUnauthorized }: ClientTlsSettings,
+  { ca, pins, rejectUnauthorized }: ClientTlsSettings,
   action: string,
 ): RingwireError | undefined {
   if (rejectUnauthorized && !socket.authorized) {
     const result = String(socket.authorizationError);
     const code = verificationCode(result) ?? "ERR_TLS_CERTIFICATE";
-    return tlsError(faultOf(code, socket, "server", Date.now()), action, result);
+    return tlsError(faultOf(code, socket, "server", ca, Date.now()), action, result);
   }
   // A resumed session was begun under the same settings, and was good then.
   if (socket.isSessionReused()) return undefined;

@@ -32,7 +32,8 @@ export type IdentityName =
   | "client"
   | "expiredClient"
   | "selfSignedClient"
-  | "byLeaf";
+  | "byLeaf"
+  | "outOfBounds";
 
 /** Why there is no openssl program here; undefined when there is one. */
 export declare const NO_OPENSSL: string | undefined;

@@ -55,6 +55,8 @@ const SHAPES = {
   selfSignedClient: { use: "clientAuth", names: ["DNS:client.example.test"], issuer: "itself" },
   /** Vouched for by the leaf `local`, which is no authority. */
   byLeaf: { issuer: "local" },
+  /** Vouched for by an authority that may speak for other names only (RFC 5280 §4.2.1.10). */
+  outOfBounds: { issuer: "constrained" },
 };
 
 const shapeOf = (name) => ({
@@ -122,8 +124,12 @@ export class Authority {
 
   /** The intermediate, PEM: the end of every chain. */
   get intermediate() {
-    this.#once("intermediate", () => this.#authority("intermediate", "root"));
-    return this.#read("intermediate.pem");
+    return this.#subordinate("intermediate");
+  }
+
+  #subordinate(name) {
+    this.#once(name, () => this.#authority(name, "root"));
+    return this.#read(`${name}.pem`);
   }
 
   /** A certificate with its chain and its key, made when it is first asked for. */
@@ -165,8 +171,11 @@ export class Authority {
 
   #authority(name, issuer) {
     const by = name === issuer ? [] : ["-CA", `${issuer}.pem`, "-CAkey", `${issuer}.key`];
-    const path = name === "intermediate" ? ",pathlen:0" : "";
+    const path = issuer === name ? "" : ",pathlen:0";
+    const bounds =
+      name === "constrained" ? ["-addext", "nameConstraints=critical,permitted;DNS:example.test"] : [];
     const extensions = [
+      ...bounds,
       "-addext",
       `basicConstraints=critical,CA:TRUE${path}`,
       "-addext",
@@ -180,7 +189,7 @@ export class Authority {
 
   #issue(name, { subject, names, key, use, fromDays, toDays, issuer, passphrase }) {
     let chain = "";
-    if (issuer === "intermediate") chain = this.intermediate;
+    if (issuer === "intermediate" || issuer === "constrained") chain = this.#subordinate(issuer);
     else if (issuer !== "itself") chain = this.identity(issuer).cert;
     const extensions = [
       "basicConstraints=critical,CA:FALSE",

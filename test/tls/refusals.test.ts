@@ -68,6 +68,11 @@ const BY_CLIENT: readonly Row[] = [
     shows: "byLeaf",
     codes: ["ERR_TLS_CERTIFICATE", ALERT],
   },
+  {
+    what: "signed by an authority that may not vouch for its name",
+    shows: "outOfBounds",
+    codes: ["ERR_TLS_CERTIFICATE", ALERT],
+  },
   { what: "made for clients", shows: "wrongUse", codes: ["ERR_TLS_CERTIFICATE", ALERT] },
   {
     what: "with none of the pinned keys",
