@@ -9,20 +9,20 @@ import { RELEASE, unpackPackages, unpackSource } from "./debian.mjs";
 import { WORK } from "./platform.mjs";
 import { buildEnvironment } from "./sysroot.mjs";
 
+const words = (text) => text.split(" ");
+
 /**
  * What OpenSSL does without. Stays: TLS 1.2 and 1.3 with every cipher suite in use, keys of every kind in PEM with or without passphrase
  * (3DES and scrypt among their encryptions), certificates, kernel TLS.
  */
 const OPENSSL_WITHOUT = [
-  ..."shared module dso engine legacy tests filenames autoload-config ui-console deprecated rdrand".split(
-    " ",
-  ),
-  ..."ssl3 comp dtls srp srtp psk nextprotoneg ct ocsp cms cmp ts gost".split(" "),
-  ..."aria bf blake2 camellia cast dsa ec2m idea md4 mdc2 rc2 rc4 rmd160 seed siphash sm2 sm3 sm4 whirlpool".split(
-    " ",
+  ...words("shared module dso engine legacy tests filenames autoload-config ui-console deprecated rdrand"),
+  ...words("ssl3 comp dtls srp srtp psk nextprotoneg ct ocsp cms cmp ts gost"),
+  ...words(
+    "aria bf blake2 camellia cast dsa ec2m idea md4 mdc2 rc2 rc4 rmd160 seed siphash sm2 sm3 sm4 whirlpool",
   ),
 ];
-const OPENSSL_WITH = ["ktls", "ec_nistp_64_gcc_128"];
+const OPENSSL_WITH = words("ktls ec_nistp_64_gcc_128");
 
 /** How each is built in its own folder: commands, then the files that are taken to lib and include, and the licence. */
 const RECIPES = {

@@ -270,21 +270,12 @@ export class HeadParser {
     const { length } = places;
     if (length === 0) return;
     const first = places[0];
-    const isSmall = places[length - 1] - first <= SPELLED_TOGETHER_BYTES;
-    const text = isSmall ? readLatin1(bytes, first, places[length - 1]) : "";
+    const last = places[length - 1];
+    const text = last - first <= SPELLED_TOGETHER_BYTES ? readLatin1(bytes, first, last) : undefined;
+    const spelled = (start: number, end: number): string =>
+      text === undefined ? readLatin1(bytes, start, end) : text.slice(start - first, end - first);
     for (let at = 0; at < length; at += 4) {
-      const [nameStart, nameEnd, valueStart, valueEnd] = [
-        places[at],
-        places[at + 1],
-        places[at + 2],
-        places[at + 3],
-      ];
-      if (isSmall)
-        this.headers.add(
-          text.slice(nameStart - first, nameEnd - first),
-          text.slice(valueStart - first, valueEnd - first),
-        );
-      else this.headers.add(readLatin1(bytes, nameStart, nameEnd), readLatin1(bytes, valueStart, valueEnd));
+      this.headers.add(spelled(places[at], places[at + 1]), spelled(places[at + 2], places[at + 3]));
     }
     places.length = 0;
   }
