@@ -1,12 +1,30 @@
 /** What is the same on all three runtimes, through the node:* modules that all of them have. */
 
-import { hash, randomFillSync } from "node:crypto";
+import crypto, { randomFillSync } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
 import { rootCertificates } from "node:tls";
 import { RingwireError } from "../errors.ts";
-import type { Runtime } from "./runtime.ts";
+import type { DiagnosticChannel, Runtime } from "./runtime.ts";
 import { openZlibCodec } from "./zlib_codec.ts";
+
+/** Base64 of a digest: in one call where there is one (from Node 20.12 on). */
+const digest: (algorithm: "sha1" | "sha256", text: string) => string =
+  crypto.hash === undefined
+    ? (algorithm, text) => crypto.createHash(algorithm).update(text).digest("base64")
+    : (algorithm, text) => crypto.hash(algorithm, text, "base64");
+
+/**
+ * Held for as long as the process lives: runtimes find a channel by its name through a weak reference, and one that was
+ * collected and made again can be lost to subscribers (seen on Bun).
+ */
+const channels = new Map<string, DiagnosticChannel>();
+
+function heldChannel(name: string): DiagnosticChannel {
+  const held = channels.get(name) ?? channel(name);
+  channels.set(name, held);
+  return held;
+}
 
 /** The members of {@link Runtime} that need no runtime's own API. */
 export const system: Pick<
@@ -19,8 +37,8 @@ export const system: Pick<
   randomFill(bytes) {
     randomFillSync(bytes);
   },
-  sha1Base64: (text) => hash("sha1", text, "base64"),
-  sha256Base64: (text) => hash("sha256", text, "base64"),
+  sha1Base64: (text) => digest("sha1", text),
+  sha256Base64: (text) => digest("sha256", text),
   openCodec: openZlibCodec,
   defer(callback) {
     setImmediate(callback);
@@ -35,7 +53,7 @@ export const system: Pick<
     const timer = setInterval(() => undefined, 2 ** 31 - 1);
     return () => clearInterval(timer);
   },
-  channel,
+  channel: heldChannel,
   async resolve(host) {
     try {
       const found = await lookup(host, { all: true, verbatim: true });

@@ -170,11 +170,8 @@ export const KNOWN_HOLES: Readonly<Record<string, KnownHole>> = {
 /** Rows that the shim's own tests show at closer range: file under ffi/, then what stands in it. */
 export const IN_C: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "shim.buffers": [
-    [
-      "test/life_test.c",
-      "TEST(a_failed_send_still_delivers_what_was_received)",
-      "TEST(closing_a_ring_with_everything_in_flight_closes_every_socket)",
-    ],
+    ["test/life_test.c", "TEST(a_failed_send_still_delivers_what_was_received)"],
+    ["test/exhaustion_test.c", "TEST(closing_a_ring_with_everything_in_flight_closes_every_socket)"],
   ],
   "shim.enobufs": [
     [
@@ -184,9 +181,9 @@ export const IN_C: Readonly<Record<string, readonly (readonly string[])[]>> = {
       "TEST(echo_works_in_the_smallest_block)",
     ],
   ],
-  "shim.stale": [["test/life_test.c", "TEST(a_stale_handle_reaches_nobody)"]],
+  "shim.stale": [["test/misuse_test.c", "TEST(a_stale_handle_reaches_nobody)"]],
   "shim.full": [
-    ["test/life_test.c", "TEST(a_full_table_refuses_and_recovers)"],
+    ["test/exhaustion_test.c", "TEST(a_full_table_refuses_and_recovers)"],
     [
       "test/transfer_test.c",
       "TEST(completions_beyond_the_queue_are_not_lost)",
@@ -194,7 +191,7 @@ export const IN_C: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ],
   ],
   "shim.descriptors": [
-    ["test/life_test.c", "TEST(running_out_of_descriptors_neither_spins_nor_ends_accepting)"],
+    ["test/exhaustion_test.c", "TEST(running_out_of_descriptors_neither_spins_nor_ends_accepting)"],
     ["test/ring_test.c", "TEST(opening_without_descriptors_fails_cleanly)"],
   ],
   "shim.forbidden": [
@@ -205,11 +202,11 @@ export const IN_C: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ],
   ],
   "shim.validation": [
-    ["test/life_test.c", "TEST(garbage_commands_are_skipped_and_the_rest_is_done)"],
+    ["test/misuse_test.c", "TEST(garbage_commands_are_skipped_and_the_rest_is_done)"],
     ["test/ring_test.c", "TEST(a_wrong_control_page_is_refused)"],
   ],
   "shim.sanitizers": [
-    ["test/life_test.c", "TEST(random_command_streams_corrupt_nothing)"],
+    ["test/misuse_test.c", "TEST(random_command_streams_corrupt_nothing)"],
     ["Makefile", "test-asan:", "test-valgrind:", "-fsanitize=address,undefined"],
   ],
 };

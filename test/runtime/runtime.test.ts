@@ -1,4 +1,6 @@
+import { channel } from "node:diagnostics_channel";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
 
@@ -20,6 +22,18 @@ describe(`runtime: ${runtime.name}`, () => {
     }
     expect(last).toBeGreaterThan(first);
     expect(last % 1).not.toBe(0);
+  });
+
+  test("a channel stays the one that programs find, whatever the collector does", async () => {
+    runtime.channel("ringwire:test");
+    const { Bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
+    for (let round = 0; round < 3; round++) {
+      Bun?.gc(true);
+      gc?.();
+      const ours = runtime.channel("ringwire:test");
+      await delay(10);
+      expect(channel("ringwire:test")).toBe(ours);
+    }
   });
 
   test("randomFill fills large arrays, each time with other bytes, and only their range", () => {
