@@ -45,9 +45,9 @@ struct slot {
 
 static struct {
 	uint32_t port, connections;
-	double seconds, warmup_seconds;
+	struct slice slice;
 	int is_tls, resumes, server_pid;
-} options = { .connections = 32, .seconds = 1, .warmup_seconds = 0.5 };
+} options = { .connections = 32, .slice.warmup_seconds = 0.5 };
 
 static struct slot slots[MAX_CONNECTIONS];
 static struct histogram latencies;
@@ -251,8 +251,8 @@ static void read_options(int argc, char **argv)
 		switch (letter) {
 		case 'p': options.port = (uint32_t)number("port", optarg, 1, 65535); break;
 		case 'c': options.connections = (uint32_t)number("connections", optarg, 1, MAX_CONNECTIONS); break;
-		case 's': options.seconds = number("seconds", optarg, 0.01, 3600); break;
-		case 'w': options.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
+		case 's': options.slice.seconds = number("seconds", optarg, 0.01, 3600); break;
+		case 'w': options.slice.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
 		case 'v': options.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
 		case 't': options.is_tls = 1; break;
 		case 'r': options.resumes = 1; break;
@@ -286,21 +286,17 @@ int main(int argc, char **argv)
 				 options.port);
 	for (uint32_t i = 0; i < options.connections; i++)
 		begin(&slots[i]);
-	run_until(now_ns() + (uint64_t)(options.warmup_seconds * 1e9));
-
-	histogram_reset(&latencies);
-	upgraded = resumed = 0;
-	measurement_begin(&measurement, options.server_pid);
-	run_until(now_ns() + (uint64_t)(options.seconds * 1e9));
-	measurement_end(&measurement);
-
-	if (upgraded == 0) {
-		fprintf(stderr, "connect: no connection while measuring\n");
-		return 1;
+	while (slice_next(&options.slice)) {
+		run_until(now_ns() + (uint64_t)(options.slice.warmup_seconds * 1e9));
+		histogram_reset(&latencies);
+		upgraded = resumed = 0;
+		measurement_begin(&measurement, options.server_pid);
+		run_until(now_ns() + (uint64_t)(options.slice.seconds * 1e9));
+		measurement_end(&measurement);
+		printf("{\"connections\":%" PRIu64 ",\"connectionsPerSecond\":%.0f,\"serverUsPerConnection\":%.2f,\"resumedPercent\":%.1f,",
+		       upgraded, (double)upgraded * 1e9 / (double)measurement.wall_ns,
+		       (double)measurement.server_ns / 1e3 / (double)upgraded, (double)resumed * 100 / (double)upgraded);
+		measurement_print(&measurement, &latencies);
 	}
-	printf("{\"connections\":%" PRIu64 ",\"connectionsPerSecond\":%.0f,\"serverUsPerConnection\":%.2f,\"resumedPercent\":%.1f,",
-	       upgraded, (double)upgraded * 1e9 / (double)measurement.wall_ns,
-	       (double)measurement.server_ns / 1e3 / (double)upgraded, (double)resumed * 100 / (double)upgraded);
-	measurement_print(&measurement, &latencies);
 	return 0;
 }

@@ -4,12 +4,38 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
+
+/* Percentiles are printed at shares of 1 - 10^(-i/4): what an HDR plot shows, four points for each nine. */
+#define POINTS_PER_NINE 4.0
+
+int slice_next(struct slice *slice)
+{
+	char line[128];
+
+	if (slice->state == SLICE_FIRST && slice->seconds > 0) {
+		slice->state = SLICE_LAST;
+		return 1;
+	}
+	if (slice->state == SLICE_LAST)
+		return 0;
+	if (slice->state == SLICE_FIRST) {
+		slice->state = SLICE_ASKED_FOR;
+		printf("ready\n");
+		fflush(stdout);
+	}
+	if (!fgets(line, sizeof(line), stdin))
+		return 0;
+	if (sscanf(line, "%lf %lf", &slice->warmup_seconds, &slice->seconds) == 2 && slice->warmup_seconds >= 0 && slice->seconds > 0)
+		return 1;
+	fprintf(stderr, "%s: \"WARMUP SECONDS\" is needed, not %s", program_invocation_short_name, line);
+	exit(2);
+}
 
 uint64_t now_ns(void)
 {
@@ -19,62 +45,46 @@ uint64_t now_ns(void)
 	return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
 }
 
-/* User and system time. */
-static uint64_t own_cpu_ns(void)
+/* User and system time of all threads of a process; 0: our own. Returns 0 when it is not known. */
+static uint64_t cpu_ns(int pid)
 {
-	struct rusage usage;
+	clockid_t clock;
+	struct timespec time;
 
-	getrusage(RUSAGE_SELF, &usage);
-	return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000ull +
-	       ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000ull;
-}
-
-/* The same, in steps of a clock tick (10 ms); 0 when unknown. */
-static uint64_t server_cpu_ns(int pid)
-{
-	char path[64], text[1024], *after;
-	unsigned long long user = 0, system = 0;
-	FILE *file;
-	size_t got;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = pid > 0 ? fopen(path, "r") : NULL;
-	if (!file)
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) < 0)
 		return 0;
-	got = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[got] = 0;
-	/* The program's name, in parentheses, may contain anything: count fields behind the last one. */
-	after = strrchr(text, ')');
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
-		return 0;
-	return (user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
+	return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
 }
 
 void measurement_begin(struct measurement *measurement, int server_pid)
 {
 	measurement->server_pid = server_pid;
-	measurement->own_ns = own_cpu_ns();
-	measurement->server_ns = server_cpu_ns(server_pid);
+	measurement->own_ns = cpu_ns(0);
+	measurement->server_ns = server_pid > 0 ? cpu_ns(server_pid) : 0;
 	measurement->wall_ns = now_ns();
 }
 
 void measurement_end(struct measurement *measurement)
 {
 	measurement->wall_ns = now_ns() - measurement->wall_ns;
-	measurement->own_ns = own_cpu_ns() - measurement->own_ns;
-	measurement->server_ns = server_cpu_ns(measurement->server_pid) - measurement->server_ns;
+	measurement->own_ns = cpu_ns(0) - measurement->own_ns;
+	measurement->server_ns = measurement->server_pid > 0 ? cpu_ns(measurement->server_pid) - measurement->server_ns : 0;
 }
 
 void measurement_print(const struct measurement *measurement, const struct histogram *latencies)
 {
-	double wall_ns = (double)measurement->wall_ns;
+	double wall_ns = (double)measurement->wall_ns, rarity = 1;
 
 	printf("\"seconds\":%.4f,\"p50Ns\":%" PRIu64 ",\"p99Ns\":%" PRIu64 ",\"p999Ns\":%" PRIu64 ",\"maxNs\":%" PRIu64 ","
-	       "\"loadCpuPercent\":%.1f,\"serverCpuPercent\":%.1f}\n",
+	       "\"loadCpuPercent\":%.1f,\"serverCpuPercent\":%.1f,\"percentilesNs\":[",
 	       wall_ns / 1e9, histogram_percentile(latencies, 0.5), histogram_percentile(latencies, 0.99),
 	       histogram_percentile(latencies, 0.999), latencies->max_ns, (double)measurement->own_ns * 100 / wall_ns,
 	       (double)measurement->server_ns * 100 / wall_ns);
+	/* As far as there are values: what is rarer than one in all of them is not known. */
+	for (int i = 0; rarity <= (double)latencies->total; rarity = pow(10, ++i / POINTS_PER_NINE))
+		printf("%s%" PRIu64, i ? "," : "", histogram_percentile(latencies, 1 - 1 / rarity));
+	printf("]}\n");
+	fflush(stdout);
 }
 
 double number(const char *name, const char *text, double least, double most)
@@ -87,4 +97,13 @@ double number(const char *name, const char *text, double least, double most)
 		exit(2);
 	}
 	return value;
+}
+
+void raise_file_limit(void)
+{
+	struct rlimit files = { 0 };
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 }

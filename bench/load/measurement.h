@@ -1,10 +1,22 @@
-/* measurement.h: what every load generator needs around its loop: the clock, the time both processes took, and the figures they share. */
+/* measurement.h: what every load generator needs around its loop: when to measure, the clock, the time both processes took, and the figures they share. */
 #ifndef MEASUREMENT_H
 #define MEASUREMENT_H
 
 #include "histogram.h"
 
 #include <stdint.h>
+
+/*
+ * How long to warm up and to measure. A person says it on the command line, and one slice is measured; the harness leaves `seconds` 0 and asks for
+ * one slice after the other, by lines "WARMUP SECONDS" on standard input.
+ */
+struct slice {
+	double warmup_seconds, seconds;
+	enum { SLICE_FIRST, SLICE_ASKED_FOR, SLICE_LAST } state;
+};
+
+/* Waits for the next slice to measure; says "ready" before the first that the harness asks for. Returns 0 when there is none. */
+int slice_next(struct slice *slice);
 
 /* From measurement_begin on points in time, from measurement_end on spans. */
 struct measurement {
@@ -23,5 +35,8 @@ void measurement_print(const struct measurement *measurement, const struct histo
 
 /* The value of an option; ends the program with code 2 when it is no number from `least` to `most`. */
 double number(const char *name, const char *text, double least, double most);
+
+/* As many sockets as the system permits. */
+void raise_file_limit(void);
 
 #endif

@@ -13,18 +13,28 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static int upgrade(int fd, struct tls *tls, const char *host, uint16_t port, const char *path, const char *fields,
-		   char *text, size_t text_bytes)
+/* Connections whose requests are under way together: the server answers one while we write the next. */
+#define TOGETHER 64u
+/* Connections from one of our addresses, 127.0.0.1 and up: it has 28,000 ports. */
+#define PER_ADDRESS 20000u
+
+static int write_request(int fd, struct tls *tls, const char *host, uint16_t port, const char *path, const char *fields)
 {
-	size_t have = 0;
-	int length = snprintf(text, text_bytes,
+	char text[1024];
+	int length = snprintf(text, sizeof(text),
 			      "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
 			      path, host, port, fields);
 
-	if (length < 0 || (size_t)length >= text_bytes ||
-	    (tls ? tls_write(tls, fd, text, (size_t)length) : write(fd, text, (size_t)length)) != length)
+	if (length < 0 || (size_t)length >= sizeof(text))
 		return -1;
+	return (tls ? tls_write(tls, fd, text, (size_t)length) : write(fd, text, (size_t)length)) == length ? 0 : -1;
+}
+
+static int read_answer(int fd, struct tls *tls, char *text, size_t text_bytes)
+{
+	size_t have = 0;
+
 	for (;;) {
 		ssize_t got = tls ? tls_read(tls, fd, text + have, text_bytes - 1 - have)
 				  : read(fd, text + have, text_bytes - 1 - have);
@@ -42,53 +52,91 @@ static int upgrade(int fd, struct tls *tls, const char *host, uint16_t port, con
 	}
 }
 
-static int connect_and_upgrade(const char *host, uint16_t port, const char *path, const char *fields, char *head,
-			       size_t head_bytes, SSL_CTX *context, struct tls **tls)
+/* A socket, connected and without Nagle's delay; -1 with a line on stderr. `own_address`: how far behind 127.0.0.1 ours is. */
+static int connect_socket(const char *host, uint16_t port, uint32_t own_address)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = htons(port) }, own = { .sin_family = AF_INET };
 	/* A server that accepts but never answers must not hang the bench. */
-	struct timeval limit = { .tv_sec = 10 }, none = { 0 };
+	struct timeval limit = { .tv_sec = 10 };
 	int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1) {
-		fprintf(stderr, "load: bad host \"%s\" (an IPv4 address is needed) or no socket\n", host);
-		goto failed;
+	if (fd < 0 || inet_pton(AF_INET, host, &server.sin_addr) != 1) {
+		fprintf(stderr, "load: bad host \"%s\" (an IPv4 address is needed) or no socket: %s\n", host, strerror(errno));
+		return -1;
 	}
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + own_address);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+	if ((own_address > 0 && bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0) ||
+	    connect(fd, (struct sockaddr *)&server, sizeof(server)) < 0) {
 		fprintf(stderr, "load: cannot connect to %s:%u: %s\n", host, port, strerror(errno));
-		goto failed;
-	}
-	if (context) {
-		*tls = tls_begin(context, fd);
-		if (!*tls)
-			goto failed;
-	}
-	if (upgrade(fd, context ? *tls : NULL, host, port, path, fields, head, head_bytes) < 0) {
-		fprintf(stderr, "load: %s:%u did not upgrade to WebSocket\n", host, port);
-		goto failed;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
-	return fd;
-failed:
-	if (fd >= 0)
 		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* What remains once a connection is upgraded, or was not. */
+static int finish(int fd, int result, const char *host, uint16_t port)
+{
+	struct timeval none = { 0 };
+
+	if (result == 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+		return fd;
+	}
+	fprintf(stderr, "load: %s:%u did not upgrade to WebSocket\n", host, port);
+	close(fd);
 	return -1;
 }
 
-int websocket_connect(const char *host, uint16_t port, const char *path, SSL_CTX *context, struct tls **tls)
+int websocket_connect_tls(const char *host, uint16_t port, const char *path, SSL_CTX *context, struct tls **tls)
 {
 	char head[2048];
+	int fd = connect_socket(host, port, 0);
 
-	return connect_and_upgrade(host, port, path, "", head, sizeof(head), context, tls);
+	if (fd < 0)
+		return -1;
+	*tls = tls_begin(context, fd);
+	if (!*tls) {
+		close(fd);
+		return -1;
+	}
+	return finish(fd, write_request(fd, *tls, host, port, path, "") | read_answer(fd, *tls, head, sizeof(head)), host, port);
 }
 
 int websocket_connect_with(const char *host, uint16_t port, const char *path, const char *fields, char *head,
 			   size_t head_bytes)
 {
-	return connect_and_upgrade(host, port, path, fields, head, head_bytes, NULL, NULL);
+	int fd = connect_socket(host, port, 0);
+
+	if (fd < 0)
+		return -1;
+	return finish(fd, write_request(fd, NULL, host, port, path, fields) | read_answer(fd, NULL, head, head_bytes), host, port);
+}
+
+int websocket_connect_many(const char *host, uint16_t port, const char *path, const char *fields, int *fds,
+			   uint32_t first, uint32_t count)
+{
+	char head[2048];
+
+	for (uint32_t done = 0; done < count; done += TOGETHER) {
+		uint32_t group = count - done < TOGETHER ? count - done : TOGETHER;
+
+		for (uint32_t i = 0; i < group; i++) {
+			int fd = connect_socket(host, port, (first + done + i) / PER_ADDRESS);
+
+			fds[done + i] = fd;
+			if (fd < 0 || write_request(fd, NULL, host, port, path, fields) < 0)
+				return -1;
+		}
+		for (uint32_t i = 0; i < group; i++)
+			if (finish(fds[done + i], read_answer(fds[done + i], NULL, head, sizeof(head)), host, port) < 0)
+				return -1;
+	}
+	return 0;
 }
 
 uint8_t *websocket_frames(uint32_t count, uint32_t payload_bytes, uint32_t *frame_bytes)

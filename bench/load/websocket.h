@@ -10,15 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Connects (blocking, TCP_NODELAY) and upgrades. Returns the socket, or -1 with a line on stderr.
- * Bytes behind the response head are an error: an echo server has nothing to say yet.
- * context: speaks TLS; *tls becomes what goes on with it. NULL: does not. */
-int websocket_connect(const char *host, uint16_t port, const char *path, SSL_CTX *context, struct tls **tls);
+/*
+ * All connect (blocking, TCP_NODELAY) and upgrade; `fields` are further request fields ("Name: value\r\n" each, or ""). They return the socket or 0, or
+ * -1 with a line on stderr. Bytes behind the response head are an error: nobody has asked the server for anything yet.
+ */
 
-/* The same with further request fields ("Name: value\r\n" each, or ""); the answer's head, at most `head_bytes` with its final 0,
- * is copied to `head`. */
+/* Over TLS; *tls becomes what goes on with it. */
+int websocket_connect_tls(const char *host, uint16_t port, const char *path, SSL_CTX *context, struct tls **tls);
+
+/* The answer's head, at most `head_bytes` with its final 0, is copied to `head`. */
 int websocket_connect_with(const char *host, uint16_t port, const char *path, const char *fields, char *head,
 			   size_t head_bytes);
+
+/* Fills `fds` with `count` sockets, of which this is number `first` and up: beyond 20,000 they come from further addresses of ours (127.0.0.2 …). */
+int websocket_connect_many(const char *host, uint16_t port, const char *path, const char *fields, int *fds,
+			   uint32_t first, uint32_t count);
 
 /* Builds `count` equal masked binary frames back to back in new memory, which the caller frees.
  * *frame_bytes becomes the length of one. */
