@@ -4,7 +4,7 @@ import crypto, { randomFillSync } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
 import { rootCertificates } from "node:tls";
-import { RingwireError } from "../errors.ts";
+import { RingwireError, systemError } from "../errors.ts";
 import type { DiagnosticChannel, Runtime } from "./runtime.ts";
 import { openZlibCodec } from "./zlib_codec.ts";
 
@@ -62,6 +62,9 @@ export const system: Pick<
         family: family === 6 ? "ipv6" : "ipv4",
       }));
     } catch (cause) {
+      const { code } = cause as { code?: unknown };
+      if (code === "EPERM" || code === "ERR_ACCESS_DENIED")
+        throw systemError(`Cannot resolve "${host}" without --allow-net`, "EACCES", cause);
       throw new RingwireError(
         "ERR_HOST_NOT_FOUND",
         `Cannot resolve "${host}": no such host; check the name`,

@@ -15,6 +15,9 @@ interface Koffi {
 
 const TYPES: Readonly<Record<ArgumentType, string>> = { u32: "uint32_t", i32: "int32_t", buffer: "void *" };
 
+/** What to do about Node's permission model. */
+const ADDONS_ADVICE = "run with --allow-addons";
+
 /** See {@link Runtime.openLibrary}. */
 export function openLibrary<Table extends SymbolTable>(path: string, table: Table): LibraryFunctions<Table> {
   if (!existsSync(path)) throw libraryError(path, "there is no such file", BUILD_ADVICE);
@@ -49,6 +52,9 @@ function loadKoffi(path: string): Koffi {
   try {
     return createRequire(HERE)("koffi") as Koffi;
   } catch (cause) {
+    if ((cause as { code?: unknown }).code === "ERR_DLOPEN_DISABLED") {
+      throw libraryError(path, "Node does not permit addons, and so not koffi", ADDONS_ADVICE, cause);
+    }
     const why = "the package koffi, through which Node calls it, cannot be loaded";
     throw libraryError(path, why, "install it with `npm install koffi`", cause);
   }
