@@ -93,9 +93,9 @@ static void finish_if_quiet(struct ring *ring, struct connection *connection)
 		return;
 	close(connection->fd);
 	connection->fd = -1;
-	send_drop_queue(ring, connection);
+	send_drop(ring, connection, &connection->queue);
 	if (connection->flags & FLAG_TLS)
-		tls_close(connection);
+		tls_close(ring, connection);
 	connection->state = STATE_FINISHED;
 	connection->next = RW_NONE;
 	if (ring->finished_last == RW_NONE)
@@ -208,8 +208,8 @@ void connection_progress(struct ring *ring, struct connection *connection)
 	is_ending = (connection->state == STATE_OPEN && !(connection->flags & FLAG_END_DONE)) || connection->state == STATE_CLOSING;
 
 	/* TLS says goodbye behind everything else, and that may have to wait in the queue too. */
-	if (has_left && is_ending && (connection->flags & FLAG_TLS))
-		has_left = tls_goodbye(ring, connection);
+	if (is_ending && (connection->flags & FLAG_TLS))
+		has_left = tls_may_write(ring, connection) && has_left && tls_goodbye(ring, connection);
 	if (has_left && connection->state == STATE_OPEN && is_ending) {
 		connection->flags |= FLAG_END_DONE;
 		shutdown(connection->fd, SHUT_WR);
@@ -294,7 +294,7 @@ void connection_command(struct ring *ring, struct connection *connection, const 
 		if (connection->state != STATE_OPEN && connection->state != STATE_CONNECTING)
 			break;
 		connection->flags |= FLAG_PAUSED;
-		receive_cancel(ring, connection);
+		receive_pause(ring, connection);
 		break;
 	case RW_COMMAND_RESUME:
 		connection->flags &= ~(uint32_t)FLAG_PAUSED;

@@ -155,6 +155,11 @@ void receive_publish(struct ring *ring, struct connection *connection, uint32_t 
 	event_add(ring, RW_EVENT_RECEIVED, handle, offset, bytes);
 }
 
+static bool is_in_message(const struct connection *connection)
+{
+	return (connection->flags & FLAG_UNSEAL) && tls_listens(connection->tls);
+}
+
 /* Bytes of the socket stand in the receive arena. */
 static void take(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes)
 {
@@ -169,7 +174,8 @@ static void take(struct ring *ring, struct connection *connection, uint32_t offs
 static bool book(struct ring *ring, struct connection *connection, uint32_t bytes, uint32_t flags)
 {
 	bool is_incremental = ring->features & RW_FEATURE_BUFFER_INCREMENTAL;
-	bool is_wanted = !(connection->flags & FLAG_DISCARD);
+	/* What is still to be sent may wait for the end of a message of the peer's. */
+	bool is_wanted = !(connection->flags & FLAG_DISCARD) || (connection->state == STATE_CLOSING && is_in_message(connection));
 	uint32_t buffer = flags >> IORING_CQE_BUFFER_SHIFT;
 	uint32_t run_offset = 0, run_bytes = 0;
 
@@ -264,12 +270,23 @@ static void starve(struct ring *ring, struct connection *connection)
 	ring->starved = (uint32_t)(connection - ring->connections);
 }
 
+/* Whether the program has paused it. A message that has begun is read to its end: it tells the program nothing, and what is sent may
+ * wait for it. */
+static bool is_held_back(const struct connection *connection)
+{
+	return (connection->flags & FLAG_PAUSED) && connection->state == STATE_OPEN && !is_in_message(connection);
+}
+
+void receive_pause(struct ring *ring, struct connection *connection)
+{
+	if (is_held_back(connection))
+		receive_cancel(ring, connection);
+}
+
 /* Goes on receiving, unless something stands against it. */
 void receive_rearm(struct ring *ring, struct connection *connection)
 {
-	bool is_held_back = (connection->flags & FLAG_PAUSED) && connection->state == STATE_OPEN;
-
-	if (connection->fd < 0 || is_held_back ||
+	if (connection->fd < 0 || is_held_back(connection) ||
 	    (connection->flags & (FLAG_ABORTED | FLAG_PEER_ENDED | FLAG_RECEIVING | FLAG_STARVED | FLAG_BACKLOG)))
 		return;
 	receive_arm(ring, connection);

@@ -340,7 +340,7 @@ static void drop_sockets(struct ring *ring)
 		if (connection->state == STATE_LISTENING || connection->state == STATE_UNLISTENED)
 			listener_forget_path(connection);
 		else
-			send_drop_queue(ring, connection);
+			send_drop(ring, connection, &connection->queue);
 	}
 }
 

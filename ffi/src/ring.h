@@ -92,6 +92,10 @@ struct queue_block {
 	uint8_t bytes[];
 };
 
+struct send_queue {
+	struct queue_block *first, *last;
+};
+
 struct connection {
 	int32_t fd;
 	uint32_t generation;     /* 1 to 4,095 */
@@ -104,13 +108,11 @@ struct connection {
 	uint32_t send_bytes;     /* in all segments */
 	uint32_t send_taken;     /* by the kernel; assumed whole until a completion says otherwise */
 
-	uint32_t queued_bytes;
+	uint32_t queued_bytes;   /* in the queue, and with TLS in what waits to be sealed */
 	uint32_t next;           /* free list, finished list */
 	uint32_t next_touched, next_starved, next_notify;
 	union {
-		struct {
-			struct queue_block *first, *last;
-		} queue;
+		struct send_queue queue;
 		struct {
 			char *path;      /* of a Unix listener's file, or NULL */
 			uint64_t inode;  /* so that only our own file is unlinked */
@@ -259,8 +261,9 @@ void send_settle(struct ring *ring, struct connection *connection);
 void send_drain(struct ring *ring, struct connection *connection);
 void send_drained(struct ring *ring, struct connection *connection, int32_t res);
 void send_show(struct ring *ring, struct connection *connection);
-void send_drop_queue(struct ring *ring, struct connection *connection);
-struct queue_block *send_take_queue(struct ring *ring, struct connection *connection);
+void send_drop(struct ring *ring, struct connection *connection, struct send_queue *queue);
+struct queue_block *send_take(struct ring *ring, struct connection *connection, struct send_queue *queue);
+int32_t send_keep(struct ring *ring, struct connection *connection, struct send_queue *queue, uint32_t segment, uint32_t skip);
 int32_t send_enqueue(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes);
 int32_t send_now(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes);
 
@@ -270,6 +273,7 @@ void receive_close(struct ring *ring);
 void receive_arm(struct ring *ring, struct connection *connection);
 void receive_rearm(struct ring *ring, struct connection *connection);
 void receive_cancel(struct ring *ring, struct connection *connection);
+void receive_pause(struct ring *ring, struct connection *connection);
 void receive_publish(struct ring *ring, struct connection *connection, uint32_t offset, uint32_t bytes);
 void receive_completed(struct ring *ring, struct connection *connection, int32_t res, uint32_t flags);
 void receive_recycle(struct ring *ring);

@@ -137,11 +137,11 @@ static struct queue_block *block_new(uint32_t capacity)
 	return block;
 }
 
-/* Appends to the queue. Returns 0, -ENOBUFS beyond a limit, or -ENOMEM. */
-static int32_t enqueue(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes,
-		       uint32_t bytes_to_come)
+/* Appends to a queue of the connection. Returns 0, -ENOBUFS beyond a limit, or -ENOMEM. */
+static int32_t enqueue(struct ring *ring, struct connection *connection, struct send_queue *queue, const uint8_t *data,
+		       uint32_t bytes, uint32_t bytes_to_come)
 {
-	struct queue_block *last = connection->queue.last;
+	struct queue_block *last = queue->last;
 	uint32_t allowed = ring->max_queued_bytes - connection->queued_bytes;
 
 	if (bytes > allowed || bytes > ring->max_queued_total - ring->queued_total)
@@ -157,11 +157,11 @@ static int32_t enqueue(struct ring *ring, struct connection *connection, const u
 			last = block_new(bytes_to_come > BLOCK_BYTES_MIN ? bytes_to_come : BLOCK_BYTES_MIN);
 			if (!last)
 				return -ENOMEM;
-			if (connection->queue.last)
-				connection->queue.last->next = last;
+			if (queue->last)
+				queue->last->next = last;
 			else
-				connection->queue.first = last;
-			connection->queue.last = last;
+				queue->first = last;
+			queue->last = last;
 			continue;
 		}
 		memcpy(last->bytes + last->end, data, part);
@@ -183,34 +183,48 @@ void send_show(struct ring *ring, struct connection *connection)
 	send_drain(ring, connection);
 }
 
-/* Copies what the kernel did not take, so that the arena is free again. */
-void send_settle(struct ring *ring, struct connection *connection)
+/* Appends segments, from this one on and without so many bytes at their start, to a queue. Returns 0 or -errno. */
+int32_t send_keep(struct ring *ring, struct connection *connection, struct send_queue *queue, uint32_t segment, uint32_t skip)
 {
-	uint32_t skip = connection->send_taken;
-	uint32_t left = connection->send_bytes - skip;
 	int32_t error = 0;
+	uint64_t left = 0;
 
-	connection->flags &= ~(uint32_t)FLAG_SENDING;
-	if ((connection->flags & FLAG_SEAL) && tls_send_settle(ring, connection))
-		return;
-	if (left == 0 || connection->state == STATE_DYING || (connection->flags & FLAG_ABORTED)) {
-		connection_progress(ring, connection);
-		return;
-	}
-	if (connection->queued_bytes == 0 && connection->state != STATE_CONNECTING)
-		ring->control[RW_FIELD_STAT_SHORT_SENDS]++;
-	for (uint32_t index = connection->send_first; index != RW_NONE && error == 0;
-	     index = ring->segment_next[index]) {
+	for (uint32_t index = segment; index != RW_NONE; index = ring->segment_next[index])
+		left += ring->commands[index].b;
+	left -= skip;
+	for (uint32_t index = segment; index != RW_NONE && error == 0; index = ring->segment_next[index]) {
 		const struct rw_command *command = &ring->commands[index];
 
 		if (skip >= command->b) {
 			skip -= command->b;
 			continue;
 		}
-		error = enqueue(ring, connection, ring->block + command->a + skip, command->b - skip, left);
+		error = enqueue(ring, connection, queue, ring->block + command->a + skip, command->b - skip,
+				left < UINT32_MAX ? (uint32_t)left : UINT32_MAX);
 		left -= command->b - skip;
 		skip = 0;
 	}
+	return error;
+}
+
+/* Copies what the kernel did not take, so that the arena is free again. */
+void send_settle(struct ring *ring, struct connection *connection)
+{
+	int32_t error;
+
+	connection->flags &= ~(uint32_t)FLAG_SENDING;
+	if (connection->flags & FLAG_SEAL) {
+		tls_send_settle(ring, connection);
+		return;
+	}
+	if (connection->send_taken == connection->send_bytes || connection->state == STATE_DYING ||
+	    (connection->flags & FLAG_ABORTED)) {
+		connection_progress(ring, connection);
+		return;
+	}
+	if (connection->queued_bytes == 0 && connection->state != STATE_CONNECTING)
+		ring->control[RW_FIELD_STAT_SHORT_SENDS]++;
+	error = send_keep(ring, connection, &connection->queue, connection->send_first, connection->send_taken);
 	if (error < 0) {
 		connection_abort(ring, connection, -error);
 		return;
@@ -221,7 +235,7 @@ void send_settle(struct ring *ring, struct connection *connection)
 /* Puts bytes behind everything that is queued. Returns 0, or -errno: it can send no more. */
 int32_t send_enqueue(struct ring *ring, struct connection *connection, const uint8_t *data, uint32_t bytes)
 {
-	int32_t error = enqueue(ring, connection, data, bytes, bytes);
+	int32_t error = enqueue(ring, connection, &connection->queue, data, bytes, bytes);
 
 	if (error == 0)
 		send_show(ring, connection);
@@ -233,7 +247,7 @@ int32_t send_now(struct ring *ring, struct connection *connection, const uint8_t
 {
 	ssize_t taken = 0;
 
-	if (connection->queued_bytes == 0 && !(connection->flags & FLAG_DRAINING)) {
+	if (!connection->queue.first && !(connection->flags & FLAG_DRAINING)) {
 		taken = send(connection->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL | send_more(connection));
 		if (taken < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
 			return -errno;
@@ -249,7 +263,7 @@ void send_drain(struct ring *ring, struct connection *connection)
 	struct queue_block *block = connection->queue.first;
 	struct io_uring_sqe *entry;
 
-	if (!block || connection->queued_bytes == 0 ||
+	if (!block ||
 	    (connection->flags & (FLAG_DRAINING | FLAGS_OPENING | FLAG_ABORTED)) ||
 	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING))
 		return;
@@ -287,25 +301,26 @@ void send_drained(struct ring *ring, struct connection *connection, int32_t res)
 		notify(ring, connection);
 		connection_show_queued(ring, connection);
 	}
-	if (connection->queued_bytes > 0)
-		send_drain(ring, connection);
+	send_drain(ring, connection);
 	connection_progress(ring, connection);
 }
 
-/* Empties the queue; its blocks are the caller's to free. Only when no send from it is in flight. */
-struct queue_block *send_take_queue(struct ring *ring, struct connection *connection)
+/* Empties a queue; its blocks are the caller's to free. Only when no send from it is in flight. */
+struct queue_block *send_take(struct ring *ring, struct connection *connection, struct send_queue *queue)
 {
-	struct queue_block *block = connection->queue.first;
+	struct queue_block *first = queue->first;
 
-	connection->queue.first = connection->queue.last = NULL;
-	ring->queued_total -= connection->queued_bytes;
-	connection->queued_bytes = 0;
-	return block;
+	for (const struct queue_block *block = first; block; block = block->next) {
+		connection->queued_bytes -= block->end - block->start;
+		ring->queued_total -= block->end - block->start;
+	}
+	*queue = (struct send_queue){ 0 };
+	return first;
 }
 
-void send_drop_queue(struct ring *ring, struct connection *connection)
+void send_drop(struct ring *ring, struct connection *connection, struct send_queue *queue)
 {
-	struct queue_block *block = send_take_queue(ring, connection);
+	struct queue_block *block = send_take(ring, connection, queue);
 
 	while (block) {
 		struct queue_block *next = block->next;

@@ -179,6 +179,7 @@ static void secured(struct ring *ring, struct connection *connection)
 {
 	struct tls *tls = connection->tls;
 	uint32_t detail = 0, error = tls_session_check(tls->ssl, &detail);
+	int32_t result;
 
 	if (error != 0) {
 		/* The handshake itself is over, so no alert names the reason any more. */
@@ -207,13 +208,11 @@ static void secured(struct ring *ring, struct connection *connection)
 	/* Not before: during the handshake nothing may be read beyond it. */
 	SSL_set_read_ahead(tls->ssl, 1);
 	tls_watch_messages(tls);
-	if (connection->flags & FLAG_SEAL) {
-		int32_t result = tls_seal_queue(ring, connection);
-		if (result < 0) {
-			connection->flags |= FLAG_HANDSHAKE; /* nobody was told that it is over */
-			connection_abort(ring, connection, -result);
-			return;
-		}
+	result = tls_seal_waiting(ring, connection);
+	if (result < 0) {
+		connection->flags |= FLAG_HANDSHAKE; /* nobody was told that it is over */
+		connection_abort(ring, connection, -result);
+		return;
 	}
 	connection_secured(ring, connection);
 }
@@ -277,13 +276,20 @@ void tls_polled(struct ring *ring, struct connection *connection, int32_t res)
 		tls_list_add(&ring->tls->ready, connection->tls);
 }
 
-/* The deadline of the handshake has passed: there is nothing to say about that. */
+/* The deadline of the handshake has passed, or of a message that the goodbye waits for: there is nothing to say about that. */
 void tls_timed_out(struct ring *ring, struct connection *connection)
 {
-	if (!(connection->flags & FLAG_HANDSHAKE))
-		return;
-	connection->flags |= FLAG_DISCARD;
-	connection_fail(ring, connection, RW_TLS_ERROR_TIMEOUT);
+	struct tls *tls = connection->tls;
+
+	if (connection->flags & FLAG_HANDSHAKE) {
+		connection->flags |= FLAG_DISCARD;
+		connection_fail(ring, connection, RW_TLS_ERROR_TIMEOUT);
+	} else if (tls_listens(tls)) {
+		send_drop(ring, connection, &tls->waiting);
+		send_show(ring, connection);
+		tls->has_goodbye = true;
+		connection_progress(ring, connection);
+	}
 }
 
 /* The connection dies: gives up what its handshake waits for. */
@@ -335,6 +341,19 @@ void tls_receive_failed(struct ring *ring, struct connection *connection, int32_
 		connection_fail(ring, connection, error);
 }
 
+/* Whether the last of what a connection has to say, and then its goodbye, can be sealed. A peer in the middle of a message is waited for
+ * as long as one that does not end. */
+bool tls_may_write(struct ring *ring, struct connection *connection)
+{
+	if (connection->flags & FLAGS_OPENING)
+		return false;
+	if (connection->tls->has_goodbye || !tls_listens(connection->tls))
+		return true;
+	if (!(connection->flags & FLAG_TIMING))
+		connection_time_limit(ring, connection, &ring->linger_limit);
+	return false;
+}
+
 /* Says goodbye once everything else has left. Returns whether that has left too, as far as it can. */
 bool tls_goodbye(struct ring *ring, struct connection *connection)
 {
@@ -348,7 +367,7 @@ bool tls_goodbye(struct ring *ring, struct connection *connection)
 	ERR_clear_error();
 	tls_enter(ring, tls, &ring->tls->spare);
 	ring->tls->spare.used = 0;
-	result = tls_session_shutdown(tls->ssl);
+	result = SSL_shutdown(tls->ssl);
 	if (result < 0 && SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_WRITE) {
 		tls_poll(ring, connection, POLLOUT);
 		return false;
@@ -391,12 +410,13 @@ void tls_publish_closed(struct ring *ring, struct connection *connection)
 }
 
 /* The socket is closed: only what is still to be told stays. */
-void tls_close(struct connection *connection)
+void tls_close(struct ring *ring, struct connection *connection)
 {
 	struct tls *tls = connection->tls;
 
 	tls_drop_backlog(tls);
 	tls_list_remove(tls);
+	send_drop(ring, connection, &tls->waiting);
 	free(tls->said);
 	tls->said = NULL;
 	tls_session_free(tls->ssl);
@@ -412,7 +432,7 @@ void tls_free(struct ring *ring, struct connection *connection)
 	if (ring->tls && ring->tls->current == tls)
 		ring->tls->current = NULL;
 	uncount(ring, tls);
-	tls_close(connection);
+	tls_close(ring, connection);
 	tls_context_drop(tls->context);
 	connection->tls = NULL;
 	free(tls);

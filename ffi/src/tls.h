@@ -40,9 +40,6 @@ void tls_session_free(SSL *ssl);
 uint32_t tls_session_flags(const SSL *ssl);
 /* Once the handshake is done: whether all that was agreed on will do. 0 or RW_TLS_ERROR_*. */
 uint32_t tls_session_check(SSL *ssl, uint32_t *detail);
-/* SSL_write and SSL_shutdown once the handshake is done, whatever the peer is in the middle of saying. */
-int tls_session_write(SSL *ssl, const void *data, uint32_t bytes);
-int tls_session_shutdown(SSL *ssl);
 /* Why an SSL call gave this result: RW_TLS_ERROR_*, or an errno of the socket; 0 when nothing has failed (it wants to read or write, or
  * the peer has said goodbye). Of SSL_ERROR_SYSCALL without errno, and of an end in mid-stream: TRUNCATED. Empties the error queue. */
 uint32_t tls_session_error(SSL *ssl, int result, uint32_t *detail);

@@ -35,6 +35,8 @@ struct tls {
 	uint32_t segment, segment_offset;
 	const uint8_t *sealed;
 	uint32_t sealed_bytes;
+	/* What was sent while OpenSSL listens, as it is: it is sealed behind everything in the connection's queue. */
+	struct send_queue waiting;
 	/* What OpenSSL wanted to send while it read, when it must wait for the segments of this turn. */
 	uint8_t *said;
 	uint32_t said_bytes;
@@ -98,14 +100,21 @@ void tls_fail(struct ring *ring, struct connection *connection, uint32_t error, 
 void tls_ended(struct ring *ring, struct connection *connection);
 void tls_fin(struct ring *ring, struct connection *connection);
 void tls_receive_failed(struct ring *ring, struct connection *connection, int32_t error);
+bool tls_may_write(struct ring *ring, struct connection *connection);
 bool tls_goodbye(struct ring *ring, struct connection *connection);
 void tls_give_up(struct ring *ring, uint32_t listener);
 void tls_publish_closed(struct ring *ring, struct connection *connection);
-void tls_close(struct connection *connection);
+void tls_close(struct ring *ring, struct connection *connection);
 void tls_free(struct ring *ring, struct connection *connection);
 void tls_poll(struct ring *ring, struct connection *connection, uint32_t events);
 void tls_list_add(struct tls_list *list, struct tls *tls);
 void tls_list_remove(struct tls *tls);
+/* Whether OpenSSL would rather read than write: it is in the handshake, or in a message of the peer's (a ticket, new keys) that has begun and
+ * whose rest is in a record to come. */
+static inline bool tls_listens(const struct tls *tls)
+{
+	return SSL_in_init(tls->ssl);
+}
 /* Whether something waits for the next turn, without the kernel having to do anything for it. */
 static inline bool tls_has_work(const struct ring *ring)
 {
@@ -120,8 +129,8 @@ void tls_enter(struct ring *ring, struct tls *tls, struct tls_out *out);
 
 /* ── tls_seal.c ── */
 void tls_send_prepare(struct ring *ring, struct connection *connection);
-bool tls_send_settle(struct ring *ring, struct connection *connection);
-int32_t tls_seal_queue(struct ring *ring, struct connection *connection);
+void tls_send_settle(struct ring *ring, struct connection *connection);
+int32_t tls_seal_waiting(struct ring *ring, struct connection *connection);
 int32_t tls_say(struct ring *ring, struct connection *connection);
 
 /* ── tls_unseal.c ── */

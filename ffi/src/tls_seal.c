@@ -1,6 +1,6 @@
 /*
- * Sending through OpenSSL: the segments of a turn become records, which its send takes; what does not fit, what comes before the
- * handshake is done, and what OpenSSL has to say by itself.
+ * Sending through OpenSSL: the segments of a turn become records, which its send takes; what does not fit, what comes while OpenSSL
+ * listens, and what it has to say by itself.
  */
 #include "tls_connection.h"
 
@@ -49,7 +49,7 @@ static const uint8_t *fetch(struct ring *ring, struct tls *tls, uint32_t *count)
 static int32_t seal(struct ring *ring, struct tls *tls, const uint8_t *data, uint32_t bytes)
 {
 	uint32_t error, detail = 0;
-	int result = tls_session_write(tls->ssl, data, bytes);
+	int result = SSL_write(tls->ssl, data, (int)bytes);
 
 	if (result == (int)bytes)
 		return 0;
@@ -111,14 +111,9 @@ void tls_send_prepare(struct ring *ring, struct connection *connection)
 	tls->segment = connection->send_first;
 	tls->segment_offset = 0;
 	tls->sealed_bytes = 0;
-	if (connection->queued_bytes > 0 || (connection->flags & (FLAG_ABORTED | FLAGS_OPENING)) ||
-	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING) || !has_room_for_turn(ring) ||
-	    out->capacity - out->used < tls->said_bytes)
+	if (connection->queued_bytes > 0 || (connection->flags & FLAG_ABORTED) ||
+	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING) || tls_listens(tls) || !has_room_for_turn(ring))
 		return;
-	if (tls->said_bytes > 0)
-		memcpy(out->bytes + out->used, tls->said, tls->said_bytes);
-	out->used += tls->said_bytes;
-	tls->said_bytes = 0;
 	if (seal_segments(ring, tls, out) < 0 || out->used == start)
 		return;
 	tls->sealed = out->bytes + start;
@@ -135,8 +130,6 @@ static int32_t seal_rest(struct ring *ring, struct connection *connection)
 	struct tls *tls = connection->tls;
 	int32_t error = 0;
 
-	if (tls->segment == RW_NONE)
-		return 0;
 	out->used = 0;
 	if (!tls_reserve(out, TLS_SPARE_BYTES))
 		return -ENOMEM;
@@ -163,49 +156,62 @@ static int32_t speak(struct ring *ring, struct connection *connection)
 	return error;
 }
 
-/* Copies what the kernel did not take, seals what did not fit. Returns false when it is to be done as without TLS, because the
- * handshake is not over yet: what is sent before that waits as it is. */
-bool tls_send_settle(struct ring *ring, struct connection *connection)
+/* Keeps what is left of the segments until OpenSSL listens no longer. */
+static int32_t keep_rest(struct ring *ring, struct connection *connection)
+{
+	struct tls *tls = connection->tls;
+	int32_t error = send_keep(ring, connection, &tls->waiting, tls->segment, tls->segment_offset);
+
+	if (error == 0)
+		send_show(ring, connection);
+	return error;
+}
+
+/* Copies what the kernel did not take, and sees to what did not fit. */
+void tls_send_settle(struct ring *ring, struct connection *connection)
 {
 	struct tls *tls = connection->tls;
 	uint32_t left = tls->sealed_bytes - connection->send_taken;
 	int32_t error = 0;
 
-	if (connection->flags & FLAG_HANDSHAKE)
-		return false;
 	tls->sealed_bytes = 0;
-	if (connection->state == STATE_OPEN || connection->state == STATE_CLOSING) {
+	if (connection->state == STATE_CONNECTING || connection->state == STATE_OPEN || connection->state == STATE_CLOSING) {
 		if (left > 0) {
 			ring->control[RW_FIELD_STAT_SHORT_SENDS]++;
 			error = send_enqueue(ring, connection, tls->sealed + connection->send_taken, left);
 		}
 		if (error == 0 && tls->said)
 			error = speak(ring, connection);
-		if (error == 0)
-			error = seal_rest(ring, connection);
+		if (error == 0 && tls->segment != RW_NONE)
+			error = tls_listens(tls) ? keep_rest(ring, connection) : seal_rest(ring, connection);
 		if (error == -ENOBUFS || error == -ENOMEM)
 			connection_abort(ring, connection, -error);
 		else if (error < 0)
 			connection_fail(ring, connection, -error);
 	}
 	connection_progress(ring, connection);
-	return true;
 }
 
-/* Seals what was sent before the handshake was done. Returns 0 or -errno. */
-int32_t tls_seal_queue(struct ring *ring, struct connection *connection)
+/* Seals what was sent while OpenSSL listened, or leaves it to the kernel. Returns 0 or -errno. */
+int32_t tls_seal_waiting(struct ring *ring, struct connection *connection)
 {
+	struct tls *tls = connection->tls;
 	struct tls_out *out = &ring->tls->spare;
 	struct queue_block *block;
 	int32_t error = 0;
 
-	if (connection->queued_bytes == 0)
+	if (!tls->waiting.first)
 		return 0;
+	if (!(connection->flags & FLAG_SEAL)) {
+		connection->queue = tls->waiting;
+		tls->waiting = (struct send_queue){ 0 };
+		return 0;
+	}
 	out->used = 0;
 	if (!tls_reserve(out, TLS_SPARE_BYTES))
 		return -ENOMEM;
-	block = send_take_queue(ring, connection);
-	tls_enter(ring, connection->tls, out);
+	block = send_take(ring, connection, &tls->waiting);
+	tls_enter(ring, tls, out);
 	while (block) {
 		struct queue_block *next = block->next;
 		while (error == 0 && block->start < block->end) {
@@ -213,7 +219,7 @@ int32_t tls_seal_queue(struct ring *ring, struct connection *connection)
 			if (bytes > RECORD_BYTES)
 				bytes = RECORD_BYTES;
 			out->used = 0;
-			error = seal(ring, connection->tls, block->bytes + block->start, bytes);
+			error = seal(ring, tls, block->bytes + block->start, bytes);
 			if (error == 0)
 				error = send_now(ring, connection, out->bytes, out->used);
 			block->start += bytes;
@@ -235,7 +241,7 @@ int32_t tls_say(struct ring *ring, struct connection *connection)
 	if (out->used == 0 || (connection->flags & FLAG_END_DONE) ||
 	    (connection->state != STATE_OPEN && connection->state != STATE_CLOSING))
 		return 0;
-	if (!(connection->flags & FLAG_SENDING))
+	if (tls->sealed_bytes == 0)
 		return send_now(ring, connection, out->bytes, out->used);
 	/* The segments of this turn come first, and how much of them the kernel has taken is not known yet. */
 	grown = realloc(tls->said, tls->said_bytes + out->used);

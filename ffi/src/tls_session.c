@@ -114,44 +114,6 @@ uint32_t tls_session_flags(const SSL *ssl)
 	return tls_note_of(ssl)->configuration->flags;
 }
 
-/* Of every libssl.a, though in none of its headers. */
-void ossl_statem_set_in_init(SSL *ssl, int is_in_init);
-int statem_flush(SSL *ssl);
-
-/* A message of the peer's that has begun (a ticket, new keys) and whose rest is in a record to come counts as a handshake for OpenSSL,
- * which then would rather read than send, and says no goodbye. What the peer is saying does not bind us (RFC 8446 section 5.1), so it is told
- * that there is no handshake for as long as it sends. */
-static bool begin_sending(SSL *ssl)
-{
-	if (!SSL_in_init(ssl))
-		return false;
-	ossl_statem_set_in_init(ssl, 0);
-	return true;
-}
-
-/* Small records are held back by the buffer that it has put in front of the BIO for the handshake. */
-static bool end_sending(SSL *ssl)
-{
-	ossl_statem_set_in_init(ssl, 1);
-	return statem_flush(ssl) == 1;
-}
-
-int tls_session_write(SSL *ssl, const void *data, uint32_t bytes)
-{
-	bool is_in_message = begin_sending(ssl);
-	int result = SSL_write(ssl, data, (int)bytes);
-
-	return is_in_message && !end_sending(ssl) ? -1 : result;
-}
-
-int tls_session_shutdown(SSL *ssl)
-{
-	bool is_in_message = begin_sending(ssl);
-	int result = SSL_shutdown(ssl);
-
-	return is_in_message && !end_sending(ssl) ? -1 : result;
-}
-
 uint32_t tls_session_check(SSL *ssl, uint32_t *detail)
 {
 	const struct tls_configuration *configuration = tls_note_of(ssl)->configuration;

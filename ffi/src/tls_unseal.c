@@ -39,6 +39,7 @@ void tls_watch_messages(struct tls *tls)
 /* Opens the records at work->in, and tells of what is in them. */
 static enum outcome unseal(struct ring *ring, struct tls *tls, uint32_t *error, uint32_t *detail)
 {
+	const struct connection *connection = tls->connection;
 	struct tls_work *work = ring->tls;
 	uint32_t start = ring->plain_used;
 	enum outcome outcome = WANTS_MORE;
@@ -80,6 +81,8 @@ static enum outcome unseal(struct ring *ring, struct tls *tls, uint32_t *error, 
 		outcome = FAILED;
 		*error = RW_TLS_ERROR_PROTOCOL;
 	}
+	if (connection->flags & FLAG_DISCARD)
+		ring->plain_used = start;
 	if (ring->plain_used > start)
 		receive_publish(ring, tls->connection, ring->plain_offset + start, ring->plain_used - start);
 	return outcome;
@@ -129,9 +132,23 @@ static int32_t last_words(struct ring *ring, const struct connection *connection
 {
 	const struct tls_out *out = &ring->tls->spare;
 
-	if (out->used > 0 && connection->queued_bytes == 0 && !(connection->flags & (FLAG_DRAINING | FLAG_END_DONE)))
+	if (out->used > 0 && !connection->queue.first && !(connection->flags & (FLAG_DRAINING | FLAG_END_DONE)))
 		send(connection->fd, out->bytes, out->used, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return 0;
+}
+
+/* No message of the peer's stands half open: what waited for that can be done. */
+static void go_on(struct ring *ring, struct connection *connection)
+{
+	int32_t error = tls_seal_waiting(ring, connection);
+
+	if (error == -ENOBUFS || error == -ENOMEM)
+		connection_abort(ring, connection, -error);
+	else if (error < 0)
+		connection_fail(ring, connection, -error);
+	if (connection->flags & FLAG_PAUSED)
+		receive_pause(ring, connection);
+	connection_progress(ring, connection);
 }
 
 /* Opens ciphertext. Returns how much of it must wait for room. */
@@ -161,6 +178,8 @@ static uint32_t open_records(struct ring *ring, struct tls *tls, const uint8_t *
 		connection_fail(ring, tls->connection, -spoken);
 	else if (outcome == ENDED)
 		tls_ended(ring, tls->connection);
+	else if (!tls_listens(tls))
+		go_on(ring, tls->connection);
 	return bytes;
 }
 
