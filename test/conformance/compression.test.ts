@@ -1,12 +1,12 @@
 /** permessage-deflate (RFC 7692) between real sockets: with ourselves, with ws, with this runtime's own, and with who means harm. */
 
 import { randomFillSync } from "node:crypto";
-import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { engineOf } from "../../src/loop.ts";
 import { type CompressionOptions, type Socket, WebSocket } from "../../src/mod.ts";
 import type { Codec } from "../../src/protocol/codec.ts";
 import { runtime } from "../../src/runtime/detect.ts";
+import { residentMib } from "../process_memory.ts";
 import { concat, frame } from "../protocol/frames.ts";
 import { compress, restore } from "../protocol/zlib_stream.ts";
 import { Journal } from "./journal.ts";
@@ -25,13 +25,6 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 function quote(index: number): string {
   const price = (100 + ((index * 7919) % 1000) / 100).toFixed(2);
   return `{"type":"quote","symbol":"RW${index % 50}","bid":${price},"ask":${price}1,"size":${index % 977},"sequence":${index}}`;
-}
-
-function residentMib(): number {
-  const { Bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
-  Bun?.gc(true);
-  gc?.();
-  return process.memoryUsage().rss / MIB;
 }
 
 /** Has each message that a loop's inflaters restore counted, until `rig.clear`. */

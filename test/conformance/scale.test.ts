@@ -1,26 +1,12 @@
 /** Many connections at once, and many one after another: nothing is left behind. */
 
-import { readdirSync } from "node:fs";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { connect, Loop, type Socket, serve } from "../../src/mod.ts";
+import { openDescriptors, residentMib } from "../process_memory.ts";
 import { NO_URING, onEachTransport } from "./rig.ts";
 
-/** Open descriptors of this process; undefined where there is no /proc. */
-function descriptors(): number | undefined {
-  try {
-    return readdirSync("/proc/self/fd").length;
-  } catch {
-    return undefined;
-  }
-}
-
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-function residentMib(): number {
-  (globalThis as { Bun?: { gc(force: boolean): void } }).Bun?.gc(true);
-  return process.memoryUsage().rss / (1 << 20);
-}
 
 onEachTransport("scale", (rig) => {
   test("1,000 connections at once each get their own answers", { timeout: 30_000 }, async () => {
@@ -96,13 +82,11 @@ for (const kind of ["uring", "native"] as const) {
         }
       };
       await cycle(1_500);
-      const before = { descriptors: descriptors(), mib: residentMib() };
+      const before = { descriptors: openDescriptors(), mib: residentMib() };
       await cycle(8_500);
-      const after = { descriptors: descriptors(), mib: residentMib() };
+      const after = { descriptors: openDescriptors(), mib: residentMib() };
       expect(server.connections).toBe(0);
-      if (before.descriptors !== undefined) {
-        expect(Math.abs((after.descriptors as number) - before.descriptors)).toBeLessThanOrEqual(8);
-      }
+      expect(Math.abs(after.descriptors - before.descriptors)).toBeLessThanOrEqual(8);
       // 8,500 connections that were kept would show as tens of MiB; collectors may lag by some.
       expect(after.mib - before.mib).toBeLessThan(60);
       await server.stop();
@@ -123,7 +107,7 @@ for (const kind of ["uring", "native"] as const) {
           error: (ws) => ws.terminate(),
         },
       });
-      const before = descriptors();
+      const before = openDescriptors();
       for (let round = 0; round < 200; round++) {
         const socket = await connect(server.url, { loop });
         socket.send("x");
@@ -132,7 +116,7 @@ for (const kind of ["uring", "native"] as const) {
       await server.stop();
       loop.close();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      if (before !== undefined) expect(descriptors()).toBeLessThanOrEqual(before + 8);
+      expect(openDescriptors()).toBeLessThanOrEqual(before + 8);
     });
 
     test("100 loops and servers leave no descriptors behind", async () => {
@@ -146,10 +130,10 @@ for (const kind of ["uring", "native"] as const) {
       };
       for (let round = 0; round < 10; round++) await turn();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      const before = descriptors();
+      const before = openDescriptors();
       for (let round = 0; round < 100; round++) await turn();
       await new Promise((resolve) => setTimeout(resolve, 100));
-      if (before !== undefined) expect(descriptors()).toBeLessThanOrEqual(before + 8);
+      expect(openDescriptors()).toBeLessThanOrEqual(before + 8);
     });
   });
 }

@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { connect, RingwireError, type Socket } from "../../src/mod.ts";
+import { until } from "../transport/recorder.ts";
 import { Journal } from "./journal.ts";
 import type { RawPeer } from "./raw_peer.ts";
 import { authority, clientTls, honours, onEachSecureTransport, serverTls } from "./secure.ts";
@@ -221,6 +222,7 @@ onEachSecureTransport("a handshake", (rig) => {
     });
     const error = await refusal(rig.connect(server.url.replace("wss:", "ws:")));
     expect(error.code).toMatch(/^ERR_(CONNECTION_(RESET|CLOSED)|BAD_REQUEST|HANDSHAKE_(REFUSED|FAILED))$/);
+    await until("the server has told", () => errors.length > 0);
     expect(errors).toEqual(["ERR_TLS_NOT_TLS"]);
     await rig.connect(server, { tls: clientTls() });
   });

@@ -1,27 +1,12 @@
 /** TLS in numbers: many connections at once, many handshakes beside others' work, nothing left behind. */
 
-import { readdirSync } from "node:fs";
-import process from "node:process";
 import { expect, test } from "vitest";
 import type { Socket } from "../../src/mod.ts";
+import { openDescriptors, residentMib } from "../process_memory.ts";
 import { clientTls, onEachSecureTransport, serverTls } from "./secure.ts";
 
 const echo = { message: (ws: Socket, data: string | Uint8Array) => void ws.send(data) };
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Open descriptors of this process; undefined where there is no /proc. */
-function descriptors(): number | undefined {
-  try {
-    return readdirSync("/proc/self/fd").length;
-  } catch {
-    return undefined;
-  }
-}
-
-function residentMib(): number {
-  (globalThis as { Bun?: { gc(force: boolean): void } }).Bun?.gc(true);
-  return process.memoryUsage().rss / (1 << 20);
-}
 
 onEachSecureTransport("many TLS connections", (rig) => {
   const many = 1_000;
@@ -115,11 +100,10 @@ onEachSecureTransport("many TLS connections", (rig) => {
       while (server.connections > 0 || loop.stats.connections > 1) await pause(2);
     };
     await cycle(300);
-    const before = { descriptors: descriptors(), mib: residentMib() };
+    const before = { descriptors: openDescriptors(), mib: residentMib() };
     await cycle(many);
-    const after = { descriptors: descriptors(), mib: residentMib() };
-    if (before.descriptors !== undefined)
-      expect(Math.abs((after.descriptors as number) - before.descriptors)).toBeLessThanOrEqual(8);
+    const after = { descriptors: openDescriptors(), mib: residentMib() };
+    expect(Math.abs(after.descriptors - before.descriptors)).toBeLessThanOrEqual(8);
     // A connection of OpenSSL's takes tens of KiB: those that were kept would show.
     expect(after.mib - before.mib).toBeLessThan(30);
   });
@@ -148,11 +132,11 @@ onEachSecureTransport("many TLS connections", (rig) => {
     };
     for (let index = 0; index < 10; index++) await round();
     await pause(50);
-    const before = descriptors();
+    const before = openDescriptors();
     for (let index = 0; index < 70; index++) await round();
     while (server.connections > 0) await pause(2);
     await pause(100);
     expect(failures).toBeGreaterThanOrEqual(160);
-    if (before !== undefined) expect(descriptors()).toBeLessThanOrEqual(before + 8);
+    expect(openDescriptors()).toBeLessThanOrEqual(before + 8);
   });
 });

@@ -2,13 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import process from "node:process";
 import { constants, createDeflateRaw, createInflateRaw, deflateRawSync } from "node:zlib";
 import { expect, test } from "vitest";
 import type { Socket, WebSocketOptions } from "../../src/mod.ts";
 import { parseExtensions } from "../../src/protocol/extension_list.ts";
 import { answerOffers } from "../../src/protocol/permessage_deflate.ts";
 import { onEachTransport } from "../conformance/rig.ts";
+import { residentMib } from "../process_memory.ts";
 import { concat, frame, KEY } from "../protocol/frames.ts";
 import { Attack, VICTIMS, type Victim } from "./attack.ts";
 import { growth, LINEAR_LIMIT } from "./growth.ts";
@@ -24,10 +24,6 @@ const CONTINUATION = 0x00;
 const LAST_CONTINUATION = 0x80;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-function residentMib(): number {
-  return process.memoryUsage().rss / MIB;
-}
 
 /** A message as RFC 7692 §7.2.1 wants it: flushed, without the last four bytes. */
 function deflated(data: Uint8Array | string, windowBits = 15): Uint8Array {

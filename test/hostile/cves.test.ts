@@ -1,7 +1,6 @@
 /** Holes that others had, each tried on Ringwire over real sockets. What they were stands in rows.ts. */
 
 import { createHash } from "node:crypto";
-import process from "node:process";
 import { expect, test } from "vitest";
 import { RingwireError, type Socket } from "../../src/mod.ts";
 import { HeadParser } from "../../src/protocol/http_head.ts";
@@ -9,16 +8,13 @@ import { readUpgrade } from "../../src/protocol/upgrade.ts";
 import { Journal } from "../conformance/journal.ts";
 import type { RawPeer } from "../conformance/raw_peer.ts";
 import { onEachTransport } from "../conformance/rig.ts";
+import { residentMib } from "../process_memory.ts";
 import { concat } from "../protocol/frames.ts";
 import { Attack, VICTIMS } from "./attack.ts";
 import { growth, LINEAR_LIMIT } from "./growth.ts";
 
 const MIB = 1 << 20;
 const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function residentMib(): number {
-  return process.memoryUsage().rss / MIB;
-}
 
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));

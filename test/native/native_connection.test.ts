@@ -1,12 +1,12 @@
 /** What the contract does not say about connections over native sockets: floods, floors, limits, drives. */
 
-import { readdirSync } from "node:fs";
 import { type AddressInfo, connect as connectNet, createServer, type Socket } from "node:net";
 import process from "node:process";
 import { afterEach, describe, expect, test } from "vitest";
 import { openNativeTransport } from "../../src/native/native_transport.ts";
 import { runtime } from "../../src/runtime/detect.ts";
 import type { DriveOptions, Transport, TransportLimits } from "../../src/transport.ts";
+import { openDescriptors } from "../process_memory.ts";
 import {
   Accepting,
   connectPair,
@@ -68,10 +68,10 @@ describe("native connections", () => {
     };
     await round(100);
     await sleep(50);
-    const before = readdirSync("/proc/self/fd").length;
+    const before = openDescriptors();
     for (let index = 0; index < 50; index++) await round(100);
     await until("the server's ends are gone", () => transport.stats().connections === 0);
-    await until("descriptors are back", () => readdirSync("/proc/self/fd").length <= before + 5);
+    await until("descriptors are back", () => openDescriptors() <= before + 5);
   }, 60_000);
 
   test("a peer that never reads costs its queue and no more, and 100 of them no more than the total", async () => {

@@ -1,10 +1,7 @@
-import { readdirSync } from "node:fs";
-import process from "node:process";
 import { describe, expect, test } from "vitest";
+import { openDescriptors, residentMib } from "../process_memory.ts";
 import { Accepting, connectTo, listenLocal, type Recorder, sendText, until } from "../transport/recorder.ts";
 import { missing, openTestTransport } from "./open_test_transport.ts";
-
-const openFiles = (): number => readdirSync("/proc/self/fd").length;
 
 describe.skipIf(missing !== undefined)("leaks of the io_uring transport", () => {
   test("200 transports, opened and closed with open sockets, leave no descriptor behind", async () => {
@@ -17,9 +14,9 @@ describe.skipIf(missing !== undefined)("leaks of the io_uring transport", () => 
       await new Promise((resolve) => setTimeout(resolve, 1));
     };
     for (let index = 0; index < 5; index++) await cycle();
-    const before = openFiles();
+    const before = openDescriptors();
     for (let index = 0; index < 200; index++) await cycle();
-    await until("the descriptors are back", () => openFiles() <= before + 4);
+    await until("the descriptors are back", () => openDescriptors() <= before + 4);
   });
 
   test("5,000 connections, one after another and closed in every way, leave nothing behind", async () => {
@@ -53,11 +50,11 @@ describe.skipIf(missing !== undefined)("leaks of the io_uring transport", () => 
       await until("the servers' ends too", () => transport.stats().connections === 0);
     };
     await run(500);
-    const files = openFiles();
-    const memory = process.memoryUsage().rss;
+    const files = openDescriptors();
+    const memory = residentMib();
     await run(5_000);
-    expect(openFiles()).toBeLessThanOrEqual(files + 2);
-    expect(process.memoryUsage().rss - memory).toBeLessThan(96 << 20);
+    expect(openDescriptors()).toBeLessThanOrEqual(files + 2);
+    expect(residentMib() - memory).toBeLessThan(96);
     transport.close();
   });
 });
