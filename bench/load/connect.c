@@ -46,7 +46,7 @@ struct slot {
 static struct {
 	uint32_t port, connections;
 	struct slice slice;
-	int is_tls, resumes, server_pid;
+	int is_tls, resumes;
 } options = { .connections = 32, .slice.warmup_seconds = 0.5 };
 
 static struct slot slots[MAX_CONNECTIONS];
@@ -253,7 +253,7 @@ static void read_options(int argc, char **argv)
 		case 'c': options.connections = (uint32_t)number("connections", optarg, 1, MAX_CONNECTIONS); break;
 		case 's': options.slice.seconds = number("seconds", optarg, 0.01, 3600); break;
 		case 'w': options.slice.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
-		case 'v': options.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
+		case 'v': options.slice.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
 		case 't': options.is_tls = 1; break;
 		case 'r': options.resumes = 1; break;
 		default: options.port = 0; optind = argc; break;
@@ -290,7 +290,7 @@ int main(int argc, char **argv)
 		run_until(now_ns() + (uint64_t)(options.slice.warmup_seconds * 1e9));
 		histogram_reset(&latencies);
 		upgraded = resumed = 0;
-		measurement_begin(&measurement, options.server_pid);
+		measurement_begin(&measurement, options.slice.server_pid);
 		run_until(now_ns() + (uint64_t)(options.slice.seconds * 1e9));
 		measurement_end(&measurement);
 		printf("{\"connections\":%" PRIu64 ",\"connectionsPerSecond\":%.0f,\"serverUsPerConnection\":%.2f,\"resumedPercent\":%.1f,",

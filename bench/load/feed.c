@@ -43,7 +43,7 @@ static struct {
 	const char *host;
 	uint32_t port, connections, in_flight;
 	struct slice slice;
-	int takeover, compressed, server_pid;
+	int takeover, compressed;
 } options = { .host = "127.0.0.1", .connections = 10, .in_flight = 4, .slice.warmup_seconds = 0.5,
 	      .takeover = 1, .compressed = 1 };
 
@@ -233,7 +233,7 @@ static void read_options(int argc, char **argv)
 		case 'i': options.in_flight = (uint32_t)number("in-flight", optarg, 1, MAX_IN_FLIGHT); break;
 		case 's': options.slice.seconds = number("seconds", optarg, 0.01, 3600); break;
 		case 'w': options.slice.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
-		case 'v': options.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
+		case 'v': options.slice.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
 		case 'm':
 			options.takeover = strcmp(optarg, "dedicated") == 0;
 			options.compressed = strcmp(optarg, "disabled") != 0;
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 		is_measuring = 1;
 		histogram_reset(&latencies);
 		messages = wire_bytes = 0;
-		measurement_begin(&measurement, options.server_pid);
+		measurement_begin(&measurement, options.slice.server_pid);
 		run_until(epoll, now_ns() + (uint64_t)(options.slice.seconds * 1e9));
 		measurement_end(&measurement);
 		if (messages == 0)

@@ -33,7 +33,6 @@ static enum mode mode;
 static uint32_t in_flight = 16, pause_us, connection_count;
 static double rate;
 static struct slice slice = { .warmup_seconds = 0.5 };
-static int server_pid;
 
 static struct histogram latencies;
 static uint64_t messages;
@@ -126,7 +125,7 @@ _Noreturn static void refuse(const char *why)
 		"load: %s\n"
 		"load: --port N [--host IP] [--path P] [--connections N] [--bytes N] [--tls] [--server-pid PID]\n"
 		"      [--mode echo|pingpong|rate|broadcast] [--in-flight N] [--pause-us N] [--rate N]\n"
-		"      [--warmup S] [--seconds S]  (without --seconds: lines \"WARMUP SECONDS\" on stdin)\n",
+		"      [--warmup S] [--seconds S]  (without --seconds: lines \"WARMUP SECONDS PID\" on stdin)\n",
 		why);
 	exit(2);
 }
@@ -160,7 +159,7 @@ static void read_options(int argc, char **argv, struct exchange_options *options
 		case 'b': options->bytes = (uint32_t)number("bytes", optarg, 1, 1 << 24); break;
 		case 's': slice.seconds = number("seconds", optarg, 0.01, 3600); break;
 		case 'w': slice.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
-		case 'v': server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
+		case 'v': slice.server_pid = (int)number("server-pid", optarg, 1, 1 << 22); break;
 		case 'u': pause_us = (uint32_t)number("pause-us", optarg, 0, 1000000); break;
 		case 'r': rate = number("rate", optarg, 1, 1e7); break;
 		case 't': options->is_tls = 1; break;
@@ -201,7 +200,7 @@ int main(int argc, char **argv)
 		exchange_checks = 0;
 		histogram_reset(&latencies);
 		messages = 0;
-		measurement_begin(&measurement, server_pid);
+		measurement_begin(&measurement, slice.server_pid);
 		run_for(slice.seconds);
 		measurement_end(&measurement);
 		await_late();

@@ -31,9 +31,10 @@ int slice_next(struct slice *slice)
 	}
 	if (!fgets(line, sizeof(line), stdin))
 		return 0;
-	if (sscanf(line, "%lf %lf", &slice->warmup_seconds, &slice->seconds) == 2 && slice->warmup_seconds >= 0 && slice->seconds > 0)
+	if (sscanf(line, "%lf %lf %d", &slice->warmup_seconds, &slice->seconds, &slice->server_pid) == 3 &&
+	    slice->warmup_seconds >= 0 && slice->seconds > 0)
 		return 1;
-	fprintf(stderr, "%s: \"WARMUP SECONDS\" is needed, not %s", program_invocation_short_name, line);
+	fprintf(stderr, "%s: \"WARMUP SECONDS PID\" is needed, not %s", program_invocation_short_name, line);
 	exit(2);
 }
 

@@ -8,10 +8,11 @@
 
 /*
  * How long to warm up and to measure. A person says it on the command line, and one slice is measured; the harness leaves `seconds` 0 and asks for
- * one slice after the other, by lines "WARMUP SECONDS" on standard input.
+ * one slice after the other, by lines "WARMUP SECONDS PID" on standard input.
  */
 struct slice {
 	double warmup_seconds, seconds;
+	int server_pid; /* whose processor time is taken; 0: unknown */
 	enum { SLICE_FIRST, SLICE_ASKED_FOR, SLICE_LAST } state;
 };
 
