@@ -8,6 +8,7 @@ import { RingwireError } from "./errors.ts";
 import { Counters, type Metrics } from "./metrics/counters.ts";
 import { openNativeTransport } from "./native/native_transport.ts";
 import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } from "./options.ts";
+import { ProcessRef } from "./process_ref.ts";
 import type { Codec } from "./protocol/codec.ts";
 import { MaskKeys } from "./protocol/mask_keys.ts";
 import type { Player } from "./record/player.ts";
@@ -25,6 +26,8 @@ export interface Engine {
   readonly runtime: Runtime;
   readonly transport: Transport;
   readonly wheel: TimerWheel;
+  /** For who waits without a socket: deadlines alone do not keep the process alive. */
+  readonly processRef: ProcessRef;
   readonly maskKeys: MaskKeys;
   /** Where sockets count. A server's and a service's engine has a part of the loop's. */
   readonly metrics: Counters;
@@ -35,6 +38,8 @@ export interface Engine {
   readonly isClosed: () => boolean;
 }
 
+/** setTimeout's own limit on every runtime; deadlines may be later. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 /** `run` looks at its deadlines at least this often. */
 const LONGEST_WAIT_MS = 1_000;
 /** Options of a loop that are no numbers. */
@@ -104,10 +109,11 @@ export class Loop {
       runtime: own,
       transport,
       wheel,
+      processRef: new ProcessRef(() => runtime.stayAlive()),
       maskKeys: new MaskKeys((bytes) => runtime.randomFill(bytes)),
       metrics: new Counters(() => runtime.nowMs()),
       diagnostics: new Diagnostics(runtime),
-      soon: this.#isPolled ? (callback): void => void this.#soon.push(callback) : queueMicrotask,
+      soon: this.#isPolled ? (callback): void => this.#runSoon(callback) : queueMicrotask,
       isClosed: () => this.#closed,
     };
     const { diagnostics } = this.#engine;
@@ -198,6 +204,9 @@ export class Loop {
     this.#engine.transport.close();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#engine.wheel.close();
+    this.#engine.processRef.close();
+    for (const callback of this.#soon.splice(0)) queueMicrotask(callback);
   }
 
   /** Same as {@linkcode Loop.close}. */
@@ -215,12 +224,19 @@ export class Loop {
     return events + this.#engine.wheel.advance(this.#engine.runtime.nowMs());
   }
 
+  /** In the next turn; of a closed loop there is none. */
+  #runSoon(callback: () => void): void {
+    if (this.#closed) queueMicrotask(callback);
+    else this.#soon.push(callback);
+  }
+
   /** Keeps one timer of the runtime set for the earliest deadline. Polled loops look at the wheel themselves. */
   #arm(dueMs: number): void {
     if (dueMs >= this.#timerDueMs || this.#isPolled) return;
     this.#cancelTimer?.();
     this.#timerDueMs = dueMs;
-    this.#cancelTimer = runtime.setTimer(() => this.#timerFired(), Math.max(0, dueMs - runtime.nowMs()));
+    const delayMs = Math.min(Math.max(0, dueMs - runtime.nowMs()), LONGEST_TIMER_MS);
+    this.#cancelTimer = runtime.setTimer(() => this.#timerFired(), delayMs);
   }
 
   #timerFired(): void {

@@ -23,6 +23,9 @@ export abstract class Timer {
 
   /** Runs once when the deadline has passed; may schedule itself again. */
   abstract expired(): void;
+
+  /** Runs instead when the wheel is closed: the deadline will never pass. */
+  abandoned(): void {}
 }
 
 /** A wheel of timers, told the time by its owner. */
@@ -31,6 +34,7 @@ export class TimerWheel {
   readonly #armed: (dueMs: number) => void;
   #tick: number;
   #count = 0;
+  #isClosed = false;
 
   /**
    * @param nowMs - Monotonic time now.
@@ -49,6 +53,7 @@ export class TimerWheel {
   /** Makes a timer expire `delayMs` from `nowMs`; moves it if it is waiting already. */
   schedule(timer: Timer, nowMs: number, delayMs: number): void {
     this.cancel(timer);
+    if (this.#isClosed) return;
     const delayTicks = Math.max(1, Math.ceil(delayMs / TICK_MS));
     const granularity = 1 << Math.max(0, 31 - Math.clz32(delayTicks) - COALESCE_SHIFT);
     const due = Math.ceil(Math.ceil(nowMs / TICK_MS + delayTicks) / granularity) * granularity;
@@ -97,8 +102,19 @@ export class TimerWheel {
     return best * TICK_MS;
   }
 
+  /** Nothing expires any more: who waits is told by `abandoned`, and who comes waits in vain. */
+  close(): void {
+    this.#isClosed = true;
+    const waiting = this.#slots.flatMap((_, slot) => this.#takeDue(slot, Infinity));
+    runEach(waiting, (timer) => timer.abandoned());
+  }
+
   #expireSlot(slot: number, target: number): number {
-    // Taken out first and run afterwards: a timer may cancel or schedule any other.
+    return runEach(this.#takeDue(slot, target), (timer) => timer.expired());
+  }
+
+  /** Takes out what is due, to be run afterwards: a timer may cancel or schedule any other. */
+  #takeDue(slot: number, target: number): Timer[] {
     const due: Timer[] = [];
     let timer = this.#slots[slot];
     while (timer !== undefined) {
@@ -110,21 +126,7 @@ export class TimerWheel {
       }
       timer = following;
     }
-    let expired = 0;
-    for (const each of due) {
-      if (each.dueTick !== EXPIRING) continue;
-      each.dueTick = IDLE;
-      expired++;
-      try {
-        each.expired();
-      } catch (error) {
-        // The others are due all the same; the error reaches the runtime's handling of uncaught ones.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
-    return expired;
+    return due;
   }
 
   #unlink(timer: Timer): void {
@@ -137,16 +139,42 @@ export class TimerWheel {
   }
 }
 
+/** Runs the timers that were taken out, but for those that are cancelled or scheduled meanwhile. Returns how many. */
+function runEach(due: readonly Timer[], run: (timer: Timer) => void): number {
+  let count = 0;
+  for (const timer of due) {
+    if (timer.dueTick !== EXPIRING) continue;
+    timer.dueTick = IDLE;
+    count++;
+    try {
+      run(timer);
+    } catch (error) {
+      // The others are due all the same; the error reaches the runtime's handling of uncaught ones.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+  return count;
+}
+
 /** A timer that calls a function. */
 export class CallbackTimer extends Timer {
   readonly #callback: () => void;
+  readonly #abandoned: (() => void) | undefined;
 
-  constructor(callback: () => void) {
+  /** @param abandoned - Called instead when the wheel is closed before. */
+  constructor(callback: () => void, abandoned?: () => void) {
     super();
     this.#callback = callback;
+    this.#abandoned = abandoned;
   }
 
   override expired(): void {
     this.#callback();
+  }
+
+  override abandoned(): void {
+    this.#abandoned?.();
   }
 }

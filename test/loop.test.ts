@@ -83,4 +83,22 @@ onEachTransport("loop", (rig) => {
     await rig.connect(server, { loop });
     await expect(rig.connect(server, { loop })).rejects.toMatchObject({ code: "ERR_TOO_MANY_CONNECTIONS" });
   });
+
+  test("a deadline beyond what the runtime's timers can do does not wake it at once, again and again", async () => {
+    const { wheel, runtime } = engineOf(rig.newLoop());
+    const delays: number[] = [];
+    const { setTimeout: original } = globalThis;
+    globalThis.setTimeout = ((callback: () => void, delayMs: number) => {
+      delays.push(delayMs);
+      return original(callback, delayMs);
+    }) as typeof setTimeout;
+    rig.after(() => {
+      globalThis.setTimeout = original;
+    });
+    const timer = new CallbackTimer(() => undefined);
+    wheel.schedule(timer, runtime.nowMs(), 2_147_483_647);
+    await new Promise<void>((resolve) => void original(resolve, 20));
+    expect(delays).toEqual([2_147_483_647]);
+    wheel.cancel(timer);
+  });
 });

@@ -149,4 +149,31 @@ describe("timer wheel", () => {
       expect(wheel.count).toBe(waiting.size);
     }
   });
+
+  test("a wheel that is closed tells who waits that it waits in vain, and takes nothing more", () => {
+    const { wheel, armed } = newWheel();
+    const told: string[] = [];
+    const timer = (name: string, more: () => void = () => undefined): CallbackTimer =>
+      new CallbackTimer(
+        () => told.push(`${name} expired`),
+        () => {
+          told.push(`${name} abandoned`);
+          more();
+        },
+      );
+    const cancelled = timer("cancelled");
+    const again = timer("again", () => wheel.schedule(again, 0, 10));
+    wheel.schedule(
+      timer("cancels", () => wheel.cancel(cancelled)),
+      0,
+      8,
+    );
+    wheel.schedule(again, 0, 600_000);
+    wheel.schedule(new CallbackTimer(() => told.push("plain expired")), 0, 30);
+    wheel.schedule(cancelled, 0, 400);
+    const armedBefore = armed.length;
+    wheel.close();
+    expect(told.sort()).toEqual(["again abandoned", "cancels abandoned"]);
+    expect([wheel.count, wheel.advance(1e9), armed.length]).toEqual([0, 0, armedBefore]);
+  });
 });

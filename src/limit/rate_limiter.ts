@@ -126,7 +126,7 @@ export class RateLimiter {
    *
    * @param permits - 1 to 1,000,000,000. @default 1
    * @throws RingwireError `ERR_RATE_LIMITED`, with `retryAfterMs`, when too many wait or `timeoutMs` has passed; `ERR_ABORTED` by the signal;
-   *   `ERR_NOT_OPEN` when it would have to wait and its loop is closed.
+   *   `ERR_NOT_OPEN` when its loop is closed and it would have to wait, or waits.
    * @throws TypeError, RangeError for unknown options and values out of range.
    */
   async take(permits: number = 1, options: TakeOptions = {}): Promise<void> {
@@ -142,19 +142,15 @@ export class RateLimiter {
       throw this.#limited(`${this.#maxWaiting} wait already (maxWaiting)`);
     }
     if (timeoutMs === 0) throw this.#limited("there are not enough now");
-    if (this.#engine.isClosed()) {
-      throw new RingwireError(
-        "ERR_NOT_OPEN",
-        "Cannot wait for permits: the loop that keeps the time is closed",
-      );
-    }
+    if (this.#engine.isClosed()) throw loopIsClosed();
     await this.#wait(permits, timeoutMs, signal);
   }
 
   #wait(permits: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { wheel, runtime } = this.#engine;
+    const { wheel, runtime, processRef } = this.#engine;
     return new Promise((resolve, reject) => {
       const over = (): void => {
+        processRef.unref();
         wheel.cancel(deadline);
         signal?.removeEventListener("abort", abort);
       };
@@ -170,9 +166,13 @@ export class RateLimiter {
         this.#queue.cancel(waiter);
         reject(error);
       };
-      const deadline = new CallbackTimer(() => giveUp(this.#limited(`not within ${timeoutMs} ms`)));
+      const deadline = new CallbackTimer(
+        () => giveUp(this.#limited(`not within ${timeoutMs} ms`)),
+        () => giveUp(loopIsClosed()),
+      );
       const abort = (): void => giveUp(aborted(signal as AbortSignal));
-      if (timeoutMs < LONGEST_MS) wheel.schedule(deadline, runtime.nowMs(), timeoutMs);
+      processRef.ref();
+      wheel.schedule(deadline, runtime.nowMs(), timeoutMs);
       signal?.addEventListener("abort", abort);
       this.#queue.request(waiter);
     });
@@ -187,6 +187,10 @@ export class RateLimiter {
 }
 
 export { queueOf };
+
+function loopIsClosed(): RingwireError {
+  return new RingwireError("ERR_NOT_OPEN", "Cannot wait for permits: the loop that keeps the time is closed");
+}
 
 function aborted(signal: AbortSignal): RingwireError {
   return new RingwireError("ERR_ABORTED", "Waiting for permits of a rate limiter was aborted", {

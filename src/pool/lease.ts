@@ -1,5 +1,6 @@
 /** A connection on loan from a pool. */
 
+import { RingwireError } from "../errors.ts";
 import type { Socket } from "../websocket/socket.ts";
 
 /**
@@ -25,14 +26,25 @@ import type { Socket } from "../websocket/socket.ts";
  * ```
  */
 export class Lease<Data = undefined> implements Disposable, AsyncDisposable {
-  /** The connection. It is open when the lease is given; like any other it may close. */
-  readonly socket: Socket<Data>;
+  readonly #socket: Socket<Data>;
   #returned: ((isUsable: boolean) => void) | undefined;
 
   /** @internal Not for programs: leases come from `pool.acquire`. */
   constructor(socket: Socket<Data>, returned: (isUsable: boolean) => void) {
-    this.socket = socket;
+    this.#socket = socket;
     this.#returned = returned;
+  }
+
+  /**
+   * The connection. It is open when the lease is given; like any other it may close.
+   *
+   * @throws RingwireError `ERR_NOT_OPEN` once it was returned: by then it may be another's.
+   */
+  get socket(): Socket<Data> {
+    if (this.#returned === undefined) {
+      throw new RingwireError("ERR_NOT_OPEN", "Cannot use a connection of a pool: its lease was returned");
+    }
+    return this.#socket;
   }
 
   /** Gives the connection back for others. Idempotent. */

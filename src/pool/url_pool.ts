@@ -1,14 +1,13 @@
-/**
- * The connections of a pool to one URL: idle ones, those on loan, and the queue of who waits for one. First come, first served,
- * whatever happens to the connections meanwhile.
- */
+/** The connections of a pool to one URL: idle ones and those on loan. Those that die are replaced. */
 
 import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
 import { withoutUser } from "../protocol/url.ts";
+import { Backoff, randomShare } from "../stream/backoff.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connector } from "../websocket/connector.ts";
 import type { Socket } from "../websocket/socket.ts";
+import { AcquireQueue } from "./acquire_queue.ts";
 import { Lease } from "./lease.ts";
 
 /** How large it is and how long things may take. */
@@ -42,17 +41,8 @@ export interface PoolStats {
   readonly evicted: number;
 }
 
-interface Waiter<Data> {
-  readonly resolve: (lease: Lease<Data>) => void;
-  readonly reject: (error: RingwireError) => void;
-  readonly timer: CallbackTimer;
-  readonly signal: AbortSignal | undefined;
-  readonly aborted: () => void;
-}
-
-/** Wait before connecting again after a failure: doubled each time, up to the second. */
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 5_000;
+/** The delay before connecting again after a failure. */
+const RETRY = { initialMs: 50, factor: 2, maxMs: 5_000 };
 
 /** See the top of this file. */
 export class UrlPool<Data> {
@@ -60,16 +50,14 @@ export class UrlPool<Data> {
   readonly #connector: Connector<Data>;
   readonly #engine: Engine;
   readonly #limits: PoolLimits;
-  /** In the order in which they came. */
-  readonly #waiting: Set<Waiter<Data>> = new Set();
+  readonly #waiting: AcquireQueue<Data>;
   /** With the timer that evicts it; the last one was used last and is used next. */
   readonly #idle: Map<Socket<Data>, CallbackTimer> = new Map();
   readonly #busy: Set<Socket<Data>> = new Set();
   /** Of no use any more, but not gone yet: they count for `max`. */
   readonly #closing: Set<Socket<Data>> = new Set();
   readonly #retry: CallbackTimer;
-  #retryMs = FIRST_RETRY_MS;
-  #isRetrying = false;
+  readonly #backoff: Backoff;
   /** Attempts to connect that have no outcome yet. */
   readonly #connecting: Set<{ giveUp(): void }> = new Set();
   #lastFailure: RingwireError | undefined = undefined;
@@ -86,10 +74,11 @@ export class UrlPool<Data> {
     this.#connector = connector;
     this.#engine = connector.engine;
     this.#limits = limits;
-    this.#retry = new CallbackTimer(() => {
-      this.#isRetrying = false;
-      this.#fill();
-    });
+    this.#waiting = new AcquireQueue(this.#engine, limits.acquireTimeoutMs, (code, cause) =>
+      this.#waitedInVain(code, cause),
+    );
+    this.#retry = new CallbackTimer(() => this.#fill());
+    this.#backoff = new Backoff(RETRY, () => randomShare(this.#engine.runtime));
   }
 
   get stats(): PoolStats {
@@ -106,46 +95,26 @@ export class UrlPool<Data> {
     };
   }
 
-  acquire(signal: AbortSignal | undefined): Promise<Lease<Data>> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(this.#abortion(signal));
-        return;
-      }
-      const { maxWaiting, acquireTimeoutMs } = this.#limits;
-      const socket = this.#waiting.size === 0 ? this.#takeIdle() : undefined;
-      if (socket !== undefined) {
-        resolve(this.#lend(socket));
-        return;
-      }
-      if (this.#waiting.size >= maxWaiting) {
-        reject(
-          new RingwireError("ERR_BACKPRESSURE", `${this.#action}: ${maxWaiting} wait already (maxWaiting)`),
-        );
-        return;
-      }
-      const waiter: Waiter<Data> = {
-        resolve,
-        reject,
-        timer: new CallbackTimer(() => this.#timeOut(waiter)),
-        signal,
-        aborted: () => {
-          this.#leave(waiter);
-          reject(this.#abortion(signal as AbortSignal));
-        },
-      };
-      signal?.addEventListener("abort", waiter.aborted);
-      this.#schedule(waiter.timer, acquireTimeoutMs);
-      this.#waiting.add(waiter);
-      this.#fill();
-    });
+  /** @throws RingwireError as documented at `Pool.acquire`. */
+  async acquire(signal: AbortSignal | undefined): Promise<Lease<Data>> {
+    if (signal?.aborted === true) throw this.#waitedInVain("ERR_ABORTED", signal.reason);
+    if (this.#engine.isClosed()) throw this.#waitedInVain("ERR_NOT_OPEN");
+    const socket = this.#waiting.size === 0 ? this.#takeIdle() : undefined;
+    if (socket !== undefined) return this.#lend(socket);
+    const { maxWaiting } = this.#limits;
+    if (this.#waiting.size >= maxWaiting) {
+      throw new RingwireError("ERR_BACKPRESSURE", `${this.#action}: ${maxWaiting} wait already (maxWaiting)`);
+    }
+    const lease = this.#waiting.wait(signal);
+    this.#fill();
+    return lease;
   }
 
   /** Closes what is idle now and what is on loan when it comes back, at the latest after `graceMs`. */
   close(graceMs: number): Promise<void> {
     this.#isClosed = true;
     this.#engine.wheel.cancel(this.#retry);
-    this.#rejectAll(new RingwireError("ERR_NOT_OPEN", `${this.#action}: the pool is closed`));
+    this.#waiting.rejectAll(new RingwireError("ERR_NOT_OPEN", `${this.#action}: the pool is closed`));
     for (const attempt of this.#connecting) attempt.giveUp();
     this.#connecting.clear();
     for (const socket of [...this.#idle.keys()]) this.#retire(socket);
@@ -170,6 +139,10 @@ export class UrlPool<Data> {
   /** Connections that are of use, or will be. */
   get #size(): number {
     return this.#idle.size + this.#busy.size + this.#connecting.size;
+  }
+
+  get #isRetrying(): boolean {
+    return this.#retry.dueTick >= 0;
   }
 
   // ── connections ──────────────────────────────────────────────────────────────────────────────
@@ -199,7 +172,7 @@ export class UrlPool<Data> {
 
   #joined(socket: Socket<Data>): void {
     this.#opened++;
-    this.#retryMs = FIRST_RETRY_MS;
+    this.#backoff.reset();
     this.#lastFailure = undefined;
     socket.closed.then(() => this.#left(socket));
     this.#offer(socket);
@@ -210,23 +183,16 @@ export class UrlPool<Data> {
     this.#lastFailure = error;
     // Wrong certificates do not become right ones: nobody need wait for that, and who asks again tries again. All else may pass.
     if (!(error instanceof RingwireError && error.shouldReconnect)) {
-      this.#rejectAll(error);
+      this.#waiting.rejectAll(error);
       return;
     }
     if (this.#isRetrying) return;
-    this.#isRetrying = true;
-    this.#schedule(this.#retry, this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+    this.#schedule(this.#retry, Math.max(this.#backoff.next(), error.retryAfterMs ?? 0));
   }
 
   /** To who has waited longest; to rest when nobody waits. */
   #offer(socket: Socket<Data>): void {
-    const [waiter] = this.#waiting;
-    if (waiter !== undefined) {
-      this.#leave(waiter);
-      waiter.resolve(this.#lend(socket));
-      return;
-    }
+    if (this.#waiting.serve(() => this.#lend(socket))) return;
     const timer = new CallbackTimer(() => this.#evict(socket));
     this.#idle.set(socket, timer);
     this.#schedule(timer, this.#limits.idleTimeoutMs);
@@ -281,35 +247,16 @@ export class UrlPool<Data> {
     this.#fill();
   }
 
-  // ── waiters ──────────────────────────────────────────────────────────────────────────────────
-
-  #leave(waiter: Waiter<Data>): void {
-    this.#waiting.delete(waiter);
-    this.#engine.wheel.cancel(waiter.timer);
-    waiter.signal?.removeEventListener("abort", waiter.aborted);
-  }
-
-  #timeOut(waiter: Waiter<Data>): void {
-    this.#leave(waiter);
-    this.#timedOut++;
+  #waitedInVain(code: RingwireError["code"], cause?: unknown): RingwireError {
     const { acquireTimeoutMs, max } = this.#limits;
-    const why = this.#lastFailure === undefined ? `all ${max} are in use` : this.#lastFailure.message;
-    waiter.reject(
-      new RingwireError("ERR_ACQUIRE_TIMEOUT", `${this.#action} within ${acquireTimeoutMs} ms: ${why}`, {
-        cause: this.#lastFailure,
-      }),
-    );
-  }
-
-  #rejectAll(error: RingwireError): void {
-    for (const waiter of [...this.#waiting]) {
-      this.#leave(waiter);
-      waiter.reject(error);
-    }
-  }
-
-  #abortion(signal: AbortSignal): RingwireError {
-    return new RingwireError("ERR_ABORTED", `${this.#action}: it was aborted`, { cause: signal.reason });
+    if (code === "ERR_ABORTED") return new RingwireError(code, `${this.#action}: it was aborted`, { cause });
+    if (code === "ERR_NOT_OPEN") return new RingwireError(code, `${this.#action}: its loop is closed`);
+    this.#timedOut++;
+    const failure = this.#lastFailure;
+    const why = failure === undefined ? `all ${max} are in use` : failure.message;
+    return new RingwireError(code, `${this.#action} within ${acquireTimeoutMs} ms: ${why}`, {
+      cause: failure,
+    });
   }
 
   #schedule(timer: CallbackTimer, delayMs: number): void {

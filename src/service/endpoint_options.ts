@@ -39,7 +39,7 @@ export interface ReconnectOptions {
   readonly initialMs?: number;
   /** How much longer the delay may be after each failure in a row. 1 to 10. @default 1.5 */
   readonly factor?: number;
-  /** Longest delay of all, milliseconds. @default 30,000 */
+  /** Longest delay of all, milliseconds, unless the server asks for a longer one (Retry-After). @default 30,000 */
   readonly maxMs?: number;
   /** Failures in a row after which the endpoint stops; 0 = never. @default 0 */
   readonly attempts?: number;
@@ -125,8 +125,8 @@ const OPTION_NAMES: readonly string[] = [
 
 /** The options of an endpoint after checking. */
 export interface EndpointPlan {
-  /** Undefined: it does not come back. */
-  readonly reconnect: Numbers<typeof RECONNECT_NUMBERS> | undefined;
+  readonly comesBack: boolean;
+  readonly reconnect: Numbers<typeof RECONNECT_NUMBERS>;
   readonly ttlMs: number;
   readonly staleMs: number;
   /** 0: none. */
@@ -143,7 +143,8 @@ export function readEndpointPlan<Context>(given: EndpointOptions<Context>): Endp
     ...readNumbers("endpoint", given, ENDPOINT_NUMBERS),
     makeBeforeBreak: readFlag("makeBeforeBreak", given.makeBeforeBreak, true),
     heartbeatMs: heartbeat === undefined ? 0 : readHeartbeatMs(heartbeat),
-    reconnect: readReconnect(reconnect),
+    comesBack: reconnect !== false,
+    reconnect: readReconnect(typeof reconnect === "boolean" ? {} : reconnect),
   };
 }
 
@@ -158,9 +159,7 @@ export function connectOptionsOf<Context>(
   );
 }
 
-function readReconnect(given: boolean | ReconnectOptions): EndpointPlan["reconnect"] {
-  if (given === false) return undefined;
-  const options = given === true ? {} : given;
+function readReconnect(options: ReconnectOptions): EndpointPlan["reconnect"] {
   checkKnown("reconnect", options, Object.keys(RECONNECT_NUMBERS));
   const numbers = readNumbers("reconnect", options, RECONNECT_NUMBERS);
   if (numbers.initialMs > numbers.maxMs) {

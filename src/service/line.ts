@@ -100,6 +100,8 @@ export class Line<Context> implements WatchOwner {
         return;
       }
       this.#hasBeaten = true;
+      // The question may have closed it.
+      if (!this.isOpen) return;
       const result = heartbeat.send(socket, context);
       if (result instanceof Promise)
         result.catch((thrown: unknown) => this.session.fail(handlerError(thrown)));

@@ -46,9 +46,6 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   readonly #hosts: Map<Endpoint<Context>, EndpointHost<Context>> = new Map();
   readonly #household: Household<Context>;
   readonly #counters: Counters;
-  /** Endpoints that may come back. */
-  #livingCount = 0;
-  #letProcessEnd: (() => void) | undefined = undefined;
   #isClosed = false;
 
   /**
@@ -66,7 +63,6 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
     this.#household = {
       context: this.context,
       engine: { ...engine, metrics: this.#counters },
-      stopped: () => this.#changeLiving(-1),
       removed: (endpoint) => void this.#hosts.delete(endpoint),
     };
   }
@@ -92,7 +88,6 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
       throw new RingwireError("ERR_NOT_OPEN", "Cannot add an endpoint: the service is closed");
     const host = new EndpointHost<Context>(this.#household, options);
     this.#hosts.set(host.endpoint, host);
-    this.#changeLiving(1);
     host.start();
     return host.endpoint;
   }
@@ -151,15 +146,5 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
     const host = this.#hosts.get(endpoint);
     if (host === undefined) throw new TypeError("Cannot find the endpoint: this service does not have it");
     return host;
-  }
-
-  #changeLiving(difference: number): void {
-    this.#livingCount += difference;
-    if (this.#livingCount === 0) {
-      this.#letProcessEnd?.();
-      this.#letProcessEnd = undefined;
-    } else {
-      this.#letProcessEnd ??= engineOf(this.loop).runtime.stayAlive();
-    }
   }
 }

@@ -58,6 +58,8 @@ export class Keepalive extends Timer {
   start(): void {
     const nowMs = this.#nowMs();
     this.#quietSinceMs = nowMs;
+    // An endpoint that is removed as soon as it is there closes before it is watched.
+    if (this.#closing) return;
     if (this.#periodMs !== Infinity) this.#wheel.schedule(this, nowMs, this.#periodMs);
   }
 

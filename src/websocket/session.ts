@@ -585,10 +585,14 @@ function isPingOrPong(event: number): boolean {
   return event === DECODE_PING || event === DECODE_PONG;
 }
 
-/** What a handler has thrown, as the error that is reported. */
-export function handlerError(thrown: unknown): RingwireError {
+/**
+ * What a handler has thrown, as the error that is reported.
+ *
+ * @param what - Who threw, at the beginning of a sentence.
+ */
+export function handlerError(thrown: unknown, what = "A WebSocket handler"): RingwireError {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new RingwireError("ERR_HANDLER", `A WebSocket handler threw: ${text}`, {
+  return new RingwireError("ERR_HANDLER", `${what} threw: ${text}`, {
     cause: thrown,
     closeCode: 1011,
   });

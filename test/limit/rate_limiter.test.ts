@@ -71,6 +71,16 @@ describe("RateLimiter", () => {
     await expect(limit.take()).rejects.toMatchObject({ code: "ERR_NOT_OPEN" });
   });
 
+  test("who waits when the loop is closed is told", async () => {
+    const short = new Loop({ transport: "native" });
+    const limit = new RateLimiter({ loop: short, perSecond: 1 });
+    await limit.take();
+    const waiting = [limit.take(), limit.take(1, { timeoutMs: 10_000 })];
+    short.close();
+    for (const each of waiting) await expect(each).rejects.toMatchObject({ code: "ERR_NOT_OPEN" });
+    expect(limit.waiting).toBe(0);
+  });
+
   test.each([
     [{ perSecond: 0 }, RangeError],
     [{ perSecond: Infinity }, RangeError],

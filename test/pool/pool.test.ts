@@ -1,7 +1,7 @@
 /** A pool gives in the order of asking, whatever happens to its connections, and never more than it may. */
 
 import { expect, test } from "vitest";
-import type { Socket } from "../../src/mod.ts";
+import { RingwireError, type Socket } from "../../src/mod.ts";
 import { Pool, type PoolOptions } from "../../src/pool/mod.ts";
 import { onEachTransport } from "../conformance/rig.ts";
 import { until } from "../transport/recorder.ts";
@@ -166,11 +166,97 @@ onEachTransport("pool", (rig) => {
     const { url } = await echo();
     const pool = newPool({ max: 1 });
     const lease = await pool.acquire(url);
+    const { socket } = lease;
     const next = pool.acquire(url);
     lease.discard();
     using other = await next;
-    expect(other.socket).not.toBe(lease.socket);
-    expect(lease.socket.state).toBe("closed");
+    expect(other.socket).not.toBe(socket);
+    expect(socket.state).toBe("closed");
+  });
+
+  test("a lease that was returned gives its connection to nobody", async () => {
+    const { url } = await echo();
+    const pool = newPool();
+    const lease = await pool.acquire(url);
+    lease.release();
+    expect(() => lease.socket).toThrow(RingwireError);
+    using other = await pool.acquire(url);
+    lease.discard();
+    expect(other.socket.state).toBe("open");
+    expect(pool.stats).toMatchObject({ busy: 1, idle: 0 });
+  });
+
+  test("a hundred wait for a server that is away, in order, and none is lost when it comes", async () => {
+    const before = await rig.serve({ websocket: {} });
+    const { port, url } = before;
+    await before.stop();
+    const pool = newPool({ max: 3 });
+    const served: number[] = [];
+    const all = Array.from({ length: 100 }, async (_, index) => {
+      using _lease = await pool.acquire(url);
+      served.push(index);
+      await Promise.resolve();
+    });
+    await until("connecting has failed", () => pool.stats.failed > 0);
+    expect(pool.stats).toMatchObject({ waiting: 100, acquired: 0 });
+    await rig.serve({ port, websocket: {} });
+    await Promise.all(all);
+    expect(served).toEqual(Array.from({ length: 100 }, (_, index) => index));
+    expect(pool.stats).toMatchObject({ busy: 0, waiting: 0, acquired: 100, timedOut: 0 });
+  });
+
+  test("returned and timed out in the same moment: whoever waits gets one or the other, never both", async () => {
+    const { url } = await echo();
+    const pool = newPool({ max: 1, acquireTimeoutMs: 16 });
+    let leased = 0;
+    let late = 0;
+    for (let round = 0; round < 12; round++) {
+      const holder = await pool.acquire(url);
+      const waiting = Array.from({ length: 5 }, () =>
+        pool.acquire(url).then(
+          (lease) => {
+            leased++;
+            lease.release();
+          },
+          ({ code }) => {
+            expect(code).toBe("ERR_ACQUIRE_TIMEOUT");
+            late++;
+          },
+        ),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 12 + round));
+      holder.release();
+      await Promise.all(waiting);
+      expect(pool.stats).toMatchObject({ busy: 0, idle: 1, waiting: 0 });
+    }
+    expect(leased + late).toBe(60);
+    expect(pool.stats).toMatchObject({ acquired: 12 + leased, timedOut: late, opened: 1 });
+  });
+
+  // Above the seam, and Retry-After knows whole seconds only: once is enough.
+  test.skipIf(rig.kind === "native")("asks a busy server again when that wants to be asked", async () => {
+    const askedMs: number[] = [];
+    const { url } = await rig.rawServer((peer) => {
+      if (askedMs.push(performance.now()) > 1) peer.acceptUpgrade().catch(() => undefined);
+      else peer.write("HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+    });
+    using _lease = await newPool().acquire(url);
+    expect(askedMs[1]! - askedMs[0]!).toBeGreaterThanOrEqual(1_000);
+  });
+
+  test("who waits when the loop is closed is told, and who comes then", async () => {
+    const { url } = await echo();
+    const loop = rig.newLoop();
+    const pool = newPool({ max: 1, connect: { loop } });
+    const lease = await pool.acquire(url);
+    const waiting = [pool.acquire(url), pool.acquire("ws://127.0.0.1:1/")];
+    await until("connecting has failed", () => pool.stats.failed > 0);
+    loop.close();
+    for (const each of waiting) await expect(each).rejects.toMatchObject({ code: "ERR_NOT_OPEN" });
+    await expect(pool.acquire(url)).rejects.toMatchObject({ code: "ERR_NOT_OPEN" });
+    lease.release();
+    await pool.close();
+    expect(pool.stats).toMatchObject({ busy: 0, idle: 0, connecting: 0, waiting: 0 });
   });
 
   test("close waits for what is on loan, refuses who waits and who comes, and leaves nothing", async () => {

@@ -86,6 +86,9 @@ onEachTransport("a service", (rig) => {
   test.each([
     ["every endpoint has stopped", "stops", "waiting\nwaiting\nstopped\n"],
     ["it is closed", "closes", "connect\nremoved\n"],
+    ["its loop is closed under it", "loses", "connect waiting\nlocal stopped\n"],
+    ["a pool has been waited for in vain", "acquires", "ERR_ACQUIRE_TIMEOUT\n"],
+    ["permits have been waited for", "takes", "taken\n"],
   ])("lets its process end when %s", async (_name, scene, output) => {
     const running = startProgram("../../service/programs/service_scenes.mjs", [scene, rig.kind, nobody]);
     expect(await running.end()).toEqual({ code: 0, output });

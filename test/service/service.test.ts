@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import {
   connect,
   type Endpoint,
+  type EndpointOptions,
   Loop,
   RingwireError,
   type ServeOptions,
@@ -175,14 +176,20 @@ onEachTransport("service", (rig) => {
       },
       () => Promise.reject(new Error("no directory either")),
       () => "mailto:somebody",
+      () => undefined as unknown as string,
       () => `ws://user:secret@127.0.0.1:${server.port}/`,
     ];
     const endpoint = service.add(journal.options(() => answers[endpointAttempts++]!() as string));
     await journal.see("open");
     expect(journal.reasons.map(({ kind, error }) => [kind, error?.code])).toEqual(
-      new Array(3).fill(["connect", "ERR_HANDLER"]),
+      new Array(4).fill(["connect", "ERR_HANDLER"]),
     );
-    expect(journal.reasons[0]).toMatchObject({ error: { cause: { message: "no directory" } } });
+    expect(journal.reasons[0]!.error).toMatchObject({
+      message: "url() threw: no directory",
+      cause: { message: "no directory" },
+    });
+    // Where it would have gone to nobody knows, or that is no URL of a WebSocket.
+    expect(journal.reasons.map(({ url }) => url)).toEqual(["", "", "mailto:somebody", "undefined"]);
     expect(endpoint.url).toBe(`ws://127.0.0.1:${server.port}/`);
   });
   let endpointAttempts = 0;
@@ -218,6 +225,89 @@ onEachTransport("service", (rig) => {
     }
   });
 
+  test("stays removed when a callback of its own removes it, whichever that is", async () => {
+    const server = await rig.serve(ECHO);
+    const nobody = "ws://127.0.0.1:1/";
+    type Removal = (remove: () => true) => EndpointOptions<undefined>;
+    const removals: [Removal, string[]][] = [
+      [(remove) => ({ url: () => remove() && server.url }), []],
+      [(remove) => ({ url: async () => remove() && server.url }), []],
+      [(remove) => ({ url: nobody, canRecreate: remove }), ["connect"]],
+      [(remove) => ({ url: nobody, closed: remove }), ["connect"]],
+      [(remove) => ({ url: server.url, ttlMs: 1, canAutoDisconnect: remove }), []],
+      [
+        (remove) => ({
+          url: server.url,
+          ttlMs: 1,
+          makeBeforeBreak: false,
+          canAutoDisconnect: () => remove(),
+        }),
+        [],
+      ],
+      [
+        (remove) => ({
+          url: server.url,
+          heartbeat: { intervalMs: 1, send: () => undefined, isAlive: () => remove() },
+        }),
+        [],
+      ],
+      [(remove) => ({ url: server.url, websocket: { open: remove } }), []],
+      [
+        (remove) => ({ url: server.url, websocket: { open: (ws) => ws.terminate() }, gap: remove }),
+        ["local"],
+      ],
+      [
+        (remove) => ({ url: server.url, websocket: { open: (ws) => void ws.send("a"), message: remove } }),
+        [],
+      ],
+    ];
+    await Promise.all(
+      removals.map(async ([removal, before]) => {
+        const service = newService(rig);
+        const kinds: string[] = [];
+        let removed: Promise<void> | undefined;
+        let self: Endpoint | undefined;
+        const options = removal(() => {
+          removed ??= service.remove(self ?? [...service][0]!);
+          return true;
+        });
+        const { closed } = options;
+        self = service.add({
+          reconnect: { initialMs: 1, maxMs: 1 },
+          ...options,
+          closed: (reason, context, endpoint) => {
+            kinds.push(reason.kind);
+            closed?.(reason, context, endpoint);
+          },
+        });
+        while (removed === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+        await removed;
+        const { attempts } = self;
+        // Longer than any delay it could come back after.
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        const name = String(removal);
+        expect([kinds, self.state, self.attempts, service.size], name).toEqual([
+          [...before, "removed"],
+          "removed",
+          attempts,
+          0,
+        ]);
+      }),
+    );
+    expect(server.connections).toBe(0);
+  });
+
+  test("gives `removed` as its last reason, whatever it was ending of already", async () => {
+    const server = await rig.serve(ECHO);
+    const service = newService(rig);
+    const journal = new EndpointJournal();
+    const endpoint = service.add(journal.options(server.url));
+    await journal.see("open");
+    service.dispatch(endpoint, (ws) => ws.close(4000, "mine"));
+    await service.remove(endpoint);
+    expect(journal.reasons).toMatchObject([{ kind: "removed", close: { code: 4000 } }]);
+  });
+
   test("is closed with everything in it, and takes nothing afterwards", async () => {
     const server = await rig.serve(ECHO);
     const journal = new EndpointJournal();
@@ -249,6 +339,32 @@ onEachTransport("service", (rig) => {
     expect(endpoint.state).toBe("stopped");
     await service.close();
     expect(journal.reasons.map(({ kind }) => kind)).toEqual(["local", "removed"]);
+  });
+
+  test("stops endpoints that wait, ask or connect when its loop is closed under it", async () => {
+    const loop = rig.newLoop();
+    const hanging = await rig.rawServer(() => undefined);
+    const service = new Service({ loop });
+    const journals = [new EndpointJournal(), new EndpointJournal(), new EndpointJournal()] as const;
+    const [waiting, asking, connecting] = journals;
+    service.add(waiting.options("ws://127.0.0.1:1/", { reconnect: { initialMs: 60_000, maxMs: 60_000 } }));
+    service.add(asking.options(() => new Promise<string>(() => undefined)));
+    service.add(connecting.options(hanging.url));
+    await waiting.see("closed");
+    loop.close();
+    await Promise.all([waiting.see("closed", 2), asking.see("closed"), connecting.see("closed")]);
+    expect([...service].map(({ state, lastReason }) => [state, lastReason?.kind])).toEqual(
+      new Array(3).fill(["stopped", "local"]),
+    );
+    // Too late, and it says so.
+    const late = new EndpointJournal();
+    service.add(late.options(async () => hanging.url));
+    expect((await late.see("closed")).reason).toMatchObject({
+      kind: "local",
+      error: { code: "ERR_NOT_OPEN" },
+    });
+    await service.close();
+    expect(service.size).toBe(0);
   });
 
   test("reports what lifecycle handlers throw, and goes on", async () => {

@@ -6,7 +6,10 @@ import { pathToFileURL } from "node:url";
 
 const [, , module, scene, transport, url] = process.argv;
 const { Loop, Service } = await import(pathToFileURL(module).href);
-const service = new Service({ loop: new Loop({ transport }) });
+const { Pool } = await import(pathToFileURL(module.replace("mod.", "pool/mod.")).href);
+const { RateLimiter } = await import(pathToFileURL(module.replace("mod.", "limit/mod.")).href);
+const loop = new Loop({ transport });
+const service = new Service({ loop });
 
 const SCENES = {
   /** Nobody is there: it must not end, however long the delay. */
@@ -34,6 +37,29 @@ const SCENES = {
         void service.close();
       },
     });
+  },
+  /** Its loop is closed while it waits: it must end by itself. */
+  loses() {
+    service.add({
+      url,
+      reconnect: { initialMs: 60_000, maxMs: 60_000 },
+      closed: (reason, _context, endpoint) => {
+        console.log(reason.kind, endpoint.state);
+        setTimeout(() => loop.close(), 1);
+      },
+    });
+  },
+  /** Waits for a connection that cannot be had: it must not end before that is known, and then end by itself. */
+  async acquires() {
+    const pool = new Pool({ acquireTimeoutMs: 200, connect: { loop } });
+    await pool.acquire(url).catch(({ code }) => console.log(code));
+  },
+  /** Waits for permits: it must not end before they are there. */
+  async takes() {
+    const limiter = new RateLimiter({ perSecond: 5, burst: 1, loop });
+    await limiter.take();
+    await limiter.take();
+    console.log("taken");
   },
   /** Lives through what the test does to its network, and tells. */
   watches() {

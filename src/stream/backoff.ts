@@ -1,5 +1,7 @@
 /** How long to wait before the next attempt: longer after each failure, and by chance, so that clients of one server do not come back together. */
 
+import type { Runtime } from "../runtime/runtime.ts";
+
 /** See `ReconnectOptions`. */
 export interface BackoffPlan {
   readonly initialMs: number;
@@ -36,4 +38,11 @@ export class Backoff {
   reset(): void {
     this.#failures = 0;
   }
+}
+
+/** Dice for it: from 0 to 1, 1 excluded. */
+export function randomShare(runtime: Runtime): number {
+  const words = new Uint32Array(1);
+  runtime.randomFill(new Uint8Array(words.buffer));
+  return words[0] / 2 ** 32;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Backoff } from "../../src/service/backoff.ts";
+import { Backoff } from "../../src/stream/backoff.ts";
 
 const PLAN = { initialMs: 100, factor: 1.5, maxMs: 30_000 };
 
