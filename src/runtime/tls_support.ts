@@ -1,6 +1,6 @@
 /**
  * Which TLS settings each runtime's own TLS honours: found by experiment (Node 20.20, Deno 2.9.6, Bun 1.4.5), and checked by
- * test/runtime/tls_sockets.test.ts. What is not honoured is refused when it was asked for, never ignored.
+ * test/conformance/tls_options.test.ts. What is not honoured is refused when it was asked for, never ignored.
  */
 
 import { RingwireError } from "../errors.ts";

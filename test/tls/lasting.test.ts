@@ -5,8 +5,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
-import type { TlsFeature } from "../../src/runtime/tls_support.ts";
-import type { ClientTlsSettings, ServerTlsSettings, TlsSettings } from "../../src/tls.ts";
+import type { ClientTlsSettings } from "../../src/tls.ts";
 import { sendText, until } from "../transport/recorder.ts";
 import { serverSettings } from "./secured.ts";
 import { ECHO, type Listening, onEachTlsTransport, type TlsRig } from "./tls_rig.ts";
@@ -216,63 +215,6 @@ onEachTlsTransport("the key log", (rig) => {
 });
 
 onEachTlsTransport("a setting that the runtime's own TLS cannot honour", (rig) => {
-  interface Refused {
-    /** As programs know it. */
-    readonly option: string;
-    readonly settings: Partial<TlsSettings>;
-    readonly roles: readonly ("client" | "server")[];
-  }
-  const both = ["client", "server"] as const;
-  const SETTINGS: Readonly<Record<TlsFeature, Refused>> = {
-    ciphers: {
-      option: "ciphers",
-      settings: { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384", maxVersion: "TLSv1.2" },
-      roles: both,
-    },
-    cipherSuites: {
-      option: "ciphers",
-      settings: { cipherSuites: "TLS_AES_128_GCM_SHA256", minVersion: "TLSv1.3" },
-      roles: both,
-    },
-    sessionResumption: {
-      option: "sessionResumption",
-      settings: { sessionResumption: true },
-      roles: ["client"],
-    },
-    noTickets: { option: "sessionResumption", settings: { sessionResumption: false }, roles: ["server"] },
-    pinnedTickets: {
-      option: "sessionResumption",
-      settings: { sessionResumption: true, pins: ["ab".repeat(32)] },
-      roles: ["server"],
-    },
-    keyLogFile: {
-      option: "keyLogFile",
-      settings: { keyLogFile: "somewhere", isKeyLogAsked: true },
-      roles: both,
-    },
-    ktls: { option: "ktls", settings: { ktls: true }, roles: both },
-  };
-
-  for (const [feature, { option, settings, roles }] of Object.entries(SETTINGS) as [TlsFeature, Refused][]) {
-    test.skipIf(rig.honours(feature))(`is refused with ERR_UNSUPPORTED and by name: ${feature}`, async () => {
-      const says = {
-        code: "ERR_UNSUPPORTED",
-        message: expect.stringMatching(new RegExp(`tls\\.${option}.*${runtime.name}`, "i")),
-      };
-      const { listener } = await rig.listen();
-      if (roles.includes("client")) {
-        const attempt = (): unknown => rig.connect(listener.address.port, settings);
-        expect(attempt).toThrow(expect.objectContaining(says));
-      }
-      if (roles.includes("server")) {
-        await expect(rig.listen({}, settings)).rejects.toMatchObject(says);
-        const update = (): void =>
-          listener.updateTls(serverSettings(rig.authority, "local", settings as Partial<ServerTlsSettings>));
-        expect(update).toThrow(expect.objectContaining(says));
-      }
-    });
-  }
-
   test("is left alone where it says no more than the default", async () => {
     const keyLogFile = rig.honours("keyLogFile") ? undefined : "of the environment";
     const quiet = { ktls: false, keyLogFile, isKeyLogAsked: false };
