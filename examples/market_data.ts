@@ -11,8 +11,8 @@ import { existsSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { Loop } from "ringwire";
+import { Arguments, UsageError } from "./command_line/arguments.ts";
 import { BookClient } from "./market_data/book_client.ts";
 import type { ClosingState } from "./market_data/market_message.ts";
 
@@ -33,8 +33,6 @@ const SETTLE_MS = 3_000;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US");
 
-class UsageError extends Error {}
-
 interface Options {
   readonly seconds: number;
   readonly rate: number;
@@ -52,43 +50,22 @@ interface Closing {
 }
 
 function readOptions(): Options | undefined {
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    ({ values } = parseArgs({
-      options: {
-        seconds: { type: "string", default: "5" },
-        rate: { type: "string", default: "2000" },
-        "fault-ms": { type: "string", default: "150" },
-        seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
-        transport: { type: "string", default: "auto" },
-        received: { type: "string", default: "handled" },
-        help: { type: "boolean", default: false },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) return undefined;
-  const { transport } = values;
-  if (transport !== "auto" && transport !== "uring" && transport !== "native") {
-    throw new UsageError(`Option "--transport" must be auto, uring or native, not "${transport}"`);
-  }
-  const { received } = values;
-  if (received !== "handled" && received !== "kernel") {
-    throw new UsageError(`Option "--received" must be handled or kernel, not "${received}"`);
-  }
-  const number = (name: string, min: number, max: number): number => {
-    const value = Number(values[name]);
-    if (value >= min && value <= max) return value;
-    throw new UsageError(`Option "--${name}" must be a number from ${min} to ${max}, not "${values[name]}"`);
-  };
+  const given = new Arguments({
+    seconds: "5",
+    rate: "2000",
+    "fault-ms": "150",
+    seed: String(Math.floor(Math.random() * 1e9)),
+    transport: "auto",
+    received: "handled",
+  });
+  if (given.wantsHelp) return undefined;
   return {
-    transport,
-    received,
-    seconds: number("seconds", 1, 86_400),
-    rate: number("rate", 100, 100_000),
-    faultMs: number("fault-ms", 0, 3_600_000),
-    seed: number("seed", 0, 2 ** 32),
+    transport: given.oneOf("transport", ["auto", "uring", "native"]),
+    received: given.oneOf("received", ["handled", "kernel"]),
+    seconds: given.number("seconds", 1, 86_400),
+    rate: given.number("rate", 100, 100_000),
+    faultMs: given.number("fault-ms", 0, 3_600_000),
+    seed: given.number("seed", 0, 2 ** 32),
   };
 }
 

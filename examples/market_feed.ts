@@ -10,7 +10,7 @@
  * waiting in queues), and how old they are at a steady rate that leaves the machine air.
  */
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { Arguments, UsageError } from "./command_line/arguments.ts";
 import { FeedJob, type Slice } from "./market_feed/feed_job.ts";
 import type { LatencyHistogram } from "./market_feed/latency_histogram.ts";
 
@@ -35,42 +35,18 @@ interface Options {
   readonly rate: number;
 }
 
-class UsageError extends Error {}
-
 const isPretty = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 const bold = (text: string): string => (isPretty ? `\u001b[1m${text}\u001b[0m` : text);
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US");
 
 function readOptions(): Options | undefined {
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    ({ values } = parseArgs({
-      options: {
-        transport: { type: "string", default: "auto" },
-        seconds: { type: "string", default: "5" },
-        connections: { type: "string", default: "200" },
-        rate: { type: "string", default: "50000" },
-        help: { type: "boolean", default: false },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) return undefined;
-  const { transport } = values;
-  if (transport !== "auto" && transport !== "uring" && transport !== "native") {
-    throw new UsageError(`Option "--transport" must be auto, uring or native, not "${transport}"`);
-  }
-  const number = (name: string, min: number, max: number): number => {
-    const value = Number(values[name]);
-    if (value >= min && value <= max) return value;
-    throw new UsageError(`Option "--${name}" must be a number from ${min} to ${max}, not "${values[name]}"`);
-  };
+  const given = new Arguments({ transport: "auto", seconds: "5", connections: "200", rate: "50000" });
+  if (given.wantsHelp) return undefined;
   return {
-    transport,
-    seconds: number("seconds", 1, 3_600),
-    connections: Math.round(number("connections", 1, 10_000)),
-    rate: Math.round(number("rate", 1_000, 1_000_000)),
+    transport: given.oneOf("transport", ["auto", "uring", "native"]),
+    seconds: given.number("seconds", 1, 3_600),
+    connections: Math.round(given.number("connections", 1, 10_000)),
+    rate: Math.round(given.number("rate", 1_000, 1_000_000)),
   };
 }
 

@@ -82,6 +82,15 @@ export interface ConnectionHandler {
   closed(error: RingwireError | undefined): void;
 }
 
+/** Handles connections that nobody has: not yet, or because `accepted` threw. */
+export const NOBODY: ConnectionHandler = {
+  opened() {},
+  received() {},
+  ended() {},
+  drained() {},
+  closed() {},
+};
+
 /** One connected socket. */
 export interface Connection {
   /** Who gets the callbacks. May be replaced at any time (an HTTP session gives way to a WebSocket session). */

@@ -3,7 +3,7 @@
 import { RingwireError } from "../errors.ts";
 import type { NativeConnecting, NativeSocket, NativeSocketHandler } from "../runtime/runtime.ts";
 import type { TlsInfo } from "../tls.ts";
-import type { Address, Connection, ConnectionHandler } from "../transport.ts";
+import { type Address, type Connection, type ConnectionHandler, NOBODY } from "../transport.ts";
 import type { SendArena } from "./send_arena.ts";
 import { SendQueue } from "./send_queue.ts";
 
@@ -33,15 +33,6 @@ export interface ConnectionHost {
   /** The connection is dead: asks for `deliverClosed`, later. */
   died(connection: NativeConnection): void;
 }
-
-/** Stands in until there is a handler, and when `accepted` threw. */
-const NOBODY: ConnectionHandler = {
-  opened() {},
-  received() {},
-  ended() {},
-  drained() {},
-  closed() {},
-};
 
 /** {@link Connection} over a {@link NativeSocket}. */
 export class NativeConnection implements Connection, NativeSocketHandler {

@@ -12,16 +12,17 @@ import type { Kernels } from "../protocol/kernels.ts";
 import { scalarKernels } from "../protocol/scalar_kernels.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TimerWheel } from "../timer_wheel.ts";
-import type {
-  Address,
-  ConnectEndpoint,
-  Connection,
-  ConnectionHandler,
-  ListenEndpoint,
-  Listener,
-  ListenerHandler,
-  Transport,
-  TransportStats,
+import {
+  type Address,
+  type ConnectEndpoint,
+  type Connection,
+  type ConnectionHandler,
+  type ListenEndpoint,
+  type Listener,
+  type ListenerHandler,
+  NOBODY,
+  type Transport,
+  type TransportStats,
 } from "../transport.ts";
 import { addressOf, MeetingPoint, type UncheckedFacts } from "./meeting_point.ts";
 import { Random } from "./random.ts";
@@ -454,14 +455,6 @@ export class Player implements Transport, ReplayHost {
 }
 
 const UNKNOWN: Address = { host: "0.0.0.0", port: 0, family: "ipv4" };
-
-const NOBODY: ConnectionHandler = {
-  opened() {},
-  received() {},
-  ended() {},
-  drained() {},
-  closed() {},
-};
 
 /** A handler that throws must not end the replay. */
 function protect(call: () => void): void {

@@ -4,15 +4,16 @@ import type { Engine } from "../loop.ts";
 import type { Codec } from "../protocol/codec.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import { withoutUser } from "../protocol/url.ts";
-import type {
-  ConnectEndpoint,
-  Connection,
-  ConnectionHandler,
-  ListenEndpoint,
-  Listener,
-  ListenerHandler,
-  Transport,
-  TransportStats,
+import {
+  type ConnectEndpoint,
+  type Connection,
+  type ConnectionHandler,
+  type ListenEndpoint,
+  type Listener,
+  type ListenerHandler,
+  NOBODY,
+  type Transport,
+  type TransportStats,
 } from "../transport.ts";
 import { RecordedConnection, type RecordingSession } from "./recorded_connection.ts";
 import { Recorder, shareRecorder, writerOf } from "./recorder.ts";
@@ -154,12 +155,3 @@ class RecordedListener implements Listener {
     this.#inner.updateTls(settings);
   }
 }
-
-/** Until `accepted` has said who handles the connection. */
-const NOBODY: ConnectionHandler = {
-  opened() {},
-  received() {},
-  ended() {},
-  drained() {},
-  closed() {},
-};

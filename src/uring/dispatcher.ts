@@ -1,22 +1,13 @@
 /** Turns, and the walk over their events: from records in shared memory to handlers of connections. */
 
 import type { RingwireError } from "../errors.ts";
-import type { ConnectionHandler } from "../transport.ts";
+import { NOBODY } from "../transport.ts";
 import { handshakeError, socketError } from "./errno.ts";
 import type { KernelClock } from "./kernel_clock.ts";
 import * as layout from "./layout.ts";
 import type { Ring } from "./ring.ts";
 import { type ConnectionHost, UringConnection } from "./uring_connection.ts";
 import type { UringListener } from "./uring_listener.ts";
-
-/** Handler of a connection that nobody wants: `accepted` threw. */
-const NOBODY: ConnectionHandler = {
-  opened() {},
-  received() {},
-  ended() {},
-  drained() {},
-  closed() {},
-};
 
 /** The table of sockets by slot, and whoever is to hear of what happens to them. */
 export class Dispatcher implements ConnectionHost {

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { RingwireError } from "../../src/errors.ts";
 import type { Socket, WebSocketHandlers } from "../../src/mod.ts";
+import { Watchers } from "../watchers.ts";
 
 /** One line of a journal. */
 export type Entry =
@@ -19,7 +20,7 @@ export class Journal {
   readonly entries: Entry[] = [];
   /** The sockets that were opened, oldest first. */
   readonly sockets: Socket[] = [];
-  #waiters: (() => void)[] = [];
+  readonly #watchers: Watchers = new Watchers(() => `saw ${this.kinds.slice(-20)}`);
 
   /** Handlers that write here. Those given run afterwards. */
   handlers(more: WebSocketHandlers<undefined> = {}): WebSocketHandlers<undefined> {
@@ -94,26 +95,12 @@ export class Journal {
   }
 
   /** Waits until a condition holds; looked at after each entry. */
-  async until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      this.#wake();
-    }, timeoutMs);
-    while (!condition()) {
-      if (isLate)
-        throw new Error(`Waited ${timeoutMs} ms in vain until ${what}; saw ${this.kinds.slice(-20)}`);
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    }
-    clearTimeout(timer);
+  until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+    return this.#watchers.until(what, condition, timeoutMs);
   }
 
   #add(entry: Entry): void {
     this.entries.push(entry);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters.splice(0)) waiter();
+    this.#watchers.wake();
   }
 }

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { type AddressInfo, connect, createServer, type Socket as NetSocket } from "node:net";
 import { type FrameShape, frame, KEY } from "../protocol/frames.ts";
+import { Watchers } from "../watchers.ts";
 
 const UPGRADE = [
   "GET / HTTP/1.1",
@@ -26,7 +27,7 @@ export class RawPeer {
   hasEnded = false;
   hasClosed = false;
   #bytes: Uint8Array = new Uint8Array(0);
-  #waiters: (() => void)[] = [];
+  readonly #watchers: Watchers = new Watchers(() => `there is: ${this.text.slice(0, 500)}`);
 
   constructor(socket: NetSocket) {
     this.socket = socket;
@@ -35,15 +36,15 @@ export class RawPeer {
       grown.set(this.#bytes);
       grown.set(data, this.#bytes.length);
       this.#bytes = grown;
-      this.#wake();
+      this.#watchers.wake();
     });
     socket.on("end", () => {
       this.hasEnded = true;
-      this.#wake();
+      this.#watchers.wake();
     });
     socket.on("close", () => {
       this.hasClosed = true;
-      this.#wake();
+      this.#watchers.wake();
     });
     // A reset is an answer that some tests wait for: `hasClosed` tells.
     socket.on("error", () => undefined);
@@ -109,18 +110,8 @@ export class RawPeer {
   }
 
   /** Waits until a condition about this peer holds. */
-  async until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      this.#wake();
-    }, timeoutMs);
-    while (!condition()) {
-      if (isLate)
-        throw new Error(`Waited ${timeoutMs} ms in vain until ${what}; there is: ${this.text.slice(0, 500)}`);
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    }
-    clearTimeout(timer);
+  until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+    return this.#watchers.until(what, condition, timeoutMs);
   }
 
   /** Waits for `count` bytes and takes them. */
@@ -193,9 +184,5 @@ export class RawPeer {
     whole.set(behind, answer.length);
     this.write(whole);
     return request;
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters.splice(0)) waiter();
   }
 }

@@ -1,7 +1,7 @@
 /** The first copy wins, whatever the lines do. */
 import { describe, expect, test } from "vitest";
 import { Arbiter, type ArbiterOptions, type Line } from "../../src/feed/mod.ts";
-import { randomFrom } from "./random.ts";
+import { seeded } from "../protocol/frames.ts";
 
 const MS = 1_000_000;
 
@@ -140,7 +140,7 @@ describe("Arbiter", () => {
   test.each([1, 2, 3])(
     "over broken lines, everything that any line brings is taken exactly once (seed %i)",
     (seed) => {
-      const random = randomFrom(seed);
+      const random = seeded(seed);
       const { arbiter, a, b } = pair({ windowMessages: 256 });
       const lines = [
         { line: a, next: 1, isDown: false },

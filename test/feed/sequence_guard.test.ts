@@ -1,7 +1,7 @@
 /** Each message once and in order, gaps told of, snapshots joined. */
 import { describe, expect, test } from "vitest";
 import { Arbiter, SequenceGuard, type SequenceGuardOptions } from "../../src/feed/mod.ts";
-import { randomFrom } from "./random.ts";
+import { seeded } from "../protocol/frames.ts";
 
 const MS = 1_000_000;
 const BTC = "BTC";
@@ -285,7 +285,7 @@ describe("Arbiter and SequenceGuard together", () => {
   test.each([1, 2, 3, 4, 5])(
     "keep a state identical to the exchange's over two broken lines (seed %i)",
     (seed) => {
-      const random = randomFrom(seed);
+      const random = seeded(seed);
       // The state is the sum of all deltas: one that is lost, doubled or applied before its snapshot shows.
       const exchange = { sequence: 0, sum: 0 };
       const deltas: number[] = [0];

@@ -1,7 +1,7 @@
 /** The window against a plain list of everything that came. */
 import { describe, expect, test } from "vitest";
 import { SequenceWindow } from "../../src/feed/sequence_window.ts";
-import { randomFrom } from "./random.ts";
+import { seeded } from "../protocol/frames.ts";
 
 const A = 0;
 const B = 1;
@@ -51,7 +51,7 @@ describe("SequenceWindow", () => {
   test.each([1, 2, 3, 4])(
     "takes each number at most once, in any order and with any steps (seed %i)",
     (seed) => {
-      const random = randomFrom(seed);
+      const random = seeded(seed);
       const window = new SequenceWindow(16, 3);
       const taken = new Set<number>();
       const list: number[] = [];

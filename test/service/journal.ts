@@ -1,6 +1,7 @@
 /** What endpoints tell their program, written down for tests to wait on. */
 
 import type { DisconnectReason, Endpoint, EndpointOptions, GapEvent, Socket } from "../../src/mod.ts";
+import { Watchers } from "../watchers.ts";
 
 /** One line of a journal. */
 export type Entry =
@@ -12,7 +13,7 @@ export type Entry =
 /** See the top of this file. */
 export class EndpointJournal {
   readonly entries: Entry[] = [];
-  #waiters: (() => void)[] = [];
+  readonly #watchers: Watchers = new Watchers(() => `saw ${this.kinds.slice(-20)}`);
 
   /** Options that write here. */
   options(
@@ -68,25 +69,12 @@ export class EndpointJournal {
   }
 
   /** Waits until a condition holds; looked at after each entry. */
-  async until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      this.#wake();
-    }, timeoutMs);
-    while (!condition()) {
-      if (isLate) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}; saw ${this.kinds.slice(-20)}`);
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    }
-    clearTimeout(timer);
+  until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+    return this.#watchers.until(what, condition, timeoutMs);
   }
 
   #add(entry: Entry): void {
     this.entries.push(entry);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters.splice(0)) waiter();
+    this.#watchers.wake();
   }
 }
