@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
 import { build } from "./build.mjs";
+import { PLATFORM_NAMES } from "./packages/manifests.mjs";
+import { localPlatform } from "./packages/shims.mjs";
 import { RUNTIMES, runtimeCommand } from "./runtimes.mjs";
 import { ROOT, runCaptured, tail } from "./setup/command.mjs";
 import { nodeProgram } from "./setup/npm_packages.mjs";
@@ -16,8 +18,9 @@ import { countVitest } from "./vitest_report.mjs";
 
 const HELP = `Usage: npm test [-- OPTIONS] [PATTERN ...]
 
-Type check, lint, layer check, documentation check, C tests (also under sanitizers and valgrind), the
-kept fuzz corpus, build, the vitest suite on Node, Bun and Deno, kernel TLS in a virtual machine, and a tiny run of every bench. With a PATTERN: only the test files whose path contains it.
+Type check, lint, layer check, documentation check, build, C tests (also under sanitizers and valgrind), the kept fuzz corpus, the vitest
+suite on Node, Bun and Deno, kernel TLS in a virtual machine, the packages as users install them, and a tiny run of every bench. With a
+PATTERN: only the test files whose path contains it.
 
   --runtime NAME    run the suite on node, bun or deno only
   --help            this text`;
@@ -79,12 +82,11 @@ function skipped(reason) {
   return { skipped: 1, remark: `SKIPPED: ${reason}` };
 }
 
-/** The C tests, as they are ("test") or under a tool ("test-asan" …). */
-async function testC(goal, missing) {
-  if (missing !== undefined) return skipped(missing);
-  const { status, output } = await runCaptured("make", ["-C", "ffi", "--no-print-directory", goal], {
-    limitMs: STEP_LIMIT_MS,
-  });
+/** A step that is one program which ends with sums, or with a line that says why it can do nothing here. */
+async function counted(program, args) {
+  const { status, output } = await runCaptured(program, args, { limitMs: STEP_LIMIT_MS });
+  const reason = /^SKIPPED: (.+)$/m.exec(output)?.[1];
+  if (status === 0 && reason !== undefined) return skipped(reason);
   const sums = [...output.matchAll(/(\d+) passed, (\d+) failed(?:, (\d+) skipped)?/g)].at(-1);
   const counts = sums ? sums.slice(1).map((text) => Number(text ?? 0)) : [0, 0, 0];
   const [passed, failed, skippedCount] = counts;
@@ -93,9 +95,16 @@ async function testC(goal, missing) {
     passed,
     failed: isBroken ? 1 : failed,
     skipped: skippedCount,
-    remark: isBroken ? `"make -C ffi ${goal}" ended with ${status === 124 ? "a time-out" : status}` : "",
+    remark: isBroken ? `${args.join(" ")} ended with ${status === 124 ? "a time-out" : status}` : "",
     output,
   };
+}
+
+/** The C tests, as they are ("test") or under a tool ("test-asan" …). */
+function testC(goal, missing) {
+  return missing === undefined
+    ? counted("make", ["-C", "ffi", "--no-print-directory", goal])
+    : skipped(missing);
 }
 
 /** The brief form of `npm run test:ktls`, in a virtual machine; its last lines are sums. */
@@ -110,6 +119,13 @@ async function testKernelTls() {
     counts[kind] += Number(count);
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
   return counts;
+}
+
+/** The shim as this machine's users get it, which the packages are tested with: linked with an old C library, everything else inside. */
+function testPlatform() {
+  const platform = noShim === undefined ? localPlatform() : undefined;
+  if (!PLATFORM_NAMES.includes(platform)) return skipped(noShim ?? `no package is made for ${platform}`);
+  return counted(node, ["scripts/platforms.mjs", "--test", "--if-possible", platform]);
 }
 
 async function suite(runtime) {
@@ -161,7 +177,9 @@ if (isFiltered) {
     buildStep,
   ]);
   await sideBySide([
+    { name: "shim for users", work: testPlatform },
     ...suites,
+    { name: "packages", work: () => counted(node, ["scripts/test_packages.mjs", "--if-possible"]) },
     { name: "C, valgrind", work: () => testC("test-valgrind", noShim ?? missingValgrind()) },
     { name: "C, ASan and UBSan", work: () => testC("test-asan", noShim) },
     { name: "C tests", work: () => testC("test", noShim) },

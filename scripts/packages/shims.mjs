@@ -15,7 +15,7 @@ const built = (platform, file) => join(ROOT, "dist/platforms", platform, file);
 const changedMs = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
 /** The platform that the checkout's own build is for. */
-function localPlatform() {
+export function localPlatform() {
   const isMusl = !process.report.getReport().header.glibcVersionRuntime;
   return `${process.platform}-${process.arch}-${isMusl ? "musl" : "gnu"}`;
 }

@@ -26,6 +26,9 @@ const SOURCES = [
   `deb-src [signed-by=${KEYRING}] ${MIRROR}/debian-security ${RELEASE}-security main`,
 ];
 
+/** Debian has not given what was asked for: no fault of the checkout. */
+export class MirrorError extends Error {}
+
 function apt(program, args, cwd = WORK) {
   const options = { cwd, env: { ...process.env, APT_CONFIG: CONFIGURATION, LC_ALL: "C" }, timeout: 300_000 };
   return capture(program, args, options);
@@ -34,13 +37,13 @@ function apt(program, args, cwd = WORK) {
 function aptOrThrow(args, cwd) {
   const result = apt("apt-get", args, cwd);
   if (result.status !== 0)
-    throw new Error(`apt-get ${args[0]} failed: ${tail(result.stderr || result.stdout, 4)}`);
+    throw new MirrorError(`apt-get ${args[0]} failed: ${tail(result.stderr || result.stdout, 4)}`);
 }
 
 /**
  * Reads Debian's lists of packages; those of today are good enough.
  *
- * @throws Error when the mirror cannot be reached or does not prove who it is.
+ * @throws MirrorError when the mirror cannot be reached or does not prove who it is.
  */
 export function readLists() {
   const stamp = join(APT, "read");
@@ -118,7 +121,7 @@ export function unpackSource(name, directory) {
     if (unpacked.status !== 0) throw new Error(`Cannot unpack ${description}: ${tail(unpacked.stderr, 2)}`);
     return version;
   }
-  throw new Error(
+  throw new MirrorError(
     `Cannot fetch the sources of ${name}: tried ${versions.join(", ") || "nothing, Debian has none"}`,
   );
 }

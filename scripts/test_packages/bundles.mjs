@@ -47,7 +47,7 @@ async function tryBundle(
   { where, what, file, start, inProject = "uring", besideNeedsKoffi = false },
 ) {
   const { report } = context;
-  const run = (path, options) => project.runForJson([...start, path], options);
+  const run = (path, options) => project.runEcho([...start, path], options);
   await report.try(where, `${what}, in the project`, async () =>
     expectEcho(await run(project.path(file)), inProject),
   );
@@ -101,7 +101,7 @@ async function testBunBuild(context, project) {
   await context.report.try("bun", "bun build --compile, shim embedded, alone", async () => {
     await project.run([bun, "build", "--compile", "embedded.mjs", "--outfile=out/embedded"]);
     const { path, folder } = moveAlone(context, project.path("out/embedded"));
-    return expectEcho(await project.runForJson([path], { folder }), "uring");
+    return expectEcho(await project.runEcho([path], { folder }), "uring");
   });
 }
 
@@ -125,7 +125,7 @@ async function testDenoCompile(context, project) {
       );
     }
     const { path, folder } = moveAlone(context, project.path("out/deno-compiled"));
-    return expectEcho(await project.runForJson([path], { folder }), "uring");
+    return expectEcho(await project.runEcho([path], { folder }), "uring");
   });
 }
 

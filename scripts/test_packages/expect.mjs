@@ -1,7 +1,6 @@
 /** What the test programs print, compared with what their installation has to lead to. */
+import { FIRST_ECHO_MS } from "./project.mjs";
 
-/** Import to first echo, on a machine that does nothing else. */
-const FIRST_ECHO_MS = 150;
 /** Machines that run tests do other things too. */
 const FIRST_ECHO_LIMIT_MS = 4 * FIRST_ECHO_MS;
 

@@ -43,7 +43,7 @@ async function testNpm(context) {
   const project = await npmProject(context, "npm", []);
   for (const { where, words } of everyRuntime(DENO_PERMISSIONS)) {
     await context.report.try(where, "npm install ringwire", async () =>
-      expectEcho(await project.runForJson([...words, "echo.mjs"]), "uring"),
+      expectEcho(await project.runEcho([...words, "echo.mjs"]), "uring"),
     );
     await context.report.try(where, "npm install ringwire, ringwire doctor", async () =>
       expectDoctor(await project.run([...words, PROGRAM, "doctor"]), "uring", OF_PACKAGE),
@@ -51,11 +51,11 @@ async function testNpm(context) {
   }
   for (const { major, program } of nodePrograms()) {
     await context.report.try(`node ${major}`, 'npm install ringwire, require("ringwire")', async () =>
-      expectEcho(await project.runForJson([program, "required.cjs"]), "uring"),
+      expectEcho(await project.runEcho([program, "required.cjs"]), "uring"),
     );
   }
   await context.report.try("deno", "npm install ringwire, without --allow-ffi", async () =>
-    expectEcho(await project.runForJson([...deno("--allow-net"), "echo.mjs"]), "native", /--allow-ffi/),
+    expectEcho(await project.runEcho([...deno("--allow-net"), "echo.mjs"]), "native", /--allow-ffi/),
   );
   await context.report.try("deno", "npm install ringwire, without --allow-ffi, doctor", async () =>
     expectDoctor(
@@ -70,12 +70,12 @@ async function testNpm(context) {
       throw skipped("the program script, which makes a terminal, is missing");
     const words = ["script", "-qec", [...deno("--allow-net"), "echo.mjs"].join(" "), "/dev/null"];
     // A question would wait for its answer.
-    return expectEcho(await project.runForJson(words, { limitMs: PROMPT_LIMIT_MS }), "native", /--allow-ffi/);
+    return expectEcho(await project.runEcho(words, { limitMs: PROMPT_LIMIT_MS }), "native", /--allow-ffi/);
   });
   rmSync(project.path("node_modules/koffi"), { recursive: true });
   const { major, program } = nodePrograms()[0];
   await context.report.try(`node ${major}`, "npm install ringwire, but koffi is missing", async () =>
-    expectEcho(await project.runForJson([program, "echo.mjs"]), "native", /npm install koffi/),
+    expectEcho(await project.runEcho([program, "echo.mjs"]), "native", /npm install koffi/),
   );
 }
 
@@ -83,7 +83,7 @@ async function testWithoutOptional(context) {
   const project = await npmProject(context, "without-optional", ["--omit=optional"]);
   for (const { where, words } of everyRuntime(DENO_PERMISSIONS)) {
     await context.report.try(where, "npm install --omit=optional", async () =>
-      expectEcho(await project.runForJson([...words, "echo.mjs"]), "native", NO_PACKAGE),
+      expectEcho(await project.runEcho([...words, "echo.mjs"]), "native", NO_PACKAGE),
     );
   }
   for (const runtime of RUNTIMES) {
@@ -100,7 +100,7 @@ async function testBun(context) {
   const [bun] = runtimeCommand("bun");
   await context.report.try("bun", "bun add ringwire", async () => {
     await project.install([bun, "add", "ringwire"]);
-    return expectEcho(await project.runForJson([bun, "echo.mjs"]), "uring");
+    return expectEcho(await project.runEcho([bun, "echo.mjs"]), "uring");
   });
   await context.report.try("bun", "bun add ringwire, bunx ringwire doctor", async () =>
     expectDoctor(await project.run([bun, "x", "--bun", "ringwire", "doctor"]), "uring", OF_PACKAGE),
@@ -160,10 +160,10 @@ async function testDeno(context, project, what, permissions) {
   await context.report.try("deno", what, async () => {
     const words = [...deno(...DENO_PERMISSIONS, ...permissions), "echo.mjs"];
     await project.install(words);
-    return expectEcho(await project.runForJson(words), "uring");
+    return expectEcho(await project.runEcho(words), "uring");
   });
   await context.report.try("deno", `${what}, without --allow-ffi`, async () => {
-    const result = await project.runForJson([...deno("--allow-net", ...permissions), "echo.mjs"]);
+    const result = await project.runEcho([...deno("--allow-net", ...permissions), "echo.mjs"]);
     return expectEcho(result, "native", /--allow-ffi/);
   });
 }

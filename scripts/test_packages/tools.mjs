@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { mainManifest } from "../packages/manifests.mjs";
 import { capture, ROOT, tail } from "../setup/command.mjs";
 import { digest, isDone, markDone } from "../setup/stamp.mjs";
 
@@ -28,6 +29,13 @@ const TOOLS = {
 
 /** Verdaccio asks for it by a tag, which mirrors of npm need not have. */
 const OVERRIDES = { "node-fetch": "2.7.0" };
+
+/** Why nothing can be installed here, or undefined: the projects need koffi, for one, which is not ours. */
+export function missingRegistry() {
+  const result = capture("npm", ["view", `koffi@${mainManifest().optionalDependencies.koffi}`, "version"]);
+  if (result.status === 0) return undefined;
+  return `npm's registry does not answer: ${/^npm error (?!code|errno|syscall)(.+)$/m.exec(result.stderr)?.[1] ?? result.error}`;
+}
 
 /**
  * Installs the tools.

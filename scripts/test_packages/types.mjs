@@ -47,7 +47,7 @@ export async function testTypes(context) {
         };
         project.write("tsconfig.json", JSON.stringify(configuration));
         await project.run([program, join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "."]);
-        return expectEcho(await project.runForJson([program, `${name}/consumer.js`]), "uring");
+        return expectEcho(await project.runEcho([program, `${name}/consumer.js`]), "uring");
       },
     );
   }
