@@ -1,7 +1,8 @@
 /**
- * Ratios. Machines are shared and noisy, and some change their speed every few seconds: a ratio is taken between runs that
- * followed one another, and the median of the rounds is quoted with its extremes.
+ * Ratios. Machines are shared and noisy, and some change their speed every few seconds: a ratio is taken between slices of one round between which the
+ * machine was steady, and the median of the rounds is quoted with its extremes.
  */
+import { isSteady } from "./speed.mjs";
 import { targetOf } from "./workloads.mjs";
 
 export function median(values) {
@@ -10,40 +11,44 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The run of `name` that was nearest in time to the run at `index`; undefined when it never ran. */
-function nearest(round, index, name) {
-  const distance = (run) => Math.abs(round.indexOf(run) - index);
-  return round.filter((run) => run.name === name).sort((a, b) => distance(a) - distance(b))[0];
+/** Both slices of a round, unless one is missing. */
+function pairsOf(rounds, ours, theirs) {
+  return rounds
+    .map((round) => [ours, theirs].map((name) => round.find((run) => run.name === name)))
+    .filter((pair) => pair.every((run) => run !== undefined));
 }
 
 /**
  * @param workload - From workloads.mjs.
  * @param participants - From participants.mjs.
- * @param rounds - Per round, in the order of time: { name, report } of each run.
+ * @param rounds - { name, report, speeds } of each run; `speeds` are readings of the speedometer, where there were any.
+ * @returns For each pair of names and figure: the ratio, its extremes, how many pairs there were and how many were discarded.
  */
 export function compare(workload, participants, rounds) {
   const comparisons = [];
   for (const { name, peers } of participants) {
     for (const peer of peers) {
-      const ratios = [];
-      for (const round of rounds) {
-        const index = round.findIndex((run) => run.name === name);
-        const other = nearest(round, index, peer);
-        if (index < 0 || other === undefined) continue;
-        ratios.push(round[index].report[workload.figure] / other.report[workload.figure]);
+      const pairs = pairsOf(rounds, name, peer);
+      const steady = pairs.filter((pair) => isSteady(pair.flatMap(({ speeds = [] }) => speeds)));
+      // Where the machine was never steady, unsteady figures are all there is; the range shows it.
+      const counted = steady.length > 0 ? steady : pairs;
+      if (counted.length === 0) continue;
+      for (const { key, better } of workload.figures) {
+        const ratios = counted.map(([ours, theirs]) => ours.report[key] / theirs.report[key]);
+        const ratio = median(ratios);
+        const target = targetOf(workload, name, peer);
+        comparisons.push({
+          ours: name,
+          theirs: peer,
+          figure: key,
+          pairs: counted.length,
+          discarded: pairs.length - counted.length,
+          ratio,
+          min: Math.min(...ratios),
+          max: Math.max(...ratios),
+          ...(target ? { target, verdict: judge(ratio, target, better) } : {}),
+        });
       }
-      if (ratios.length === 0) continue;
-      const ratio = median(ratios);
-      const target = targetOf(workload, name, peer);
-      comparisons.push({
-        ours: name,
-        theirs: peer,
-        pairs: ratios.length,
-        ratio,
-        min: Math.min(...ratios),
-        max: Math.max(...ratios),
-        ...(target ? { target, verdict: judge(ratio, target, workload.better) } : {}),
-      });
     }
   }
   return comparisons;
@@ -60,4 +65,32 @@ export function saturation({ loadCpuPercent, serverCpuPercent }, isPolling) {
   if (isPolling) return serverCpuPercent >= 95 ? "server busy (the client polls)" : "latency";
   if (loadCpuPercent >= 90) return serverCpuPercent >= 90 ? "both cores" : "load generator";
   return serverCpuPercent >= 90 ? "server" : "neither";
+}
+
+/**
+ * What two runs of the same workloads say about the same ratios.
+ *
+ * @param before - Results by name of the workload, as kept; `after` the same.
+ * @returns { workload, row, before, after, difference } for each ratio that both have; `difference` is a share of the smaller one.
+ */
+export function repeatability(before, after) {
+  const rows = [];
+  for (const [workload, result] of Object.entries(after)) {
+    for (const one of result.comparisons ?? []) {
+      const same = before[workload]?.comparisons?.find(
+        (other) => other.ours === one.ours && other.theirs === one.theirs && other.figure === one.figure,
+      );
+      if (same === undefined) continue;
+      const [small, large] = [same.ratio, one.ratio].sort((a, b) => a - b);
+      rows.push({
+        workload,
+        row: `${one.ours} ÷ ${one.theirs}`,
+        figure: one.figure,
+        before: same.ratio,
+        after: one.ratio,
+        difference: large / small - 1,
+      });
+    }
+  }
+  return rows;
 }

@@ -4,68 +4,34 @@
  * virtual machine of scripts/vm, where kernel TLS is. That machine has one CPU, which server and load generator share, a system call
  * takes about 50 µs in it, and its kernel's AES is plain C: what is cheaper there need not be cheaper elsewhere.
  */
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { release } from "node:os";
-import { join } from "node:path";
-import { programCommand, programEnvironment } from "../scripts/runtimes.mjs";
-import { capture, ROOT } from "../scripts/setup/command.mjs";
 import { nodeProgram } from "../scripts/setup/npm_packages.mjs";
 import { missingOpenssl, missingVirtualMachine } from "../scripts/setup/proof_tools.mjs";
 import { runInVirtualMachine } from "../scripts/vm/virtual_machine.mjs";
 import { Authority } from "../test/tls/authority.mjs";
 import { median } from "./compare.mjs";
+import { benchProgram } from "./programs.mjs";
+import { Rig } from "./rig.mjs";
 
 const LIMIT_MS = 300_000;
 const PAIRS = 5;
 const LOADS = {
-  "16 KiB, 10 connections, 4 under way": ["--bytes", "16384", "--connections", "10", "--in-flight", "4"],
-  "64 B, 20 connections, 16 under way": ["--bytes", "64", "--connections", "20", "--in-flight", "16"],
+  "16 KiB, 10 connections, 4 under way": { tls: true, bytes: 16384, connections: 10, "in-flight": 4 },
+  "64 B, 20 connections, 16 under way": { tls: true, bytes: 64, connections: 20, "in-flight": 16 },
 };
-
-function startServer(identity, ktls) {
-  const [program, ...args] = programCommand("node", "bench/peers/ringwire.ts");
-  const tls = ["--cert", identity.certFile, "--key", identity.keyFile, "--ktls", ktls];
-  const child = spawn(program, [...args, "--transport", "uring", ...tls], {
-    cwd: ROOT,
-    env: { ...process.env, ...programEnvironment("node") },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    child.on("exit", (code) => reject(new Error(`the server ended with ${code}`)));
-    child.stdout.on("data", (text) => {
-      const port = /listening (\d+)/.exec(text)?.[1];
-      if (port !== undefined) resolve({ child, port });
-    });
-  });
-}
 
 /** How many connections have had the kernel send for them. */
 const kernelSends = () => Number(/TlsTxSw\s+(\d+)/.exec(readFileSync("/proc/net/tls_stat", "utf8"))[1]);
 
-async function measure(identity, ktls, words) {
+async function measure(identity, ktls, load) {
   const before = kernelSends();
-  const { child, port } = await startServer(identity, ktls);
-  const load = [
-    "--tls",
-    "--port",
-    port,
-    "--seconds",
-    "1.5",
-    "--warmup",
-    "0.7",
-    "--server-pid",
-    `${child.pid}`,
-  ];
-  const result = capture(join(ROOT, "bench/load/build/load"), [...load, ...words], { timeout: 30_000 });
-  child.removeAllListeners("exit");
-  await new Promise((resolve) => {
-    child.on("exit", resolve);
-    child.kill("SIGKILL");
-  });
-  if (result.status !== 0) throw new Error(result.stderr || "the load generator failed");
+  const { command, environment } = benchProgram("node", "bench/peers/ringwire.ts");
+  const tls = ["--cert", identity.certFile, "--key", identity.keyFile, "--ktls", ktls];
+  const rig = await Rig.start({ name: "node uring", command: [...command, ...tls], environment }, { load });
+  const { messagesPerSecond, serverCpuPercent } = await rig.slice({ warmupSeconds: 0.7, seconds: 1.5 });
+  await rig.stop();
   if (kernelSends() > before !== (ktls === "on")) throw new Error(`kTLS was to be ${ktls}, and was not`);
-  const { messagesPerSecond, serverCpuPercent } = JSON.parse(result.stdout);
   return { rate: messagesPerSecond, serverUs: (serverCpuPercent * 1e4) / messagesPerSecond };
 }
 
@@ -76,11 +42,11 @@ async function compareAll() {
   console.log(
     `Linux ${release()} (user-mode-linux), one CPU, node ${process.versions.node}, TLS_AES_128_GCM_SHA256`,
   );
-  for (const [name, words] of Object.entries(LOADS)) {
+  for (const [name, load] of Object.entries(LOADS)) {
     const runs = { on: [], off: [] };
     for (let pair = 0; pair < PAIRS; pair++) {
       for (const ktls of pair % 2 === 0 ? ["on", "off"] : ["off", "on"]) {
-        runs[ktls].push(await measure(identity, ktls, words));
+        runs[ktls].push(await measure(identity, ktls, load));
       }
     }
     const ratios = runs.on.map(({ rate }, index) => rate / runs.off[index].rate);

@@ -1,75 +1,122 @@
 /**
- * Who takes part: our server on each runtime and transport, each runtime's own server, ws, and the limit
- * in plain C. They echo with compression off and limits up, over TLS where that is asked for, or send compressed feeds.
+ * Who takes part: our programs on each runtime and transport, each runtime's own way, and the limit in plain C. All are set to the same
+ * options: compression off where it is not what is measured, limits up, TLS where that is asked for.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { programCommand, programEnvironment, runtimeCommand } from "../scripts/runtimes.mjs";
-import { capture, ROOT } from "../scripts/setup/command.mjs";
-
-const LIMIT = join(ROOT, "ffi/build/echo_limit");
-const LIMIT_NAME = "C limit";
-
-/** A limit that sleeps says nothing about servers that spin: it takes part where it can do the same. */
-function limitCanSpin() {
-  return capture(LIMIT, []).stderr.includes("--spin");
-}
-
-/** Each runtime's own way to serve a WebSocket: what a user has without us. */
-const OWN_PEERS = {
-  bun: { name: "Bun.serve", source: "bench/peers/bun_serve.ts" },
-  deno: { name: "Deno.serve", source: "bench/peers/deno_serve.ts" },
-  node: { name: "ws", source: "bench/peers/ws_node.mjs" },
-};
-
-/** The same for compressed feeds. Deno's server never compresses. */
-const OWN_FEEDS = {
-  bun: { name: "Bun.serve", source: "bench/peers/bun_feed.ts" },
-  deno: undefined,
-  node: { name: "ws", source: "bench/peers/ws_feed.mjs" },
-};
+import { ROOT } from "../scripts/setup/command.mjs";
+import { benchProgram } from "./programs.mjs";
 
 /**
- * The participants for a set of runtimes in the order in which they run: neighbours are compared. The limit runs next to
- * each runtime.
- *
- * @param options - `runtimes`, `hasShim`, `drive` of our server, `feed`: the compression of a feed, undefined for an echo, and `identity`:
- * certificate and key for TLS ({ certFile, keyFile }), undefined for none. `closes`: connections are closed in order, which the limit
- * cannot.
- * @returns A list of { name, command, environment, peers }, `peers` being the names to compare with.
+ * The programs of each kind of workload: ours, which takes `--transport` and `--drive`, and what a user of each runtime has without us.
  */
-export function listParticipants({ runtimes, hasShim, drive = "auto", feed, identity, closes = false }) {
-  const list = [];
-  const isFeed = feed !== undefined;
-  const tls = identity ? ["--cert", identity.certFile, "--key", identity.keyFile] : [];
-  const hasLimit =
-    !isFeed && !identity && !closes && hasShim && existsSync(LIMIT) && (drive !== "spin" || limitCanSpin());
-  const spin = drive === "spin" ? ["--spin"] : [];
-  const limit = { name: LIMIT_NAME, command: [LIMIT, "--port", "0", ...spin], environment: {}, peers: [] };
-  for (const runtime of runtimes) {
-    const peer = (isFeed ? OWN_FEEDS : OWN_PEERS)[runtime];
-    const mode = isFeed ? ["--compression", feed] : [];
-    const own = peer && {
-      name: peer.name,
-      command: [...runtimeCommand(runtime), join(ROOT, peer.source), ...mode, ...tls],
+const KINDS = {
+  echo: {
+    ours: "bench/peers/ringwire.ts",
+    bun: [{ name: "Bun.serve", source: "bench/peers/bun_serve.ts" }],
+    deno: [{ name: "Deno.serve", source: "bench/peers/deno_serve.ts" }],
+    node: [{ name: "ws", source: "bench/peers/ws_node.mjs" }],
+  },
+  // Deno's server never compresses.
+  feed: {
+    ours: "bench/peers/ringwire_feed.ts",
+    bun: [{ name: "Bun.serve", source: "bench/peers/bun_feed.ts" }],
+    deno: [],
+    node: [{ name: "ws", source: "bench/peers/ws_feed.mjs" }],
+  },
+  broadcast: {
+    ours: "bench/peers/ringwire_broadcast.ts",
+    bun: [{ name: "Bun.serve", source: "bench/peers/bun_broadcast.ts" }],
+    deno: [{ name: "Deno.serve", source: "bench/peers/deno_broadcast.ts" }],
+    node: [{ name: "ws", source: "bench/peers/ws_broadcast.mjs" }],
+  },
+  client: {
+    ours: "bench/peers/ringwire_client.ts",
+    bun: [{ name: "Bun's WebSocket", source: "bench/peers/whatwg_client.mjs" }],
+    deno: [{ name: "Deno's WebSocket", source: "bench/peers/whatwg_client.mjs" }],
+    node: [
+      { name: "ws", source: "bench/peers/ws_client.mjs" },
+      { name: "undici", source: "bench/peers/whatwg_client.mjs" },
+    ],
+  },
+};
+
+const LIMIT = { name: "C limit", program: join(ROOT, "ffi/build/echo_limit") };
+
+/** Has a server collect its garbage when it is told to: memory is what is in use, not what nobody has tidied up yet. */
+const COLLECTOR = join(ROOT, "bench/peers/collector.mjs");
+const COLLECTING = {
+  bun: ["--preload", COLLECTOR],
+  deno: ["--v8-flags=--expose-gc", "--preload", COLLECTOR],
+  node: ["--expose-gc", "--import", COLLECTOR],
+};
+
+/** A program of ours or of peers as a participant. */
+function program(runtime, name, source, words, { peers = [], role = "server", collects = false } = {}) {
+  const { command, environment } = benchProgram(runtime, source, collects ? COLLECTING[runtime] : []);
+  return { name, command: [...command, ...words], environment, peers, role };
+}
+
+/** One server in several threads against itself in one. */
+function threadCounts(runtime, workload, hasShim) {
+  // Node's own sockets have no SO_REUSEPORT before Node 23.1.
+  const transports = [...(hasShim ? ["uring"] : []), ...(runtime === "node" ? [] : ["native"])];
+  return transports.map((transport) => {
+    const name = (threads) => `${runtime} ${transport} ×${threads}`;
+    return [1, 2].map((threads) => ({
+      ...program(
+        runtime,
+        name(threads),
+        "bench/peers/ringwire_workers.ts",
+        ["--threads", String(threads), "--transport", transport, "--serve", workload.threads],
+        { peers: threads === 1 ? [] : [name(1)] },
+      ),
+      threads,
+    }));
+  });
+}
+
+/**
+ * The participants of a workload on one runtime, as groups: only members of a group are compared, so they run right after one another.
+ *
+ * @param options - `runtime`, `hasShim`, and `identity`: certificate and key for TLS ({ certFile, keyFile }), undefined for none.
+ * @returns Lists of { name, command, environment, peers, role, threads }: `peers` are the names to compare with; `role` and `threads` as rig.mjs has them.
+ */
+export function participantGroups(workload, { runtime, hasShim, identity }) {
+  if (workload.threads) return threadCounts(runtime, workload, hasShim);
+  const kind = workload.kind ?? "echo";
+  if (kind === "codec")
+    return [[program(runtime, `${runtime} codec`, "bench/codec.ts", [], { role: "alone" })]];
+  const drive = workload.drive ?? "auto";
+  const words = [
+    ...(workload.words ?? []),
+    ...(workload.compression ? ["--compression", workload.compression] : []),
+    ...(identity ? ["--cert", identity.certFile, "--key", identity.keyFile] : []),
+  ];
+  const { ours: source, [runtime]: own } = KINDS[kind];
+  const how = { collects: workload.program === "idle", role: kind === "client" ? "client" : "server" };
+  const theirs = own.map((peer) => program(runtime, peer.name, peer.source, words, how));
+  const ours = (transport, peers) =>
+    program(
+      runtime,
+      `${runtime} ${transport}`,
+      source,
+      ["--transport", transport, "--drive", drive, ...words],
+      { ...how, peers },
+    );
+  const peers = theirs.map(({ name }) => name);
+  const group = [ours("native", peers), ...theirs];
+  if (!hasShim) return [group];
+  const hasLimit = workload.hasLimit === true && existsSync(LIMIT.program);
+  group.push(ours("uring", hasLimit ? [...peers, LIMIT.name] : peers));
+  if (hasLimit) {
+    const spin = drive === "spin" ? ["--spin"] : [];
+    group.push({
+      name: LIMIT.name,
+      command: [LIMIT.program, "--port", "0", ...spin],
       environment: {},
       peers: [],
-    };
-    const ours = (transport, peers) => ({
-      name: `${runtime} ${transport}`,
-      command: [
-        ...programCommand(runtime, isFeed ? "bench/peers/ringwire_feed.ts" : "bench/peers/ringwire.ts"),
-        ...["--transport", transport, "--drive", drive],
-        ...mode,
-        ...tls,
-      ],
-      environment: programEnvironment(runtime),
-      peers,
     });
-    const peers = own ? [own.name] : [];
-    list.push(ours("native", peers), ...(own ? [own] : []));
-    if (hasShim) list.push(ours("uring", hasLimit ? [...peers, LIMIT_NAME] : peers));
-    if (hasLimit) list.push(limit);
   }
-  return list;
+  return [group];
 }

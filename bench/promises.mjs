@@ -5,15 +5,15 @@
  * echo latency at 10,000 messages a second, messages a second over one connection, memory of a connection, connections at once.
  */
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
-import { programCommand, programEnvironment } from "../scripts/runtimes.mjs";
 import { ROOT, runCaptured } from "../scripts/setup/command.mjs";
 import { median } from "./compare.mjs";
-import { IS_PINNED, startServer, stopServer } from "./measure.mjs";
+import { IS_PINNED, Program } from "./program.mjs";
+import { benchProgram } from "./programs.mjs";
+import { portOf } from "./rig.mjs";
 
 const isSmoke = process.argv.includes("--smoke");
 const { bun, deno } = process.versions;
@@ -38,12 +38,13 @@ const ECHO = Buffer.from([0x81, 0x02, 0x68, 0x69]);
 
 const pinned = (core, words) => (IS_PINNED ? ["taskset", "-c", String(core), ...words] : words);
 
-function serverOf(transport) {
-  return {
-    name: `${RUNTIME} ${transport}`,
-    command: [...programCommand(RUNTIME, "bench/peers/ringwire_default.ts"), "--transport", transport],
-    environment: programEnvironment(RUNTIME),
-  };
+function startServer(transport) {
+  const { command, environment } = benchProgram(RUNTIME, "bench/peers/ringwire_default.ts");
+  return new Program(`${RUNTIME} ${transport}`, {
+    command: [...command, "--transport", transport],
+    environment,
+    cores: "0",
+  });
 }
 
 async function runJson(words, environment) {
@@ -56,8 +57,8 @@ async function runJson(words, environment) {
 /** Latency at a fixed rate: a service of the same runtime, polled, against the server at its default. */
 function measurePace(port) {
   const words = ["--port", port, "--rate", String(RATE), "--seconds", String(SECONDS), "--warmup", "0.3"];
-  const command = programCommand(RUNTIME, "bench/peers/ringwire_pacer.ts");
-  return runJson([...command, ...words], programEnvironment(RUNTIME));
+  const { command, environment } = benchProgram(RUNTIME, "bench/peers/ringwire_pacer.ts");
+  return runJson([...command, ...words], environment);
 }
 
 function measureRate(port, pid) {
@@ -92,31 +93,30 @@ async function isAlive(socket) {
   return ECHO.equals((await answered)[0]);
 }
 
-/** The least of a while, KiB: collectors run when they like. */
-async function quietResidentKib(pid) {
+/** The least of a while: collectors run when they like. */
+async function quietBytes(server) {
   const untilMs = performance.now() + QUIET_MS;
   let least = Number.POSITIVE_INFINITY;
   do {
     await delay(QUIET_MS / 10);
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    least = Math.min(least, Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]));
+    least = Math.min(least, server.residentBytes());
   } while (performance.now() < untilMs);
   return least;
 }
 
-/** KiB of resident memory for each further connection, and how many of all answer. */
-async function measureMemory(port, pid) {
+/** Resident memory of each further connection, and how many of all answer. */
+async function measureMemory(port, server) {
   const sockets = await openMany(port, FIRST_CONNECTIONS);
   try {
-    const before = await quietResidentKib(pid);
+    const before = await quietBytes(server);
     sockets.push(...(await openMany(port, MORE_CONNECTIONS)));
-    const after = await quietResidentKib(pid);
+    const after = await quietBytes(server);
     let alive = 0;
     for (let index = 0; index < sockets.length; index += OPENING_AT_ONCE) {
       const answers = await Promise.all(sockets.slice(index, index + OPENING_AT_ONCE).map(isAlive));
       alive += answers.filter(Boolean).length;
     }
-    return { kib: (after - before) / MORE_CONNECTIONS, alive };
+    return { bytes: (after - before) / MORE_CONNECTIONS, alive };
   } finally {
     for (const socket of sockets) socket.destroy();
   }
@@ -132,15 +132,16 @@ async function repeat(measure) {
 }
 
 async function measureAll(transport) {
-  const { child, port } = await startServer(serverOf(transport));
+  const server = startServer(transport);
   try {
+    const port = await portOf(server);
     // Only io_uring can be polled, which the pacer does; its server may be either.
     const pace = await repeat(() => measurePace(port));
-    const rate = await repeat(() => measureRate(port, child.pid));
-    const { kib, alive } = await measureMemory(port, child.pid);
-    return { pace, rate, kib, alive };
+    const rate = await repeat(() => measureRate(port, server.pid));
+    const { bytes, alive } = await measureMemory(port, server);
+    return { pace, rate, bytes, alive };
   } finally {
-    await stopServer(child);
+    await server.stop();
   }
 }
 
@@ -157,8 +158,7 @@ console.log(
     `${"> 100,000 msg/s".padEnd(18)}${"< 10 KB each".padEnd(18)}> 10,000 connections`,
 );
 for (const transport of ["uring", "native"]) {
-  const { pace, rate, kib, alive } = await measureAll(transport);
-  const bytes = kib * 1_024;
+  const { pace, rate, bytes, alive } = await measureAll(transport);
   const cells = [
     us(pace.p50) + verdict(pace.p50 < 100_000),
     us(pace.p95) + verdict(pace.p95 < 500_000),

@@ -3,48 +3,59 @@
  * `npm run bench`: measures our servers against their peers, prints tables, keeps the figures under
  * bench/results and renews bench/RESULTS.md.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseOrExit } from "../scripts/arguments.mjs";
-import { build } from "../scripts/build.mjs";
-import { programCommand, programEnvironment, RUNTIMES, runtimeCommand } from "../scripts/runtimes.mjs";
+import { RUNTIMES } from "../scripts/runtimes.mjs";
 import { capture, ROOT, tail } from "../scripts/setup/command.mjs";
 import { missingOpenssl } from "../scripts/setup/proof_tools.mjs";
 import { setUpOrExit } from "../scripts/setup.mjs";
 import { Authority } from "../test/tls/authority.mjs";
-import { compare } from "./compare.mjs";
+import { compare, repeatability } from "./compare.mjs";
+import { runIdle } from "./idle.mjs";
+import { takePercentiles } from "./latencies.mjs";
 import { describeMachine } from "./machine.mjs";
-import { buildLoad, IS_PINNED, measure } from "./measure.mjs";
-import { listParticipants } from "./participants.mjs";
-import { resultText, writeResults } from "./report.mjs";
+import { participantGroups } from "./participants.mjs";
+import { IS_PINNED } from "./program.mjs";
+import { benchProgram, buildPrograms } from "./programs.mjs";
+import { figureText, repeatabilityText, resultText, writeResults } from "./report.mjs";
+import { keepResult, readResults } from "./results.mjs";
+import { buildLoads, loadProgram } from "./rig.mjs";
+import { runRounds } from "./rounds.mjs";
+import { Speed } from "./speed.mjs";
 import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
+
+const DEFAULT_PAIRS = 10;
+const DEFAULT_SECONDS = 0.15;
+const DEFAULT_WARMUP_SECONDS = 0.08;
 
 const HELP = `Usage: npm run bench [-- WORKLOAD ... OPTIONS]
 
 Workloads (default: all but the micro benches):
 ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
-  .map(([name, { title }]) => `  ${name.padEnd(18)}${title}`)
+  .map(([name, { title }]) => `  ${name.padEnd(20)}${title}`)
   .join("\n")}
 
-  --pairs N         rounds, in each of which every program runs        (default: 5)
-  --seconds S       how long each program is measured in a round       (default: 1.5)
-  --runtime NAME    only node, bun or deno, and its own peer; not kept
+  --pairs N         slices of each program, A B A B                    (default: ${DEFAULT_PAIRS})
+  --seconds S       how long a slice is                                (default: ${DEFAULT_SECONDS}, some longer)
+  --runtime NAME    only node, bun or deno, and its own peer; kept under build/bench only
+  --compare         runs nothing: says how far ratios are from those of the run before
   --smoke           everything tiny, to see that it runs; nothing is kept
   --help            this text`;
 
 const options = parseOrExit(
   process.argv.slice(2),
-  { pairs: "number", seconds: "number", runtime: RUNTIMES, smoke: "flag" },
+  { pairs: "number", seconds: "number", runtime: RUNTIMES, compare: "flag", smoke: "flag" },
   HELP,
 );
 const isSmoke = options.smoke === true;
-const pairs = Math.ceil(options.pairs ?? (isSmoke ? 1 : 5));
-const seconds = options.seconds ?? (isSmoke ? 0.2 : 1.5);
-const warmupSeconds = isSmoke ? 0.1 : Math.min(0.5, seconds / 2 + 0.1);
 const runtimes = options.runtime ? [options.runtime] : ["bun", "deno", "node"];
 // Kept are whole runs only: a partial one would replace the figures of the other runtimes.
 const isKept = !isSmoke && options.runtime === undefined;
-const directory = join(ROOT, isKept ? "bench/results" : "build/bench");
+const directory = join(ROOT, isKept ? "bench/results" : "build/bench/partial");
+/** Where a result goes that is replaced. */
+const formerDirectory = join(ROOT, "build/bench", isKept ? "former" : "former-partial");
 const command = ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, "");
 
 const chosen = options.rest.length > 0 ? options.rest : defaultWorkloads();
@@ -64,36 +75,6 @@ function defaultWorkloads() {
   return [...names.filter((name) => WORKLOADS[name].smoke), ...micro];
 }
 
-/** One round after the other; every second one backwards, so that drift favours nobody. */
-async function runRounds(workload, participants) {
-  const rounds = [];
-  const failures = new Set();
-  const load = isSmoke
-    ? { ...workload.load, connections: Math.min(10, workload.load.connections) }
-    : workload.load;
-  for (let index = 0; index < pairs; index++) {
-    const round = [];
-    const order = index % 2 === 0 ? participants : [...participants].reverse();
-    for (const participant of order) {
-      try {
-        const report = await measure(participant, load, {
-          seconds,
-          warmupSeconds,
-          program: workload.program,
-        });
-        round.push({ name: participant.name, report });
-      } catch (error) {
-        failures.add(error.message);
-        console.error(error.message);
-      }
-      process.stderr.write(".");
-    }
-    rounds.push(round);
-  }
-  process.stderr.write("\n");
-  return { rounds, failures: [...failures] };
-}
-
 /** The certificate that every server shows; made when the first workload wants it. */
 let authority;
 
@@ -103,32 +84,71 @@ function identityFor(workload) {
   return authority.identity("local");
 }
 
+/** Shows on one line of a terminal what is being measured. */
+function progressOf(workloadName, workload) {
+  const { isTTY } = process.stderr;
+  return {
+    show(name, report) {
+      const text = `${workloadName}  ${name}  ${figureText(workload.figures[0], report)}`;
+      process.stderr.write(isTTY ? `\r\u001b[K${text}` : ".");
+    },
+    end: () => process.stderr.write(isTTY ? "\r\u001b[K" : "\n"),
+  };
+}
+
 async function runWorkload(name, hasShim) {
   const workload = WORKLOADS[name];
-  const participants = listParticipants({
-    runtimes,
-    hasShim,
-    drive: workload.drive,
-    feed: workload.feed,
-    identity: identityFor(workload),
-    closes: workload.program === "connect",
-  });
+  const identity = identityFor(workload);
   const machine = describeMachine();
-  if (!isSmoke && machine.loadAverage > 1) {
-    console.error(`bench: this machine is busy (load average ${machine.loadAverage}): expect wide ranges`);
+  const failures = new Set();
+  const seconds = options.seconds ?? workload.seconds ?? DEFAULT_SECONDS;
+  const slice = { warmupSeconds: DEFAULT_WARMUP_SECONDS, seconds };
+  const progress = progressOf(name, workload);
+  const how = {
+    pairs: Math.ceil(options.pairs ?? (isSmoke ? 1 : (workload.pairs ?? DEFAULT_PAIRS))),
+    slice: isSmoke ? { warmupSeconds: 0.01, seconds: 0.02 } : slice,
+    isSmoke,
+    progress: progress.show,
+    failed(message) {
+      failures.add(message);
+      console.error(`\n${message}`);
+    },
+  };
+  // That they run at all shows on few connections.
+  const { connections } = workload.load;
+  const load = {
+    ...workload.load,
+    ...(isSmoke && connections ? { connections: Math.min(10, connections) } : {}),
+  };
+  const cores = IS_PINNED
+    ? Array.from({ length: Math.min(4, availableParallelism()) }, (_, core) => core)
+    : [0];
+  const speed = await Speed.start(loadProgram("speed"), cores);
+  const participants = [];
+  const rounds = [];
+  try {
+    for (const runtime of runtimes) {
+      const groups = participantGroups(workload, { runtime, hasShim, identity });
+      participants.push(...groups.flat());
+      const run = workload.program === "idle" ? runIdle : runRounds;
+      rounds.push(...(await run({ ...workload, load }, groups, { ...how, speed })));
+    }
+  } finally {
+    await speed.stop();
+    progress.end();
   }
-  const { rounds, failures } = await runRounds(workload, participants);
-  // A tenth of a second measures compilers warming up: no ratios from that.
+  const percentilesNs = takePercentiles(rounds);
+  // Hundredths of a second measure compilers warming up: no ratios from that.
   const comparisons = isSmoke ? [] : compare(workload, participants, rounds);
   return {
     workload: name,
     command,
     isPinned: IS_PINNED,
-    seconds,
-    warmupSeconds,
+    ...slice,
     machine,
     comparisons,
-    failures,
+    failures: [...failures],
+    percentilesNs,
     rounds,
   };
 }
@@ -144,12 +164,12 @@ function runMicroBench(name, hasShim) {
     // That they run at all shows on one runtime; the suite covers the others.
     const own = isForNode ? ["node"] : runtimes;
     for (const runtime of isSmoke ? own.slice(0, 1) : own) {
-      const [program, ...args] = source.endsWith(".mjs")
-        ? [...runtimeCommand(runtime), join(ROOT, source)]
-        : programCommand(runtime, source);
-      const environment = { ...process.env, ...programEnvironment(runtime), NO_COLOR: "1" };
-      const words = isSmoke ? [...args, "--smoke"] : args;
-      const result = capture(program, words, { env: environment, timeout: 300_000 });
+      const { command: words, environment } = benchProgram(runtime, source);
+      const [program, ...args] = isSmoke ? [...words, "--smoke"] : words;
+      const result = capture(program, args, {
+        env: { ...process.env, ...environment, NO_COLOR: "1" },
+        timeout: 300_000,
+      });
       outputs[runtime] = result.stdout;
       if (result.status !== 0) failures.push(`${runtime}: ${tail(result.stderr, 3)}`);
     }
@@ -157,20 +177,28 @@ function runMicroBench(name, hasShim) {
   return { workload: name, command, machine, outputs, failures };
 }
 
+if (options.compare) {
+  const rows = repeatability(readResults(formerDirectory), readResults(directory));
+  console.log(repeatabilityText(rows.filter(({ workload }) => chosen.includes(workload))));
+  process.exit(0);
+}
+
 const shimReason = await setUpOrExit();
-const complaint = build("dist") ?? build("node");
-// What cannot be compiled can still be measured on Bun and Deno.
-if (complaint !== undefined)
-  console.error(`${complaint}\nbench: the build failed; figures for node may be missing`);
-const loadReason = buildLoad();
+const complaint = buildPrograms();
+if (complaint !== undefined) {
+  console.error(complaint);
+  process.exit(1);
+}
+const loadReason = buildLoads();
 if (loadReason !== undefined) {
   console.error(`bench: the load generator needs Linux, gcc, make and liburing-dev:\n${loadReason}`);
   // Where the tools are missing, a smoke run has nothing to prove.
   process.exit(isSmoke && shimReason !== undefined ? 0 : 1);
 }
 if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: server and load share a core");
+process.on("SIGINT", () => process.exit(130));
+process.on("SIGTERM", () => process.exit(143));
 
-mkdirSync(directory, { recursive: true });
 const noTls = missingOpenssl();
 let failed = 0;
 for (const name of chosen) {
@@ -187,7 +215,7 @@ for (const name of chosen) {
   console.log(isMicro ? Object.values(result.outputs).join("\n") : `\n${resultText(result)}`);
   for (const text of result.failures) console.error(`failed: ${text}`);
   failed += result.failures.length;
-  writeFileSync(join(directory, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  keepResult(result, directory, formerDirectory);
 }
 authority?.remove();
 if (isKept) {

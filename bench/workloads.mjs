@@ -1,22 +1,36 @@
 /**
- * The workloads of this harness: what the load generator does, which figure counts, and the ratios we
- * mean to reach. A ratio is always ours ÷ theirs of the figure that counts.
+ * The workloads of this harness: what the load generator does, which figures count, and the ratios we
+ * mean to reach. A ratio is always ours ÷ theirs of a figure that counts.
  *
- * `targets`: per comparison the ratio to reach in the end and, where it differs, the one due now.
+ * `targets`: per comparison the ratio to reach in the end and, where it differs, the one due now. `pairs`, `seconds`, `warmupSeconds` are what `run.mjs`
+ * takes where nobody says otherwise. `smoke`: takes part in a tiny run of everything.
  */
 
-const MORE_IS_BETTER = { figure: "messagesPerSecond", better: "more", unit: "msg/s" };
-const LESS_IS_BETTER = { figure: "p50Ns", better: "less", unit: "µs p50" };
+const RATE = { key: "messagesPerSecond", better: "more", unit: "msg/s" };
+const LATENCY = { key: "p50Ns", better: "less", unit: "µs p50" };
 
-function echo512(connections) {
+const FINAL = (final) => ({ final });
+
+function echo(bytes, connections, inFlight) {
+  const size = bytes < 1 << 20 ? (bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} B`) : "1 MiB";
+  const underWay = inFlight === 1 ? "one message" : `${inFlight} messages`;
   return {
-    ...MORE_IS_BETTER,
-    title: `echo of 512 B, ${connections} connections, one message under way on each`,
-    load: { connections, "in-flight": 1, bytes: 512 },
+    figures: [RATE],
+    title: `echo of ${size}, ${connections} connections, ${underWay} under way on each`,
+    load: { connections, "in-flight": inFlight, bytes },
+    hasLimit: true,
+    targets: {},
+  };
+}
+
+/** The shape of uSockets' load_test. */
+function echoOneByOne(bytes, connections) {
+  return {
+    ...echo(bytes, connections, 1),
     targets: {
-      "bun uring/Bun.serve": { final: 1.15 },
-      "node uring/ws": { final: 1.6 },
-      "*/C limit": { final: 0.95 },
+      "bun uring/Bun.serve": FINAL(1.15),
+      "node uring/ws": FINAL(1.6),
+      "*/C limit": FINAL(0.95),
     },
   };
 }
@@ -28,32 +42,23 @@ function overTls(workload, targets) {
     title: `${workload.title}, over TLS 1.3 with TLS_AES_128_GCM_SHA256`,
     load: { ...workload.load, tls: true },
     needsTls: true,
+    hasLimit: false,
     targets,
   };
 }
 
-const ECHO_PIPE = {
-  ...MORE_IS_BETTER,
-  title: "echo of 64 B, 100 connections, 16 messages under way on each",
-  load: { connections: 100, "in-flight": 16, bytes: 64 },
-  smoke: true,
-};
-const ECHO_16K = {
-  ...MORE_IS_BETTER,
-  title: "echo of 16 KiB, 10 connections, 4 messages under way on each",
-  load: { connections: 10, "in-flight": 4, bytes: 16384 },
-};
+const ECHO_PIPE = { ...echo(64, 100, 16), smoke: true };
+const ECHO_16K = echo(16384, 10, 4);
 
 /** Connections that are opened, upgraded and closed, one after the other in each of 32 places. */
 function connecting(how, load) {
   return {
-    figure: "connectionsPerSecond",
-    better: "more",
-    unit: "connections/s",
+    figures: [{ key: "connectionsPerSecond", better: "more", unit: "connections/s" }],
     title: `connections opened, upgraded and closed, 32 at a time, ${how}`,
     program: "connect",
     load: { connections: 32, ...load },
     needsTls: load.tls === true,
+    seconds: 0.3,
     targets: {},
     // A tiny run of each kind of handshake is enough.
     smoke: load.tls === true && !load.resume,
@@ -62,24 +67,72 @@ function connecting(how, load) {
 
 function pingPong(how, drive, targets, load = {}) {
   return {
-    ...LESS_IS_BETTER,
+    figures: [LATENCY],
     title: `ping-pong of 64 B on one connection, ${how}; the client polls`,
     load: { connections: 1, "in-flight": 1, bytes: 64, mode: "pingpong", ...load },
     drive,
+    seconds: 0.3,
+    hasLimit: true,
+    showsLatency: true,
     targets,
   };
 }
 
 /** Market data of 300 bytes from the server, compressed. */
-function deflate(mode, how) {
+function deflate(compression, how) {
   return {
-    ...MORE_IS_BETTER,
+    figures: [RATE],
     title: `300 B of JSON from server to client, permessage-deflate ${how}, level 6, 10 connections, 4 requests of 32 messages each under way`,
     program: "feed",
-    load: { connections: 10, "in-flight": 4, mode },
-    feed: mode,
-    targets: { "bun uring/Bun.serve": { final: 1.2 }, "node uring/ws": { final: 3 } },
-    smoke: true,
+    kind: "feed",
+    load: { connections: 10, "in-flight": 4, mode: compression },
+    compression,
+    targets: { "bun uring/Bun.serve": FINAL(1.2), "node uring/ws": FINAL(3) },
+    smoke: compression === "dedicated",
+  };
+}
+
+function broadcast(connections) {
+  return {
+    figures: [RATE],
+    title: `one message of 300 B sent to ${connections.toLocaleString("en")} subscribers, the next when all have it; latency until the last has it`,
+    kind: "broadcast",
+    load: { mode: "broadcast", connections, bytes: 300 },
+    showsLatency: true,
+    pairs: 6,
+    seconds: connections > 5_000 ? 0.5 : 0.3,
+    targets: {},
+    smoke: connections <= 1_000,
+  };
+}
+
+/** Market data from a server of ours: the client is measured. */
+function ticker(title, figures, load, words, more) {
+  return { figures, title, program: "ticker", kind: "client", load, words, targets: {}, ...more };
+}
+
+/** Memory is measured once everything has been said and garbage collected: there is nothing to repeat within one process. */
+function idle(connections, more = {}) {
+  return {
+    figures: [{ key: "bytesPerConnection", better: "less", unit: "B" }],
+    title: `resident memory of a server for each of ${connections.toLocaleString("en")} idle connections beyond the first 1,000, each of which has been used`,
+    program: "idle",
+    connections,
+    load: {},
+    pairs: connections > 20_000 ? 1 : 3,
+    targets: {},
+    limit: { names: " uring", most: 1_500 },
+    ...more,
+  };
+}
+
+function threads(what, how, load) {
+  return {
+    figures: [RATE],
+    title: `one ring for each thread and one port for all (SO_REUSEPORT), ${how}: two threads ÷ one`,
+    threads: what,
+    ...load,
+    targets: {},
   };
 }
 
@@ -90,22 +143,59 @@ export const WORKLOADS = {
   "echo-pipe": {
     ...ECHO_PIPE,
     targets: {
-      "bun uring/Bun.serve": { final: 1.5, now: 1.2 },
-      "deno uring/Deno.serve": { final: 12, now: 10 },
-      "node uring/ws": { final: 12, now: 10 },
+      "bun uring/Bun.serve": FINAL(1.5),
+      "deno uring/Deno.serve": FINAL(12),
+      "node uring/ws": FINAL(12),
       "*/C limit": { final: 0.85, now: 0.75 },
-      "bun native/Bun.serve": { final: 0.9 },
-      "deno native/Deno.serve": { final: 0.9 },
-      "node native/ws": { final: 2 },
+      "bun native/Bun.serve": FINAL(0.9),
+      "deno native/Deno.serve": FINAL(0.9),
+      "node native/ws": FINAL(2),
     },
   },
-  "echo-512-100": echo512(100),
-  "echo-512-500": echo512(500),
+  "echo-512-100": echoOneByOne(512, 100),
+  "echo-512-500": echoOneByOne(512, 500),
+  "echo-1024-100": echoOneByOne(1024, 100),
+  "echo-1024-500": echoOneByOne(1024, 500),
   "echo-16k": {
     ...ECHO_16K,
-    targets: { "bun uring/Bun.serve": { final: 2.5 }, "*/C limit": { final: 0.9 } },
+    targets: { "bun uring/Bun.serve": FINAL(2.5), "*/C limit": FINAL(0.9) },
+  },
+  "text-json": ticker(
+    "300 B of JSON from server to client, which takes it as a string, 10 connections; the client is measured, and counted is what its program has handled",
+    [RATE],
+    { connections: 10 },
+    ["--every", "64"],
+    {
+      targets: {
+        "node uring/ws": FINAL(3),
+        "node uring/undici": FINAL(3),
+        "bun uring/Bun's WebSocket": FINAL(1.5),
+      },
+      smoke: true,
+    },
+  ),
+  "client-ping-pong": ticker(
+    "ping-pong of 64 B of text on one connection, from server to client and back; the client is measured, the server polls",
+    [LATENCY],
+    { connections: 1, every: 1, window: 1, bytes: 64 },
+    ["--every", "1"],
+    { seconds: 0.3, showsLatency: true },
+  ),
+  codec: {
+    figures: [
+      { key: "sendNs", better: "less", unit: "µs Send" },
+      { key: "echoNs", better: "less", unit: "µs Echo" },
+      { key: "recvNs", better: "less", unit: "µs Recv" },
+    ],
+    title:
+      "100,000 texts of 14 B through memory, one thread: a client masks and sends, a server parses, unmasks, validates and sends back, the client reads",
+    kind: "codec",
+    load: {},
+    targets: { "*/sockudo-ws": FINAL(1) },
+    seconds: 0.4,
     smoke: true,
   },
+  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.25, smoke: true },
   // `auto` stays awake for 20 µs where that pays, and here it does: no parking is measured.
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
     "bun uring/Bun.serve": { final: 1.05, now: 1.15 },
@@ -113,32 +203,63 @@ export const WORKLOADS = {
   "ping-pong-parked": pingPong(
     `${PAUSE_US} µs between messages, so that the server parks each time`,
     "auto",
-    { "bun uring/Bun.serve": { final: 1.05, now: 1.15 }, "*/C limit": { final: 1.2 } },
+    { "bun uring/Bun.serve": { final: 1.05, now: 1.15 }, "*/C limit": FINAL(1.2) },
     { "pause-us": PAUSE_US },
   ),
   "ping-pong-spin": {
     ...pingPong("one message right after the other, the server spinning", "spin", {
-      "bun uring/Bun.serve": { final: 0.5 },
-      "*/C limit": { final: 1.2 },
+      "bun uring/Bun.serve": FINAL(0.5),
+      "*/C limit": FINAL(1.2),
     }),
     smoke: true,
   },
+  rate: {
+    figures: [LATENCY, { key: "p99Ns", better: "less", unit: "µs p99" }],
+    title:
+      "echo of 64 B at 50,000 messages/s over 100 connections, from when each was due (no coordinated omission); the client polls",
+    load: { mode: "rate", rate: 50_000, connections: 100, bytes: 64 },
+    hasLimit: true,
+    showsLatency: true,
+    pairs: 6,
+    seconds: 0.6,
+    targets: {},
+    smoke: true,
+  },
+  "broadcast-1k": broadcast(1_000),
+  "broadcast-10k": broadcast(10_000),
   "tls-echo-pipe": overTls(ECHO_PIPE, {
-    "bun uring/Bun.serve": { final: 1.2 },
-    "deno uring/Deno.serve": { final: 6 },
-    "node uring/ws": { final: 6 },
+    "bun uring/Bun.serve": FINAL(1.2),
+    "deno uring/Deno.serve": FINAL(6),
+    "node uring/ws": FINAL(8),
   }),
-  "tls-echo-16k": overTls(ECHO_16K, { "bun uring/Bun.serve": { final: 1.3 } }),
+  "tls-echo-16k": overTls(ECHO_16K, { "bun uring/Bun.serve": FINAL(1.3) }),
   connect: connecting("without TLS", {}),
   "tls-connect": connecting("TLS 1.3, whole handshakes (X25519, ECDSA with P-256)", { tls: true }),
   "tls-connect-resumed": connecting("TLS 1.3, sessions resumed (X25519)", { tls: true, resume: true }),
   "deflate-dedicated": deflate("dedicated", "with context takeover"),
   "deflate-shared": deflate("shared", "without context takeover"),
+  "threads-deflate": threads("feed", "compressing 300 B of JSON, which takes the server far longer than us", {
+    program: "feed",
+    load: { connections: 64, "in-flight": 2, mode: "dedicated" },
+    smoke: true,
+  }),
+  "threads-echo": threads("echo", "echo of 64 B, 100 connections, 16 messages under way on each", {
+    load: { connections: 100, "in-flight": 16, bytes: 64 },
+  }),
+  "idle-10k": idle(10_000, { smoke: true }),
+  "idle-50k": idle(50_000),
+  "idle-deflate": idle(2_000, {
+    title:
+      "resident memory of a server for each of 2,000 idle connections with permessage-deflate and context takeover, each of which has been sent 32 messages",
+    kind: "feed",
+    compression: "dedicated",
+    load: { answers: 32, compressed: true },
+    limit: undefined,
+  }),
 };
 
 /** Micro benches: programs that print their own tables, on every runtime, or on Node only. */
 export const MICRO_BENCHES = {
-  codec: { title: "the codec alone, in memory", source: "bench/codec.ts" },
   promises: {
     title: "what people expect of a WebSocket library, with every option at its default",
     source: "bench/promises.mjs",
@@ -153,8 +274,8 @@ export const MICRO_BENCHES = {
   },
 };
 
-/** The target of a comparison, if there is one. `*` stands for every runtime over io_uring. */
+/** The target of a comparison, if there is one. `*` stands for every runtime, but not for its own sockets. */
 export function targetOf(workload, ours, theirs) {
   const { targets } = workload;
-  return targets[`${ours}/${theirs}`] ?? (ours.endsWith(" uring") ? targets[`*/${theirs}`] : undefined);
+  return targets[`${ours}/${theirs}`] ?? (ours.endsWith(" native") ? undefined : targets[`*/${theirs}`]);
 }

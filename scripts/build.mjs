@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes dist/, the npm form of the library and its program (`npm run build`), and build/node/, the
- * examples and bench programs in a form that Node 20 can run.
+ * Makes dist/, the npm form of the library and its program (`npm run build`); build/node/, the examples in a form that Node 20 can
+ * run; and build/bench/programs, the programs of the benches.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -34,10 +34,16 @@ const TARGETS = {
   },
   // src is compiled along: build/node mirrors the checkout so that "../src/mod.ts" means the same there.
   node: {
-    inputs: ["src", "examples", "bench", "tsconfig.json", "tsconfig.node.json", "package-lock.json"],
+    inputs: ["src", "examples", "test/fuzz", "tsconfig.json", "tsconfig.node.json", "package-lock.json"],
     output: "build/node",
     keep: [],
     steps: [["node_modules/typescript/bin/tsc", "-p", "tsconfig.node.json"]],
+  },
+  bench: {
+    inputs: ["src", "bench", "tsconfig.json", "package-lock.json"],
+    output: "build/bench/programs",
+    keep: [],
+    steps: [["bench/bundle.mjs"]],
   },
 };
 
@@ -52,7 +58,7 @@ function clear(output, keep) {
 /**
  * Makes one target when its inputs have changed.
  *
- * @param name - "dist" or "node".
+ * @param name - "dist", "node" or "bench".
  * @returns The complaint of the tool that failed, or undefined when all is well.
  */
 export function build(name, { always = false } = {}) {

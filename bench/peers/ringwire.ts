@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { Loop, serve } from "../../src/mod.ts";
+import { Loop, serve } from "ringwire";
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +26,7 @@ const server = await serve({
   port: 0,
   hostname: "127.0.0.1",
   loop,
+  maxConnections: 100_000,
   ...(cert && key
     ? {
         tls: {

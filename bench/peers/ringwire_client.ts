@@ -4,7 +4,6 @@
  *
  * Options: --port N, --connections N, --every N, --transport uring|native, --drive auto|spin.
  */
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { connect, Loop } from "ringwire";
 

@@ -4,7 +4,7 @@
  * Options: --transport uring|native.
  */
 import { parseArgs } from "node:util";
-import { Loop, serve } from "../../src/mod.ts";
+import { Loop, serve } from "ringwire";
 
 const { values } = parseArgs({ options: { transport: { type: "string", default: "uring" } } });
 

@@ -4,7 +4,7 @@
  * Options: --transport uring|native, --drive auto|spin, --compression disabled|shared|dedicated.
  */
 import { parseArgs } from "node:util";
-import { type CompressionMode, Loop, serve } from "../../src/mod.ts";
+import { type CompressionMode, Loop, serve } from "ringwire";
 import { quote, REQUESTED } from "./quotes.ts";
 
 const { values } = parseArgs({

@@ -8,8 +8,8 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { Histogram } from "../../src/metrics/mod.ts";
-import { Loop, Service } from "../../src/mod.ts";
+import { Loop, Service } from "ringwire";
+import { Histogram } from "ringwire/metrics";
 
 const { values } = parseArgs({
   options: {

@@ -4,7 +4,6 @@
  *
  * Options: --port N, --connections N, --every N.
  */
-import process from "node:process";
 import { parseArgs } from "node:util";
 
 // Node 20 has none of its own; later ones have this one.

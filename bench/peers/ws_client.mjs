@@ -3,7 +3,6 @@
  *
  * Options: --port N, --connections N, --every N.
  */
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { WebSocket } from "ws";
 

@@ -4,8 +4,8 @@
  */
 import { parseArgs } from "node:util";
 import { WebSocketServer } from "ws";
-// Node 20 takes no TypeScript: the form that scripts/build.mjs has made.
-import { quote, REQUESTED } from "../../build/node/bench/peers/quotes.js";
+// Node 20 takes no TypeScript: the form that bundle.mjs has made.
+import { quote, REQUESTED } from "../../build/bench/programs/quotes.js";
 
 const { values } = parseArgs({
   options: { compression: { type: "string", default: "dedicated" } },

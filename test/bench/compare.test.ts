@@ -6,16 +6,19 @@ import { expect, test } from "vitest";
 interface Comparison {
   ours: string;
   theirs: string;
+  figure: string;
   pairs: number;
+  discarded: number;
   ratio: number;
   min: number;
   max: number;
   verdict?: string;
 }
 const script = new URL("../../bench/compare.mjs", import.meta.url).href;
-const { compare, median, saturation } = (await import(script)) as {
+const { compare, median, repeatability, saturation } = (await import(script)) as {
   compare(workload: object, participants: object[], rounds: object[][]): Comparison[];
   median(values: number[]): number;
+  repeatability(before: object, after: object): { row: string; difference: number }[];
   saturation(cpu: { loadCpuPercent: number; serverCpuPercent: number }, isPolling: boolean): string;
 };
 
@@ -23,10 +26,12 @@ const PARTICIPANTS = [
   { name: "Bun.serve", peers: [] },
   { name: "bun uring", peers: ["Bun.serve"] },
 ];
-const RATE = { figure: "messagesPerSecond", better: "more", targets: {} };
+const RATE = { figures: [{ key: "messagesPerSecond", better: "more" }], targets: {} };
+const SLOW = [2, 900];
+const FAST = [1, 450];
 
-function run(name: string, messagesPerSecond: number): object {
-  return { name, report: { messagesPerSecond } };
+function run(name: string, messagesPerSecond: number, speeds?: number[][]): object {
+  return { name, report: { messagesPerSecond }, ...(speeds && { speeds }) };
 }
 
 function round(theirs: number, ours: number): object[] {
@@ -48,21 +53,52 @@ test("a round in which one of the two failed is left out", () => {
   expect(compare(RATE, PARTICIPANTS, rounds)[0]).toMatchObject({ pairs: 1, ratio: 2 });
 });
 
-test("a peer that ran more than once is compared where it was nearest", () => {
-  const runs = [
-    run("Bun.serve", 1),
-    run("x", 0),
-    run("bun uring", 30),
-    run("Bun.serve", 10),
-    run("Bun.serve", 5),
+test("a round in which the machine changed its speed is left out, and counted", () => {
+  const steady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 200, [FAST, FAST])];
+  const alsoSteady = [run("Bun.serve", 50, [SLOW, SLOW]), run("bun uring", 100, [SLOW, SLOW])];
+  const unsteady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 90, [FAST, SLOW])];
+  const [comparison] = compare(RATE, PARTICIPANTS, [steady, unsteady, alsoSteady]);
+  expect(comparison).toMatchObject({ pairs: 2, discarded: 1, ratio: 2, min: 2, max: 2 });
+});
+
+test("a machine that was never steady gives figures all the same", () => {
+  const unsteady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 90, [FAST, SLOW])];
+  expect(compare(RATE, PARTICIPANTS, [unsteady])[0]).toMatchObject({ pairs: 1, discarded: 0 });
+});
+
+test("each figure of a workload has a ratio of its own", () => {
+  const figures = ["sendNs", "recvNs"].map((key) => ({ key, better: "less" }));
+  const report = (sendNs: number, recvNs: number): object => ({ sendNs, recvNs });
+  const rounds = [
+    [
+      { name: "Bun.serve", report: report(10, 20) },
+      { name: "bun uring", report: report(5, 40) },
+    ],
   ];
-  expect(compare(RATE, PARTICIPANTS, [runs])[0]).toMatchObject({ pairs: 1, ratio: 3 });
+  const comparisons = compare({ figures, targets: {} }, PARTICIPANTS, rounds);
+  expect(comparisons.map(({ figure, ratio }) => [figure, ratio])).toEqual([
+    ["sendNs", 0.5],
+    ["recvNs", 2],
+  ]);
+});
+
+test("how far two runs are apart does not depend on which was first", () => {
+  const result = (ratio: number): object => ({
+    x: { comparisons: [{ ours: "a", theirs: "b", figure: "f", ratio }] },
+  });
+  const [there] = repeatability(result(2), result(2.2));
+  const [back] = repeatability(result(2.2), result(2));
+  expect(there?.difference).toBeCloseTo(0.1);
+  expect(back?.difference).toBeCloseTo(0.1);
 });
 
 test("a target is judged in the direction of its figure", () => {
   const more = { ...RATE, targets: { "bun uring/Bun.serve": { final: 3, now: 1.5 } } };
   expect(compare(more, PARTICIPANTS, [round(100, 200)])[0]?.verdict).toBe("reached for now");
-  const less = { ...RATE, better: "less", targets: { "bun uring/Bun.serve": { final: 0.5 } } };
+  const less = {
+    figures: [{ key: "messagesPerSecond", better: "less" }],
+    targets: { "bun uring/Bun.serve": { final: 0.5 } },
+  };
   expect(compare(less, PARTICIPANTS, [round(100, 200)])[0]?.verdict).toBe("missed");
   expect(compare(less, PARTICIPANTS, [round(100, 40)])[0]?.verdict).toBe("reached");
 });

@@ -1,0 +1,90 @@
+/**
+ * What idle connections cost a server in resident memory: a fresh process, further connections after the first thousand, quiet, garbage collected.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { capture } from "../scripts/setup/command.mjs";
+import { Program } from "./program.mjs";
+import { coresOf, loadProgram, optionWords, portOf } from "./rig.mjs";
+
+/** There before anything is measured: compilers and pools have had their turn. */
+const FIRST_CONNECTIONS = 1_000;
+/** Files that a server has open beside its connections. */
+const OTHER_FILES = 1_000;
+
+/** Lets us and what we start have so many sockets. Returns a complaint, or undefined. */
+function raiseFileLimit(connections) {
+  const wanted = FIRST_CONNECTIONS + connections + OTHER_FILES;
+  const limit = Number(capture("sh", ["-c", "ulimit -Hn"]).stdout);
+  if (limit >= wanted || Number.isNaN(limit)) return undefined;
+  const raised = capture("prlimit", ["--pid", String(process.pid), `--nofile=${wanted}`]);
+  return raised.status === 0
+    ? undefined
+    : `${wanted} open files are needed and ${limit} permitted: ulimit -n, as root`;
+}
+
+/** The least of a while, after garbage was collected: pages go back to the system when runtimes like. */
+async function quietBytes(server, { collects, quietMs }) {
+  let least = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < 4; count++) {
+    if (collects) server.signal("SIGUSR2");
+    await delay(quietMs / 4);
+    least = Math.min(least, server.residentBytes());
+  }
+  return least;
+}
+
+async function measureOne(participant, workload, { connections, quietMs }) {
+  const cores = coresOf(participant);
+  const server = new Program(participant.name, { ...participant, cores: cores.theirs });
+  let clients;
+  try {
+    const words = optionWords({ port: await portOf(server), ...workload.load });
+    clients = new Program(participant.name, { command: [loadProgram("idle"), ...words], cores: cores.load });
+    await clients.ask(FIRST_CONNECTIONS);
+    const before = await quietBytes(server, { collects: true, quietMs });
+    const opening = JSON.parse(await clients.ask(FIRST_CONNECTIONS + connections));
+    const untidied = await quietBytes(server, { collects: false, quietMs });
+    const after = await quietBytes(server, { collects: true, quietMs });
+    // All are alive, or this ends with a complaint.
+    await clients.ask(FIRST_CONNECTIONS + connections);
+    return {
+      bytesPerConnection: (after - before) / connections,
+      untidiedBytesPerConnection: (untidied - before) / connections,
+      openedPerSecond: connections / opening.seconds,
+      serverBytes: after,
+      loadBytes: clients.residentBytes(),
+    };
+  } finally {
+    await Promise.all([server.stop(), clients?.stop()]);
+  }
+}
+
+/** Like runRounds. */
+export async function runIdle(workload, groups, { pairs, isSmoke, failed, progress }) {
+  const connections = isSmoke ? 200 : workload.connections;
+  const complaint = raiseFileLimit(connections);
+  if (complaint !== undefined) {
+    failed(complaint);
+    return [];
+  }
+  const rounds = [];
+  for (let index = 0; index < pairs; index++) {
+    for (const group of groups) {
+      const round = [];
+      for (const participant of index % 2 === 0 ? group : [...group].reverse()) {
+        try {
+          const report = await measureOne(participant, workload, {
+            connections,
+            quietMs: isSmoke ? 40 : 800,
+          });
+          round.push({ name: participant.name, report });
+          progress(participant.name, report);
+        } catch (error) {
+          failed(error.message);
+        }
+      }
+      rounds.push(round);
+    }
+  }
+  return rounds;
+}

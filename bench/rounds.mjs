@@ -1,0 +1,75 @@
+/**
+ * The order in which participants run. A round measures each member of a group for a moment, A B C, and the next one C B A, so that those which are
+ * compared are a fraction of a second apart. After some rounds all start afresh: two processes of the same program are not equally fast.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { Rig } from "./rig.mjs";
+import { isSteady } from "./speed.mjs";
+
+/** So many rounds with the same processes. */
+const ROUNDS_OF_A_START = 5;
+/** The first slice of a process: compilers have their turn, and it does not count. */
+const FIRST_SECONDS = 0.4;
+/** How many more rounds there may be, as a share, to make up for those in which the machine changed its speed. */
+const MORE_ROUNDS = 0.5;
+
+/** Starts all that can be started; the others' complaints go to `failed`. */
+async function startAll(participants, workload, failed) {
+  const started = await Promise.allSettled(participants.map((one) => Rig.start(one, workload)));
+  const rigs = [];
+  for (const [index, { value: rig, reason }] of started.entries()) {
+    if (rig) rigs.push({ name: participants[index].name, rig });
+    else failed(reason.message);
+  }
+  return rigs;
+}
+
+/** One slice of each, with what the speedometer said before and after it. */
+async function runRound(rigs, { speed, slice, failed, progress }) {
+  const round = [];
+  let before = await speed.read();
+  for (const one of [...rigs]) {
+    try {
+      const report = await one.rig.slice(slice);
+      const after = await speed.read();
+      round.push({ name: one.name, report, speeds: [before, after] });
+      before = after;
+      progress(one.name, report);
+    } catch (error) {
+      failed(error.message);
+      rigs.splice(rigs.indexOf(one), 1);
+    }
+  }
+  return round;
+}
+
+/**
+ * @param groups - From participants.mjs.
+ * @param how - `pairs`: rounds in which the machine was steady; `slice`: { warmupSeconds, seconds }; `speed`; `failed(message)`;
+ * `progress(name, report)`; `isSmoke`: no warming up.
+ * @returns Rounds in the order of time, each a list of { name, report, speeds }.
+ */
+export async function runRounds(workload, groups, { pairs, isSmoke = false, ...how }) {
+  const rounds = [];
+  for (const group of groups) {
+    const most = Math.ceil(pairs * (1 + MORE_ROUNDS));
+    let done = 0;
+    for (let steady = 0; steady < pairs && done < most; ) {
+      const rigs = await startAll(group, workload, how.failed);
+      try {
+        if (!isSmoke) await runRound(rigs, { ...how, slice: { warmupSeconds: 0, seconds: FIRST_SECONDS } });
+        for (let count = 0; count < ROUNDS_OF_A_START && steady < pairs && done < most; count++, done++) {
+          if (rigs.length === 0) return rounds;
+          const round = await runRound(done % 2 === 0 ? rigs : [...rigs].reverse(), how);
+          if (isSteady(round.flatMap(({ speeds }) => speeds))) steady++;
+          rounds.push(round);
+        }
+      } finally {
+        await Promise.all(rigs.map(({ rig }) => rig.stop()));
+      }
+      // Ports and memory of those that ended.
+      await delay(isSmoke ? 0 : 50);
+    }
+  }
+  return rounds;
+}
