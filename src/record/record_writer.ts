@@ -6,7 +6,6 @@
 import type { RingwireError } from "../errors.ts";
 import { copyBytes } from "../protocol/copy_bytes.ts";
 import { type OutputFile, openOutput } from "../runtime/files.ts";
-import { BlockWriter } from "./block_writer.ts";
 import {
   HEADER_BYTES,
   KIND_CLOSED,
@@ -19,9 +18,8 @@ import {
   writeHeader,
 } from "./record_format.ts";
 import { Recording } from "./recording.ts";
+import { WriteBuffer } from "./write_buffer.ts";
 
-/** Memory is taken and written in pieces of this size. */
-export const BLOCK_BYTES: number = 256 << 10;
 /** Longer reads and commits become several records. */
 const PIECE_BYTES = 128 << 10;
 /** At least as long as a loss record. */
@@ -58,7 +56,7 @@ export interface Tap {
 export class RecordWriter {
   failure: RingwireError | undefined = undefined;
   readonly #file: OutputFile;
-  readonly #blocks: BlockWriter;
+  readonly #buffer: WriteBuffer;
   readonly #flushMs: number;
   readonly #failed: (error: RingwireError) => void;
   readonly #lossy: Set<Tap> = new Set();
@@ -68,7 +66,7 @@ export class RecordWriter {
   #lostRecords = 0;
   #lostBytes = 0;
   #flushTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  /** The out record that is still growing, at `#runAt` of the current block. */
+  /** The out record that is still growing, at `#runAt` of the buffer. */
   #run: Tap | undefined = undefined;
   #runAt = 0;
   #runNs = 0;
@@ -80,22 +78,26 @@ export class RecordWriter {
    * @param failed - Told once when writing fails; nothing more is recorded then.
    * @throws RingwireError `ERR_RECORDING` when the file cannot be written, or is something else.
    */
-  constructor(path: string, maxBlocks: number, flushMs: number, failed: (error: RingwireError) => void) {
+  constructor(
+    path: string,
+    maxBufferedBytes: number,
+    flushMs: number,
+    failed: (error: RingwireError) => void,
+  ) {
     this.#flushMs = flushMs;
     this.#failed = failed;
     this.#file = openOutput(path);
     const position = this.#file.sizeBytes === 0 ? 0 : this.#goOn(path);
-    this.#blocks = new BlockWriter(
+    this.#buffer = new WriteBuffer(
       this.#file,
       position,
-      BLOCK_BYTES,
-      maxBlocks,
+      maxBufferedBytes,
       () => this.#endRun(),
       (failure) => this.#freed(failure),
     );
     if (position === 0) {
-      this.#blocks.current.bytes.set(MAGIC);
-      this.#blocks.current.used = MAGIC.length;
+      this.#buffer.bytes.set(MAGIC);
+      this.#buffer.used = MAGIC.length;
     }
     const monotonicNs = Math.round(performance.now() * 1e6);
     this.#put(KIND_SESSION, 0, monotonicNs, toJson({ wallMs: Date.now(), monotonicNs }));
@@ -107,7 +109,7 @@ export class RecordWriter {
       bytes: this.#bytes,
       lostRecords: this.#lostRecords,
       lostBytes: this.#lostBytes,
-      bufferedBytes: this.#blocks.bufferedBytes,
+      bufferedBytes: this.#buffer.bufferedBytes,
     };
   }
 
@@ -150,14 +152,10 @@ export class RecordWriter {
   sent(tap: Tap, nowNs: () => number, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#isClosed) return false;
     const size = end - start;
-    const { current } = this.#blocks;
-    if (
-      this.#run === tap &&
-      current.used + size <= BLOCK_BYTES &&
-      current.used + size - this.#runAt <= PIECE_BYTES
-    ) {
-      copyBytes(bytes, start, end, current.bytes, current.used);
-      current.used += size;
+    const buffer = this.#buffer;
+    if (this.#run === tap && buffer.hasRoom(size) && buffer.used + size - this.#runAt <= PIECE_BYTES) {
+      copyBytes(bytes, start, end, buffer.bytes, buffer.used);
+      buffer.used += size;
       return false;
     }
     this.#endRun();
@@ -169,7 +167,7 @@ export class RecordWriter {
         this.#settle(tap, to - from) && this.#put(KIND_OUT, tap.connection, timeNs, bytes, from, to);
       if (!isRoom) this.#lose(tap, 0, to - from);
     }
-    if (!this.#settle(tap, end - from) || !this.#blocks.makeRoom(HEADER_BYTES + end - from)) {
+    if (!this.#settle(tap, end - from) || !this.#buffer.makeRoom(HEADER_BYTES + end - from)) {
       this.#lose(tap, 0, end - from);
       return false;
     }
@@ -179,8 +177,11 @@ export class RecordWriter {
 
   /** The connection is gone. */
   closed(tap: Tap, timeNs: number, error: RingwireError | undefined): void {
+    if (this.#isClosed || tap.isLost) return;
     const payload = error === undefined ? EMPTY : toJson({ code: error.code, message: error.message });
-    if (!this.note(tap, KIND_CLOSED, timeNs, payload)) tap.pendingClose = payload;
+    if (this.#settle(tap, payload.length) && this.#put(KIND_CLOSED, tap.connection, timeNs, payload)) return;
+    tap.pendingClose = payload;
+    if (this.failure === undefined) this.#lossy.add(tap);
   }
 
   /** What was committed in this turn is complete. */
@@ -192,8 +193,8 @@ export class RecordWriter {
   async flush(): Promise<void> {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
-    await this.#blocks.flush();
-    if (this.#lossy.size > 0 && this.failure === undefined) await this.#blocks.flush();
+    await this.#buffer.flush();
+    if (this.#lossy.size > 0 && this.failure === undefined) await this.#buffer.flush();
     if (this.failure !== undefined) throw this.failure;
   }
 
@@ -203,12 +204,16 @@ export class RecordWriter {
     await this.#file.sync();
   }
 
-  /** Ends at once; `sync` comes first. */
-  close(): void {
+  /** Takes no more records, gets those that are there onto the device, and closes the file. @throws RingwireError as `flush`. */
+  async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#flushTimer);
-    this.#file.close();
+    try {
+      await this.sync();
+    } finally {
+      clearTimeout(this.#flushTimer);
+      this.#file.close();
+    }
   }
 
   /** Finds the end of the recording that is there and cuts off what a crash has left. Returns where to append. */
@@ -231,30 +236,29 @@ export class RecordWriter {
   ): boolean {
     this.#endRun();
     const size = end - start;
-    if (!this.#blocks.makeRoom(HEADER_BYTES + size)) return false;
-    const { current } = this.#blocks;
-    const at = current.used;
-    copyBytes(payload, start, end, current.bytes, at + HEADER_BYTES);
-    writeHeader(current.bytes, current.view, at, kind, connection, size, timeNs);
-    current.used = at + HEADER_BYTES + size;
+    if (!this.#buffer.makeRoom(HEADER_BYTES + size)) return false;
+    const buffer = this.#buffer;
+    const at = buffer.used;
+    copyBytes(payload, start, end, buffer.bytes, at + HEADER_BYTES);
+    writeHeader(buffer.bytes, buffer.view, at, kind, connection, size, timeNs);
+    buffer.used = at + HEADER_BYTES + size;
     this.#count(HEADER_BYTES + size);
     return true;
   }
 
   #beginRun(tap: Tap, timeNs: number, bytes: Uint8Array, start: number, end: number): void {
-    const { current } = this.#blocks;
     this.#run = tap;
-    this.#runAt = current.used;
+    this.#runAt = this.#buffer.used;
     this.#runNs = timeNs;
-    copyBytes(bytes, start, end, current.bytes, this.#runAt + HEADER_BYTES);
-    current.used = this.#runAt + HEADER_BYTES + end - start;
+    copyBytes(bytes, start, end, this.#buffer.bytes, this.#runAt + HEADER_BYTES);
+    this.#buffer.used = this.#runAt + HEADER_BYTES + end - start;
   }
 
   #endRun(): void {
     const tap = this.#run;
     if (tap === undefined) return;
     this.#run = undefined;
-    const { bytes, view, used } = this.#blocks.current;
+    const { bytes, view, used } = this.#buffer;
     const size = used - this.#runAt - HEADER_BYTES;
     writeHeader(bytes, view, this.#runAt, KIND_OUT, tap.connection, size, this.#runNs);
     this.#count(HEADER_BYTES + size);
@@ -266,7 +270,7 @@ export class RecordWriter {
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
       // What fails is told to `#failed`.
-      this.#blocks.flush();
+      this.#buffer.flush();
     }, this.#flushMs);
   }
 
@@ -283,18 +287,21 @@ export class RecordWriter {
   #settle(tap: Tap, sizeBytes: number): boolean {
     if (tap.isLost) return false;
     if (tap.lost.records === 0) return true;
-    return this.#blocks.makeRoom(LOSS_BYTES + HEADER_BYTES + sizeBytes) && this.#noteLoss(tap);
+    return this.#buffer.makeRoom(LOSS_BYTES + HEADER_BYTES + sizeBytes) && this.#noteLoss(tap);
   }
 
-  /** Returns whether what was lost of a connection has been written down. */
+  /** Writes down what of a connection found no room before. Returns whether that found room now. */
   #noteLoss(tap: Tap): boolean {
     const timeNs = Math.round(performance.now() * 1e6);
-    if (!this.#put(KIND_LOSS, tap.connection, timeNs, toJson(tap.lost))) return false;
-    tap.lost = { records: 0, inBytes: 0, outBytes: 0 };
+    if (tap.lost.records > 0) {
+      if (!this.#put(KIND_LOSS, tap.connection, timeNs, toJson(tap.lost))) return false;
+      tap.lost = { records: 0, inBytes: 0, outBytes: 0 };
+    }
+    if (tap.pendingClose !== undefined) {
+      if (!this.#put(KIND_CLOSED, tap.connection, timeNs, tap.pendingClose)) return false;
+      tap.pendingClose = undefined;
+    }
     this.#lossy.delete(tap);
-    const closed = tap.pendingClose;
-    tap.pendingClose = undefined;
-    if (closed !== undefined && !this.note(tap, KIND_CLOSED, timeNs, closed)) tap.pendingClose = closed;
     return true;
   }
 

@@ -2,7 +2,7 @@
 
 import type { RingwireError } from "../errors.ts";
 import { checkKnown, type NumberOption, readNumbers } from "../options.ts";
-import { BLOCK_BYTES, type RecorderStats, RecordWriter } from "./record_writer.ts";
+import { type RecorderStats, RecordWriter } from "./record_writer.ts";
 
 /** Options of a {@linkcode Recorder}. */
 export interface RecorderOptions {
@@ -70,7 +70,7 @@ export class Recorder implements AsyncDisposable {
     this.path = path;
     const failed =
       options.error ?? ((error: RingwireError): void => console.error(`ringwire: ${error.message}`));
-    this.#writer = new RecordWriter(path, Math.floor(maxBufferedBytes / BLOCK_BYTES), flushMs, failed);
+    this.#writer = new RecordWriter(path, maxBufferedBytes, flushMs, failed);
   }
 
   /** Counters since it was made. */
@@ -89,13 +89,14 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * Writes what is left, waits until the device has it (fsync), and closes the file. Connections that are still open go on without being recorded.
+   * Writes what is left, waits until the device has it (fsync), and closes the file. Connections that are still open go on without being recorded
+   * from now on.
    * Idempotent.
    *
    * @throws RingwireError `ERR_RECORDING` when it cannot be written.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#writer.sync().finally(() => this.#writer.close());
+    this.#closing ??= this.#writer.close();
     return this.#closing;
   }
 
@@ -130,12 +131,12 @@ export function shareRecorder(path: string): { writer: RecordWriter; release: ()
 async function release(path: string, entry: Shared): Promise<void> {
   if (--entry.users > 0) return;
   // Somebody may come back meanwhile: two recorders of one file would write over each other.
-  await writerOf(entry.recorder)
-    .sync()
-    .catch(() => {
-      // It was told when it happened.
-    });
+  const writer = writerOf(entry.recorder);
+  const ignore = (): void => {
+    // It was told when it happened.
+  };
+  await writer.sync().catch(ignore);
   if (entry.users > 0 || shared.get(path) !== entry) return;
   shared.delete(path);
-  writerOf(entry.recorder).close();
+  await writer.close().catch(ignore);
 }

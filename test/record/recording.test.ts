@@ -19,13 +19,12 @@ function fail(error: unknown): never {
 
 /** A file with a session, a connection, and `count` reads of 100 bytes each. */
 async function write(path: string, count: number): Promise<void> {
-  const writer = new RecordWriter(path, 8, 1, fail);
+  const writer = new RecordWriter(path, 1 << 20, 1, fail);
   const tap = writer.open({ role: "client", url: "ws://feed.example/" }, 1_000);
   for (let index = 0; index < count; index++) {
     writer.received(tap, 2_000 + index, new Uint8Array(100).fill(index), 0, 100);
   }
-  await writer.sync();
-  writer.close();
+  await writer.close();
 }
 
 /** The first byte of each read, and the problems. */
@@ -149,7 +148,7 @@ test("a recorder goes on with a file that a crash has torn", async () => {
 
 test("commits of one turn grow one record, anything in between ends it", async () => {
   const path = scratchPath();
-  const writer = new RecordWriter(path, 8, 1, fail);
+  const writer = new RecordWriter(path, 1 << 20, 1, fail);
   const [one, two]: Tap[] = [writer.open({}, 1), writer.open({}, 1)];
   const send = (tap: Tap, text: string): boolean =>
     writer.sent(tap, () => 5, new TextEncoder().encode(`..${text}`), 2, 2 + text.length);
@@ -158,8 +157,7 @@ test("commits of one turn grow one record, anything in between ends it", async (
   send(one, "e");
   writer.received(one, 6, new Uint8Array(1), 0, 1);
   send(one, "x".repeat(300_000));
-  await writer.sync();
-  writer.close();
+  await writer.close();
   using recording = new Recording(path);
   const sent = [...recording]
     .filter(({ kind }) => kind === "out")
