@@ -1,5 +1,5 @@
 /** Every example runs as it is, on the runtime under test, over the transport that it gets and over native sockets. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { connect } from "../../src/mod.ts";
@@ -177,6 +177,16 @@ describe.each(ENVIRONMENTS)("over %s", (_name, environment) => {
     ],
     ["split_reader_writer", "read 10000 messages in order\nthe writer had to wait\n"],
     [
+      "subprotocols",
+      [
+        "both: v2.json",
+        "the old one: v1.json",
+        "one that nobody speaks: ERR_HANDSHAKE_REFUSED with 400",
+        "a guest: v1.json",
+        "a member: v2.json\n",
+      ].join("\n"),
+    ],
+    [
       "configured_client",
       "protocol v2.json, permessage-deflate\n70000 characters came back\nclosed with 1000 thanks, cleanly\n",
     ],
@@ -234,6 +244,16 @@ test("no example is left out here", () => {
     "replay.ts",
     "spin_latency.ts",
     "split_reader_writer.ts",
+    "subprotocols.ts",
     "whatwg_client.ts",
   ]);
+});
+
+test("examples/README.md has a line for each", () => {
+  const folder = new URL("../../examples/", import.meta.url);
+  const listed = [
+    ...readFileSync(new URL("README.md", folder), "utf8").matchAll(/^\| \[(\w+)\]\(\1\.ts\) \| \S/gm),
+  ];
+  const names = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+  expect(listed.map(([, name]) => `${name}.ts`).sort()).toEqual(names.sort());
 });

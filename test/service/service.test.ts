@@ -11,8 +11,12 @@ import {
   type Server,
   Service,
 } from "../../src/mod.ts";
+import { nodeProgram, Running } from "../conformance/processes.ts";
 import { onEachTransport, type Rig } from "../conformance/rig.ts";
 import { EndpointJournal } from "./journal.ts";
+
+/** A server in a process of its own, which goes on while this thread is blocked. */
+const EXCHANGE = new URL("peers/exchange.mjs", import.meta.url).pathname;
 
 /** A service that ends with the test. */
 function newService<Context = undefined>(rig: Rig, context?: Context): Service<Context> {
@@ -442,6 +446,45 @@ onEachTransport("service", (rig) => {
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     await removed;
+  });
+
+  test("lives in a spinning loop, and in one that blocks its thread", async () => {
+    const exchange = new Running(nodeProgram(), [EXCHANGE, "127.0.0.1", "0"]);
+    rig.after(() => exchange.kill());
+    const [, port] = await exchange.see(/listening (\d+)/);
+    const url = `ws://127.0.0.1:${port}/`;
+    /** Comes, is lost, comes again and is removed, all from handlers. */
+    const add = (loop: Loop, done: () => void): string[] => {
+      const told: string[] = [];
+      const service = new Service({ loop });
+      service.add({
+        url: () => url,
+        reconnect: { initialMs: 1, maxMs: 1 },
+        websocket: {
+          open: () => void told.push("open"),
+          message: (ws) => (told.includes("gap") ? void service.remove(ws.data) : ws.terminate()),
+        },
+        gap: () => void told.push("gap"),
+        closed({ kind }) {
+          told.push(kind);
+          if (kind === "removed") done();
+        },
+      });
+      return told;
+    };
+    const expected = ["open", "local", "gap", "open", "removed"];
+    const spinning = rig.newLoop({ drive: "spin", spinUs: 50 });
+    await new Promise<void>((resolve) => {
+      const told = add(spinning, () => {
+        expect(told).toEqual(expected);
+        resolve();
+      });
+    });
+    if (rig.kind === "native") return;
+    const running = rig.newLoop({ drive: "run" });
+    const told = add(running, () => running.stop());
+    running.run();
+    expect(told).toEqual(expected);
   });
 
   test("counts what its own connections do, and tells the diagnostics channels", async () => {
