@@ -61,7 +61,8 @@ function splitWords(all) {
     const word = all[index];
     if (/^(--runtime|--transport)$/.test(word)) ours.push(word, ...all.slice(++index, index + 1));
     else if (/^(--runtime=|--transport=|--help$|-h$)/.test(word)) ours.push(word);
-    else own.push(word);
+    // npm takes the first one only.
+    else if (word !== "--") own.push(word);
   }
   return { ours, own };
 }
