@@ -76,6 +76,24 @@ function threadCounts(runtime, workload, hasShim) {
   });
 }
 
+/** Our client with and without a recorder, which has a thread of the system to itself for its file. */
+function recorders(runtime, { words }, hasShim) {
+  return [...(hasShim ? ["uring"] : []), "native"].map((transport) => {
+    const plain = `${runtime} ${transport}`;
+    const client = (name, more, peers) => ({
+      ...program(
+        runtime,
+        name,
+        "bench/peers/ringwire_client.ts",
+        ["--transport", transport, ...words, ...more],
+        { peers, role: "client" },
+      ),
+      threads: 2,
+    });
+    return [client(`${plain}, recording`, ["--record"], [plain]), client(plain, [], [])];
+  });
+}
+
 /**
  * The participants of a workload on one runtime, as groups: only members of a group are compared, so they run right after one another.
  *
@@ -85,6 +103,7 @@ function threadCounts(runtime, workload, hasShim) {
 export function participantGroups(workload, { runtime, hasShim, identity }) {
   if (workload.threads) return threadCounts(runtime, workload, hasShim);
   const kind = workload.kind ?? "echo";
+  if (kind === "recording") return recorders(runtime, workload, hasShim);
   if (kind === "codec")
     return [[program(runtime, `${runtime} codec`, "bench/codec.ts", [], { role: "alone" })]];
   const drive = workload.drive ?? "auto";

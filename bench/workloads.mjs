@@ -174,6 +174,23 @@ export const WORKLOADS = {
       smoke: true,
     },
   ),
+  recording: ticker(
+    "text-json, with a recorder that writes everything to a file ÷ without",
+    [RATE],
+    { connections: 10 },
+    ["--every", "64"],
+    {
+      kind: "recording",
+      targets: Object.fromEntries(
+        ["bun", "deno", "node"].flatMap((runtime) =>
+          ["uring", "native"].map((transport) => [
+            `${runtime} ${transport}, recording/${runtime} ${transport}`,
+            FINAL(0.95),
+          ]),
+        ),
+      ),
+    },
+  ),
   "client-ping-pong": ticker(
     "ping-pong of 64 B of text on one connection, from server to client and back; the client is measured, the server polls",
     [LATENCY],

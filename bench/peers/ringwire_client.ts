@@ -2,10 +2,15 @@
  * What is being measured: Ringwire as a client that decodes texts, on any runtime, over either transport. Every so many messages it sends
  * the last one back (bench/load/ticker.c).
  *
- * Options: --port N, --connections N, --every N, --transport uring|native, --drive auto|spin.
+ * Options: --port N, --connections N, --every N, --transport uring|native, --drive auto|spin,
+ * --record: into a file that is gone with the program.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { connect, Loop } from "ringwire";
+import { Recorder } from "ringwire/record";
 
 const { values } = parseArgs({
   options: {
@@ -14,6 +19,7 @@ const { values } = parseArgs({
     every: { type: "string", default: "64" },
     transport: { type: "string", default: "uring" },
     drive: { type: "string", default: "auto" },
+    record: { type: "boolean", default: false },
   },
 });
 const every = Number(values.every);
@@ -22,10 +28,19 @@ const loop = new Loop({
   drive: values.drive as "auto" | "spin",
 });
 
+function makeRecorder(): Recorder {
+  const folder = mkdtempSync(join(tmpdir(), "ringwire-bench-"));
+  const recorder = new Recorder(join(folder, "bench.rwr"));
+  rmSync(folder, { recursive: true });
+  return recorder;
+}
+const recorder = values.record ? makeRecorder() : undefined;
+
 for (let index = 0; index < Number(values.connections); index++) {
   let count = 0;
   await connect(`ws://127.0.0.1:${values.port}/`, {
     loop,
+    ...(recorder === undefined ? {} : { record: recorder }),
     websocket: {
       message(ws, text) {
         if (++count % every === 0) ws.send(text);
