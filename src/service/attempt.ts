@@ -3,10 +3,11 @@
 import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
 import { withoutUser } from "../protocol/url.ts";
+import { handlerError } from "../stream/handler_calls.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { ClientHandshake, Opener } from "../websocket/client_handshake.ts";
 import type { Connector } from "../websocket/connector.ts";
-import { handlerError, type Session } from "../websocket/session.ts";
+import type { Session } from "../websocket/session.ts";
 import type { EndpointUrl } from "./endpoint_options.ts";
 
 /** Who waits for the connection. `opened` or `failed` comes exactly once, never inside `start`, and none after `giveUp`. */

@@ -1,7 +1,7 @@
 /** What an endpoint asks and tells its program. What that throws is its own matter, and costs no connection. */
 
 import type { Engine } from "../loop.ts";
-import { handlerError } from "../websocket/session.ts";
+import { handlerError } from "../stream/handler_calls.ts";
 import type { DisconnectReason } from "./disconnect_reason.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointOptions, EndpointUrl, GapEvent } from "./endpoint_options.ts";

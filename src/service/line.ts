@@ -2,7 +2,8 @@
 
 import type { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
-import { handlerError, type Session } from "../websocket/session.ts";
+import { handlerError } from "../stream/handler_calls.ts";
+import type { Session } from "../websocket/session.ts";
 import { type DisconnectKind, type DisconnectReason, kindOfEnd } from "./disconnect_reason.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointPlan, HeartbeatOptions } from "./endpoint_options.ts";
@@ -104,9 +105,9 @@ export class Line<Context> implements WatchOwner {
       if (!this.isOpen) return;
       const result = heartbeat.send(socket, context);
       if (result instanceof Promise)
-        result.catch((thrown: unknown) => this.session.fail(handlerError(thrown)));
+        result.catch((thrown: unknown) => this.session.fail(handlerError(thrown, "A WebSocket handler")));
     } catch (thrown) {
-      this.session.fail(handlerError(thrown));
+      this.session.fail(handlerError(thrown, "A WebSocket handler"));
     }
   }
 

@@ -5,6 +5,7 @@ import type { Engine } from "../loop.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
+import { HandlerCalls } from "./handler_calls.ts";
 import type { SendStatus } from "./send_status.ts";
 import { Stream } from "./stream.ts";
 import type { StreamSettings } from "./stream_options.ts";
@@ -25,6 +26,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   /** What broke the connection, if anything did. */
   failure: RingwireError | undefined = undefined;
   readonly #engine: Engine;
+  readonly #calls: HandlerCalls<Stream<Data>>;
   readonly #closeDeadline: CallbackTimer;
   readonly #idleCheck: CallbackTimer;
   #resolveGone: () => void = () => undefined;
@@ -65,6 +67,9 @@ export class StreamSession<Data> implements ConnectionHandler {
     this.#closeDeadline = new CallbackTimer(() => this.#closeTimedOut());
     this.#idleCheck = new CallbackTimer(() => this.#checkIdle());
     this.stream = new Stream(this, url, data);
+    this.#calls = new HandlerCalls(this.stream, "stream", settings.handlers.error, (error) =>
+      this.#handlerFailed(error),
+    );
   }
 
   // ── from the transport ───────────────────────────────────────────────────────────────────────
@@ -73,7 +78,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   opened(): void {
     this.#silentSinceMs = this.#engine.runtime.nowMs();
     this.#scheduleIdleCheck();
-    this.#call(() => this.settings.handlers.open?.(this.stream));
+    this.#calls.call(this.settings.handlers.open);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {
@@ -93,7 +98,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   }
 
   drained(): void {
-    if (this.writer.shrank()) this.#call(() => this.settings.handlers.drain?.(this.stream));
+    if (this.writer.shrank()) this.#calls.call(this.settings.handlers.drain);
   }
 
   closed(error: RingwireError | undefined): void {
@@ -166,7 +171,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   // ── receiving ────────────────────────────────────────────────────────────────────────────────
 
   #deliver(bytes: Uint8Array): void {
-    this.#call(() => this.settings.handlers.data?.(this.stream, bytes));
+    this.#calls.call(this.settings.handlers.data, bytes);
   }
 
   #hold(bytes: Uint8Array): void {
@@ -213,7 +218,7 @@ export class StreamSession<Data> implements ConnectionHandler {
     const { end } = this.settings.handlers;
     if (this.#isGone || this.state !== "open") return;
     if (end === undefined) this.close();
-    else this.#call(() => end(this.stream));
+    else this.#calls.call(end);
   }
 
   #discard(): void {
@@ -240,14 +245,8 @@ export class StreamSession<Data> implements ConnectionHandler {
     }
     if (this.state === "closed") return;
     this.state = "closed";
-    if (this.failure !== undefined) this.#report(this.failure);
-    const { close } = this.settings.handlers;
-    try {
-      const result = close?.(this.stream, this.failure);
-      if (result instanceof Promise) result.catch((thrown: unknown) => console.error(handlerError(thrown)));
-    } catch (thrown) {
-      console.error(handlerError(thrown));
-    }
+    if (this.failure !== undefined) this.#calls.tell(this.failure);
+    this.#calls.call(this.settings.handlers.close, this.failure);
     this.#resolveGone();
   }
 
@@ -297,36 +296,9 @@ export class StreamSession<Data> implements ConnectionHandler {
       this.#fail(new RingwireError("ERR_IDLE_TIMEOUT", "The peer was silent for longer than idleTimeoutMs"));
   }
 
-  // ── handlers ─────────────────────────────────────────────────────────────────────────────────
-
-  #call(handler: () => unknown): void {
-    try {
-      const result = handler();
-      if (result instanceof Promise) result.catch((thrown: unknown) => this.#handlerThrew(thrown));
-    } catch (thrown) {
-      this.#handlerThrew(thrown);
-    }
-  }
-
-  #handlerThrew(thrown: unknown): void {
-    const error = handlerError(thrown);
+  #handlerFailed(error: RingwireError): void {
     if (this.failure === undefined && !this.#isGone) this.#fail(error);
     else console.error(error);
-  }
-
-  /** A program without an `error` handler still learns of its own bugs, on the console; a peer's faults show in `close`. */
-  #report(error: RingwireError): void {
-    const handler = this.settings.handlers.error;
-    if (handler === undefined) {
-      if (error.code === "ERR_HANDLER") console.error(error);
-      return;
-    }
-    try {
-      const result = handler(this.stream, error);
-      if (result instanceof Promise) result.catch((thrown: unknown) => console.error(handlerError(thrown)));
-    } catch (thrown) {
-      console.error(handlerError(thrown));
-    }
   }
 }
 
@@ -339,9 +311,4 @@ function toBytes(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
   throw new TypeError(
     `Cannot write ${data === null ? "null" : typeof data}: give a string, an ArrayBuffer or a view of one`,
   );
-}
-
-function handlerError(thrown: unknown): RingwireError {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new RingwireError("ERR_HANDLER", `A stream handler threw: ${text}`, { cause: thrown });
 }

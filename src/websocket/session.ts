@@ -18,6 +18,7 @@ import {
 } from "../protocol/message_decoder.ts";
 import { OPCODE_PING } from "../protocol/opcode.ts";
 import type { DeflateAgreement } from "../protocol/permessage_deflate.ts";
+import { HandlerCalls } from "../stream/handler_calls.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { Compressor } from "./compressor.ts";
 import { FrameSender } from "./frame_sender.ts";
@@ -76,6 +77,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   readonly #keepalive: Keepalive;
   readonly #roundTrip: RoundTrip = new RoundTrip();
   readonly #gone: (session: Session<Data>) => void;
+  readonly #calls: HandlerCalls<Socket<Data>>;
   readonly #onMessage: HandledSettings<Data>["handlers"]["message"];
   readonly #onBatch: HandledSettings<Data>["handlers"]["batch"];
   /** Input is ignored: the peer's Close frame came, or the connection failed. */
@@ -147,6 +149,9 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     this.inbox = new Inbox(engine, connection, settings, this);
     this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
     this.socket = new Socket(this, info, data);
+    this.#calls = new HandlerCalls(this.socket, "WebSocket", settings.handlers.error, (error) =>
+      this.#handlerFailed(error),
+    );
   }
 
   // ── from the transport ───────────────────────────────────────────────────────────────────────
@@ -156,13 +161,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     this.#keepalive.start();
     this.#counters.opened();
     tellOpened(this.#engine.diagnostics, this);
-    const { open } = this.settings.handlers;
-    if (open === undefined) return;
-    try {
-      this.#settle(open(this.socket));
-    } catch (error) {
-      this.#handlerThrew(error);
-    }
+    this.#calls.call(this.settings.handlers.open);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {
@@ -230,14 +229,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
 
   /** A program that sends on `drain` has no more to send once the socket closes. One that has paused until `drain` still must go on. */
   #tellDrained(): void {
-    const { drain } = this.settings.handlers;
-    if (this.state !== "open" && !this.inbox.isPaused) return;
-    if (drain === undefined) return;
-    try {
-      this.#settle(drain(this.socket));
-    } catch (error) {
-      this.#handlerThrew(error);
-    }
+    if (this.state === "open" || this.inbox.isPaused) this.#calls.call(this.settings.handlers.drain);
   }
 
   closed(error: RingwireError | undefined): void {
@@ -269,18 +261,18 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     if (handler === undefined) return;
     try {
       const result = handler(this.socket, value, isText);
-      if (typeof result === "object") this.#settle(result);
-    } catch (error) {
-      this.#handlerThrew(error);
+      if (typeof result === "object") this.#calls.settle(result);
+    } catch (thrown) {
+      this.#calls.threw(thrown);
     }
   }
 
   deliverBatch(batch: MessageBatch): void {
     try {
       const result = this.#onBatch?.(this.socket, batch);
-      if (typeof result === "object") this.#settle(result);
-    } catch (error) {
-      this.#handlerThrew(error);
+      if (typeof result === "object") this.#calls.settle(result);
+    } catch (thrown) {
+      this.#calls.threw(thrown);
     }
   }
 
@@ -434,12 +426,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     this.#counters.closed();
     tellClosed(this.#engine.diagnostics, this, info);
     this.#gone(this);
-    const { close } = this.settings.handlers;
-    try {
-      this.#settle(close?.(this.socket, info.code, info.reason, info.wasClean));
-    } catch (thrown) {
-      this.#report(handlerError(thrown));
-    }
+    this.#calls.call(this.settings.handlers.close, info.code, info.reason, info.wasClean);
     for (const listener of this.#closeListeners.splice(0)) listener(info);
   }
 
@@ -480,13 +467,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
       if (event === DECODE_PONG) this.#takePong(payload);
       else if (this.state === "open") this.outbox.answerPing(payload);
       const { ping, pong } = this.settings.handlers;
-      const handler = event === DECODE_PING ? ping : pong;
-      if (handler === undefined) return;
-      try {
-        this.#settle(handler(this.socket, payload));
-      } catch (error) {
-        this.#handlerThrew(error);
-      }
+      this.#calls.call(event === DECODE_PING ? ping : pong, payload);
     } else if (event === DECODE_CLOSE) {
       this.#takeClose(decoder.closeCode, decoder.closeReason);
     } else {
@@ -551,49 +532,19 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     );
   }
 
-  /** A handler may be async: its rejection counts like a throw. */
-  #settle(result: unknown): void {
-    if (result instanceof Promise) result.catch((error: unknown) => this.#handlerThrew(error));
-  }
-
-  #handlerThrew(thrown: unknown): void {
-    const error = handlerError(thrown);
+  #handlerFailed(error: RingwireError): void {
     this.inbox.discard();
     if (this.failure === undefined && this.state !== "closed" && !this.#isGone) this.fail(error);
     else this.#report(error);
   }
 
-  /** A program without an `error` handler still learns of its own bugs, on the console; a peer's faults show in `close`. */
   #report(error: RingwireError): void {
     this.#counters.failed(error);
     tellFailed(this.#engine.diagnostics, this, error);
-    const handler = this.settings.handlers.error;
-    if (handler === undefined) {
-      if (error.code === "ERR_HANDLER") console.error(error);
-      return;
-    }
-    try {
-      const result = handler(this.socket, error);
-      if (result instanceof Promise) result.catch((thrown: unknown) => console.error(handlerError(thrown)));
-    } catch (thrown) {
-      console.error(handlerError(thrown));
-    }
+    this.#calls.tell(error);
   }
 }
 
 function isPingOrPong(event: number): boolean {
   return event === DECODE_PING || event === DECODE_PONG;
-}
-
-/**
- * What a handler has thrown, as the error that is reported.
- *
- * @param what - Who threw, at the beginning of a sentence.
- */
-export function handlerError(thrown: unknown, what = "A WebSocket handler"): RingwireError {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new RingwireError("ERR_HANDLER", `${what} threw: ${text}`, {
-    cause: thrown,
-    closeCode: 1011,
-  });
 }
