@@ -3,6 +3,7 @@
  */
 #include "test.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static size_t test_count;
 static jmp_buf escape;
 static const char *current_name;
 static pid_t runner;
+static pthread_t runner_thread;
 
 void test_register(const char *file, const char *name, void (*run)(void))
 {
@@ -29,11 +31,19 @@ void test_register(const char *file, const char *name, void (*run)(void))
 	tests[test_count++].run = run;
 }
 
-/* Ends the test; a child that a test has forked ends whole, and does not go on with the tests of its parent. */
+/*
+ * Ends the test; a child that a test has forked ends whole, and does not go on with the tests of its parent. From another thread there
+ * is no way back to the runner's stack: what is wrong there has been said, and ends the run.
+ */
 static _Noreturn void leave(int outcome)
 {
 	if (getpid() != runner)
 		_exit(outcome);
+	if (!pthread_equal(pthread_self(), runner_thread)) {
+		printf("  in a thread of its own: nothing more can be tested\n");
+		fflush(stdout);
+		_exit(1);
+	}
 	longjmp(escape, outcome);
 }
 
@@ -274,6 +284,7 @@ int main(int count, char **arguments)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	runner = getpid();
+	runner_thread = pthread_self();
 	for (i = 0; i < test_count; i++) {
 		if (count > 1 && !strstr(tests[i].name, arguments[1]))
 			continue;
