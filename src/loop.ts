@@ -11,8 +11,8 @@ import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } f
 import { ProcessRef } from "./process_ref.ts";
 import type { Codec } from "./protocol/codec.ts";
 import { MaskKeys } from "./protocol/mask_keys.ts";
-import type { Player } from "./record/player.ts";
-import { openPlayer, Replay } from "./record/replay.ts";
+import { openReplayTransport, Replay } from "./record/replay.ts";
+import type { ReplayTransport } from "./record/replay_transport.ts";
 import { runtime } from "./runtime/detect.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { TimerWheel } from "./timer_wheel.ts";
@@ -255,10 +255,10 @@ export function defaultLoop(): Loop {
   return shared;
 }
 
-function openReplay(replay: Replay, options: LoopOptions): Player {
+function openReplay(replay: Replay, options: LoopOptions): ReplayTransport {
   const { library } = options;
   if (readReceiveTimestamps(options) === "kernel") throw noStamps("a replay has its recording's");
-  return openPlayer(replay, runtime, () => openCodec(chooseShim(runtime, library)));
+  return openReplayTransport(replay, runtime, () => openCodec(chooseShim(runtime, library)));
 }
 
 function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {

@@ -1,81 +1,56 @@
 /**
- * A transport that plays a recording: the clock stands at the record that is being played, deadlines of the loop
- * expire where they fall between two records, and connections meet the recorded ones.
+ * Plays the records of a recording, strictly in the order of the file: the clock stands at the record that is being played, deadlines of the
+ * loop expire where they fall between two records, and connections meet the recorded ones.
  *
- * Records are played strictly in the order of the file. So where the program is not ready, everything waits for it: while a connection
- * is paused, and before a recorded connection that the program has not opened yet.
+ * Where the program is not ready, everything waits for it: while a connection is paused, and before a recorded connection that the
+ * program has not opened yet.
  */
 
 import { ERROR_CODES, type ErrorCode, RingwireError } from "../errors.ts";
-import type { Codec } from "../protocol/codec.ts";
-import type { Kernels } from "../protocol/kernels.ts";
-import { scalarKernels } from "../protocol/scalar_kernels.ts";
-import type { Runtime } from "../runtime/runtime.ts";
 import type { TimerWheel } from "../timer_wheel.ts";
-import {
-  type Address,
-  type ConnectEndpoint,
-  type Connection,
-  type ConnectionHandler,
-  type ListenEndpoint,
-  type Listener,
-  type ListenerHandler,
-  NOBODY,
-  type Transport,
-  type TransportStats,
-} from "../transport.ts";
+import { type Address, type ConnectionHandler, type ListenerHandler, NOBODY } from "../transport.ts";
 import { addressOf, MeetingPoint, type UncheckedFacts } from "./meeting_point.ts";
-import { Random } from "./random.ts";
 import type { Recording, RecordingEntry } from "./recording.ts";
 import type { ReplayStats } from "./replay.ts";
 import { ReplayClock } from "./replay_clock.ts";
 import { ReplayConnection, type ReplayHost, recordingError } from "./replay_connection.ts";
 
-/** What {@link Player} takes. */
-export interface PlayerOptions {
-  readonly recording: Recording;
-  /** 1: as it was; Infinity: at once. */
-  readonly speed: number;
-  readonly waitMs: number;
-  readonly runtime: Runtime;
-  readonly openCodec: () => Codec;
-  readonly finished: (stats: ReplayStats) => void;
-}
-
-/** Records played before the program's promises and other events get their turn. */
-const SLICE_RECORDS = 128;
-const SCRATCH_BYTES = 256 << 10;
 /** Turns of the event loop that the program gets to do what it did in the recording, before time goes on. */
 const PATIENCE_TURNS = 8;
 /** As much time may pass before a connection that does not come: more than the longest delay of a service that reconnects. */
 const LONGEST_JUMP_MS = 60_000;
 /** The same while others connect: less than the time that `connect` allows them by default. */
 const CONNECTING_JUMP_MS = 4_000;
-/** What a step answers beside a delay in milliseconds. */
-const AGAIN = -1;
+/** What a step answers beside a delay in milliseconds: there is more to do at once. */
+export const AGAIN = -1;
+
+/** What {@link Player} takes. */
+export interface PlayerOptions {
+  readonly recording: Recording;
+  /** 1: as it was; Infinity: at once. */
+  readonly speed: number;
+  /** Real time that the program has to open the connection that comes next. */
+  readonly waitMs: number;
+  readonly host: ReplayHost;
+  /** The runtime's clock. */
+  readonly realMs: () => number;
+  /** Called at the end of the recording. */
+  readonly ended: () => void;
+}
 
 /** See the top of this file. */
-export class Player implements Transport, ReplayHost {
-  readonly kind = "replay" as const;
-  readonly canPoll = true;
-  readonly kernels: Kernels = scalarKernels;
-  readonly scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
-  readonly sha1Base64: (text: string) => string;
-  /** The runtime, with the recording's clock, and names that are not looked up. */
-  readonly runtime: Runtime;
+export class Player {
   readonly #recording: Recording;
   readonly #path: string;
   readonly #waitMs: number;
-  readonly #real: Runtime;
-  readonly #openCodec: () => Codec;
-  readonly #finished: (stats: ReplayStats) => void;
-  #codec: Codec | undefined = undefined;
-  #wheel: TimerWheel | undefined = undefined;
-  #isPolled = false;
-  /** When the wheel has something due, on the replay's clock. */
-  #dueMs = Infinity;
+  readonly #host: ReplayHost;
+  readonly #realMs: () => number;
+  readonly #ended: () => void;
   readonly #clock: ReplayClock;
   readonly #meeting: MeetingPoint = new MeetingPoint();
+  #wheel: TimerWheel | undefined = undefined;
+  /** When the wheel has something due, on the replay's clock. */
+  #dueMs = Infinity;
   #entry: RecordingEntry | undefined = undefined;
   readonly #streams: Map<number, ReplayConnection> = new Map();
   #left: ReplayConnection[] = [];
@@ -83,51 +58,32 @@ export class Player implements Transport, ReplayHost {
   #turnsGiven = 0;
   #waitingSinceMs = -1;
   #damageCount = 0;
-  #hasBegun = false;
   #isOver = false;
-  #isClosed = false;
-  #isScheduled = false;
-  #cancelTimer: (() => void) | undefined = undefined;
-  #letDie: (() => void) | undefined = undefined;
-  #turns = 0;
   #records = 0;
   #inBytes = 0;
   #connections = 0;
   #missed = 0;
   #incomplete = 0;
 
-  constructor(options: PlayerOptions) {
-    const { recording, runtime } = options;
+  constructor({ recording, speed, waitMs, host, realMs, ended }: PlayerOptions) {
     this.#recording = recording;
     this.#path = recording.path;
-    this.#clock = new ReplayClock(options.speed, () => runtime.nowMs());
-    this.#waitMs = options.waitMs;
-    this.#real = runtime;
-    this.#openCodec = options.openCodec;
-    this.#finished = options.finished;
-    this.sha1Base64 = runtime.sha1Base64;
+    this.#waitMs = waitMs;
+    this.#host = host;
+    this.#realMs = realMs;
+    this.#ended = ended;
+    this.#clock = new ReplayClock(speed, realMs);
     this.#skipSessions();
-    const random = new Random();
-    this.runtime = {
-      ...runtime,
-      nowMs: () => this.#clock.nowMs,
-      // Delays that chance decides on are the same each time. Nothing of it leaves this process.
-      randomFill: (bytes) => random.fill(bytes),
-      resolve: async (host) => [{ host, family: "ipv4" }],
-    };
   }
 
-  /** Joins the loop's deadlines, before anything is connected. */
-  start(wheel: TimerWheel, isPolled: boolean): void {
-    this.#wheel = wheel;
-    this.#isPolled = isPolled;
+  /** The time of the recording, milliseconds. */
+  get nowMs(): number {
+    return this.#clock.nowMs;
   }
 
-  /** The wheel wants to be advanced at `dueMs`. */
-  armed(dueMs: number): void {
-    if (dueMs >= this.#dueMs) return;
-    this.#dueMs = dueMs;
-    if (this.#hasBegun) this.wake();
+  /** Connections that stand, and those that have met nobody yet. */
+  get connectionCount(): number {
+    return this.#streams.size + this.#meeting.waitingCount;
   }
 
   get progress(): ReplayStats {
@@ -141,127 +97,44 @@ export class Player implements Transport, ReplayHost {
     };
   }
 
-  // ── Transport ────────────────────────────────────────────────────────────────────────────────
-
-  get reason(): string {
-    return `replay of ${this.#path}`;
+  /** Time passes from now on. */
+  begin(): void {
+    this.#clock.keepPace();
   }
 
-  get codec(): Codec {
-    this.#codec ??= this.#openCodec();
-    return this.#codec;
+  /** Joins the loop's deadlines. */
+  watch(wheel: TimerWheel): void {
+    this.#wheel = wheel;
   }
 
-  async listen(endpoint: ListenEndpoint, handler: ListenerHandler): Promise<Listener> {
-    this.#checkOpen("listen");
-    const close = this.#meeting.listen(endpoint.address, handler);
-    this.#begin();
-    return {
-      address: endpoint.address,
-      close,
-      updateTls(): void {
-        throw new TypeError("Cannot update TLS: a replay has none");
-      },
-    };
+  /** The wheel wants to be advanced at `dueMs`. Returns whether that is earlier than before. */
+  armed(dueMs: number): boolean {
+    if (dueMs >= this.#dueMs) return false;
+    this.#dueMs = dueMs;
+    return true;
   }
 
-  connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection {
-    this.#checkOpen("connect");
-    const connection = new ReplayConnection(this, handler, endpoint.address, true);
+  /** The program connects. @throws RingwireError `ERR_RECORDING` when the recording is over. */
+  connect(handler: ConnectionHandler, remote: Address): ReplayConnection {
+    this.#checkOver("connect");
+    const connection = new ReplayConnection(this.#host, handler, remote, true);
     this.#meeting.wait(connection);
-    this.#begin();
     return connection;
   }
 
-  flush(): void {
-    // Nothing of what is sent goes anywhere.
+  /** The program listens, until the returned function is called. @throws as `connect`. */
+  listen(handler: ListenerHandler, address: Address): () => void {
+    this.#checkOver("listen");
+    return this.#meeting.listen(address, handler);
   }
 
-  poll(waitUs: number): number {
-    const before = this.#turns;
-    const delayMs = this.#slice();
-    const restMs = Math.min(delayMs, waitUs / 1_000);
-    if (this.#turns === before && restMs > 0) sleep(restMs);
-    return this.#turns - before;
+  /** The program closes a connection, which is told at the next step. */
+  leave(connection: ReplayConnection): void {
+    if (!this.#left.includes(connection)) this.#left.push(connection);
   }
 
-  stats(): TransportStats {
-    return {
-      connections: this.#streams.size + this.#meeting.waitingCount,
-      turns: this.#turns,
-      enters: 0,
-      shortSends: 0,
-      noBuffers: 0,
-      parks: 0,
-      handshakes: 0,
-      resumptions: 0,
-    };
-  }
-
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#cancelTimer?.();
-    this.#letDie?.();
-    this.#closeAll(undefined);
-    this.#tellLeft();
-    this.#recording.close();
-    this.#codec?.close();
-    this.#finished(this.progress);
-  }
-
-  // ── from the connections ─────────────────────────────────────────────────────────────────────
-
-  wake(): void {
-    if (this.#isPolled || this.#isScheduled || this.#isClosed) return;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#isScheduled = true;
-    this.#real.defer(() => {
-      this.#isScheduled = false;
-      this.#turn();
-    });
-  }
-
-  left(connection: ReplayConnection): void {
-    if (this.#left.includes(connection)) return;
-    this.#left.push(connection);
-    this.wake();
-  }
-
-  // ── turns ────────────────────────────────────────────────────────────────────────────────────
-
-  #begin(): void {
-    if (!this.#hasBegun) {
-      this.#hasBegun = true;
-      this.#letDie = this.#real.stayAlive();
-      this.#clock.keepPace();
-    }
-    this.wake();
-  }
-
-  /** One slice, and the next one arranged. */
-  #turn(): void {
-    if (this.#isClosed) return;
-    const delayMs = this.#slice();
-    if (this.#isScheduled || this.#isClosed || delayMs === Infinity) return;
-    if (delayMs <= 0) this.wake();
-    else this.#cancelTimer = this.#real.setTimer(() => this.wake(), delayMs);
-  }
-
-  /** Plays until something has to be waited for. Returns for how long, milliseconds; Infinity: for the program. */
-  #slice(): number {
-    if (!this.#hasBegun || this.#isClosed) return Infinity;
-    for (let count = 0; count < SLICE_RECORDS; count++) {
-      const delayMs = this.#step();
-      if (delayMs !== AGAIN) return delayMs;
-      this.#turns++;
-      if (this.#isClosed) return Infinity;
-    }
-    return 0;
-  }
-
-  #step(): number {
+  /** Does what comes next. Returns `AGAIN`, or for how long to wait, milliseconds; Infinity: for the program. */
+  step(): number {
     if (this.#left.length > 0) {
       this.#tellLeft();
       return AGAIN;
@@ -340,7 +213,7 @@ export class Player implements Transport, ReplayHost {
     if (facts.role === "server") {
       const listener = this.#meeting.findListener(facts);
       if (listener === undefined) return this.#waitForProgram(entry);
-      const connection = new ReplayConnection(this, NOBODY, addressOf(facts.remote) ?? UNKNOWN, false);
+      const connection = new ReplayConnection(this.#host, NOBODY, addressOf(facts.remote) ?? UNKNOWN, false);
       this.#began(entry, connection, facts);
       protect(() => {
         connection.handler = listener.accepted(connection);
@@ -371,7 +244,7 @@ export class Player implements Transport, ReplayHost {
       this.#expire();
       return 0;
     }
-    const nowMs = this.#real.nowMs();
+    const nowMs = this.#realMs();
     if (this.#waitingSinceMs < 0) this.#waitingSinceMs = nowMs;
     const restMs = this.#waitMs - (nowMs - this.#waitingSinceMs);
     if (restMs > 0) return restMs;
@@ -413,13 +286,18 @@ export class Player implements Transport, ReplayHost {
     this.#clock.end();
     for (const [id, stream] of this.#streams) this.#break(id, stream, "the recording ends here");
     this.#closeAll(recordingError(this.#path, "the recording has no such connection any more"));
-    this.#letDie?.();
-    this.#letDie = undefined;
-    this.#finished(this.progress);
+    this.#ended();
     return AGAIN;
   }
 
   // ── endings ──────────────────────────────────────────────────────────────────────────────────
+
+  /** The loop is closed: so is everything. */
+  close(): void {
+    this.#closeAll(undefined);
+    this.#tellLeft();
+    this.#recording.close();
+  }
 
   #break(id: number, stream: ReplayConnection, why: string): void {
     this.#incomplete++;
@@ -448,8 +326,7 @@ export class Player implements Transport, ReplayHost {
     }
   }
 
-  #checkOpen(action: string): void {
-    if (this.#isClosed) throw new RingwireError("ERR_NOT_OPEN", `Cannot ${action}: the loop is closed`);
+  #checkOver(action: string): void {
     if (this.#isOver) throw recordingError(this.#path, `cannot ${action}, the recording is over`);
   }
 }
@@ -465,10 +342,6 @@ function protect(call: () => void): void {
       throw error;
     });
   }
-}
-
-function sleep(delayMs: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delayMs);
 }
 
 function errorOf(facts: Readonly<Record<string, unknown>>): RingwireError | undefined {

@@ -3,8 +3,8 @@
 import { checkKnown, type NumberOption, readNumbers } from "../options.ts";
 import type { Codec } from "../protocol/codec.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { Player } from "./player.ts";
 import { Recording, type RecordingProblem } from "./recording.ts";
+import { ReplayTransport } from "./replay_transport.ts";
 
 /** Options of a {@linkcode Replay}. */
 export interface ReplayOptions {
@@ -41,7 +41,7 @@ const NUMBERS: { readonly [Name in "waitMs"]: NumberOption } = {
 };
 const SLOWEST = 0.001;
 
-let openPlayer: (replay: Replay, runtime: Runtime, openCodec: () => Codec) => Player;
+let openReplayTransport: (replay: Replay, runtime: Runtime, openCodec: () => Codec) => ReplayTransport;
 
 /**
  * Plays a recording into a program: connections of its loop meet the recorded ones, in order, by the address they ask for, and everything else
@@ -75,14 +75,14 @@ export class Replay {
   readonly #speed: number;
   readonly #waitMs: number;
   #finish: (stats: ReplayStats) => void = () => undefined;
-  #player: Player | undefined = undefined;
+  #transport: ReplayTransport | undefined = undefined;
 
   static {
-    openPlayer = (replay: Replay, runtime: Runtime, openCodec: () => Codec): Player => {
-      if (replay.#player !== undefined) {
+    openReplayTransport = (replay: Replay, runtime: Runtime, openCodec: () => Codec): ReplayTransport => {
+      if (replay.#transport !== undefined) {
         throw new TypeError(`Cannot replay "${replay.path}" on a second loop; make another Replay`);
       }
-      replay.#player = new Player({
+      replay.#transport = new ReplayTransport({
         recording: replay.#recording,
         speed: replay.#speed,
         waitMs: replay.#waitMs,
@@ -90,7 +90,7 @@ export class Replay {
         openCodec,
         finished: (stats) => replay.#finish(stats),
       });
-      return replay.#player;
+      return replay.#transport;
     };
   }
 
@@ -119,7 +119,7 @@ export class Replay {
   /** How far it has come. */
   get stats(): ReplayStats {
     return (
-      this.#player?.progress ?? {
+      this.#transport?.progress ?? {
         records: 0,
         inBytes: 0,
         connections: 0,
@@ -136,4 +136,4 @@ export class Replay {
   }
 }
 
-export { openPlayer };
+export { openReplayTransport };
