@@ -2,12 +2,22 @@
 /**
  * `npm run pack`: everything that goes to npm, as tarballs in dist/packages.
  */
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseOrExit } from "./arguments.mjs";
 import { build, NOT_BUILT } from "./build.mjs";
 import { mainManifest, PLATFORM_NAMES, platformManifest, platformPackage } from "./packages/manifests.mjs";
+import { publishedReadme } from "./packages/readme.mjs";
 import { shimsToTry, strip } from "./packages/shims.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { setUpOrExit } from "./setup.mjs";
@@ -38,7 +48,13 @@ function stage(name, manifest) {
 
 function stageMain(platforms) {
   const folder = stage("ringwire", mainManifest(platforms));
-  for (const name of ["README.md", "CHANGELOG.md"]) copyFileSync(join(ROOT, name), join(folder, name));
+  const { repository, version } = mainManifest(platforms);
+  write(
+    folder,
+    "README.md",
+    publishedReadme(readFileSync(join(ROOT, "README.md"), "utf8"), repository, version),
+  );
+  copyFileSync(join(ROOT, "CHANGELOG.md"), join(folder, "CHANGELOG.md"));
   for (const name of readdirSync(join(ROOT, "dist"))) {
     if (NOT_BUILT.includes(name)) continue;
     cpSync(join(ROOT, "dist", name), join(folder, "dist", name), { recursive: true });
