@@ -22,7 +22,7 @@ function pairsOf(rounds, ours, theirs) {
  * @param workload - From workloads.mjs.
  * @param participants - From participants.mjs.
  * @param rounds - { name, report, speeds } of each run; `speeds` are readings of the speedometer, where there were any.
- * @returns For each pair of names and figure: the ratio, its extremes, how many pairs there were and how many were discarded.
+ * @returns For each pair of names and figure: the ratio, its extremes, how many pairs count and in how many the machine was unsteady.
  */
 export function compare(workload, participants, rounds) {
   const comparisons = [];
@@ -30,7 +30,7 @@ export function compare(workload, participants, rounds) {
     for (const peer of peers) {
       const pairs = pairsOf(rounds, name, peer);
       const steady = pairs.filter((pair) => isSteady(pair.flatMap(({ speeds = [] }) => speeds)));
-      // Where the machine was never steady, unsteady figures are all there is; the range shows it.
+      // Where the machine was never steady, unsteady figures are all there is: `unsteady` is as large as `pairs` then.
       const counted = steady.length > 0 ? steady : pairs;
       if (counted.length === 0) continue;
       for (const { key, better } of workload.figures) {
@@ -42,7 +42,7 @@ export function compare(workload, participants, rounds) {
           theirs: peer,
           figure: key,
           pairs: counted.length,
-          discarded: pairs.length - counted.length,
+          unsteady: pairs.length - steady.length,
           ratio,
           min: Math.min(...ratios),
           max: Math.max(...ratios),

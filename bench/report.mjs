@@ -128,13 +128,19 @@ function targetText(workload, { figure, ratio, target, verdict }) {
   return `${sign} ${target.final}${now}: ${outcome}`;
 }
 
+/** How many pairs count, and what of the others. */
+function pairsText({ pairs, unsteady }) {
+  if (unsteady === 0) return String(pairs);
+  return unsteady === pairs ? `${pairs}, all unsteady` : `${pairs} (${unsteady} unsteady left out)`;
+}
+
 function ratioTable(workload, comparisons) {
   const several = workload.figures.length > 1;
   const rows = comparisons.map((one) => [
     `${one.ours} ÷ ${one.theirs}${several ? `, ${unitOf(workload, one.figure).unit}` : ""}`,
     one.ratio.toFixed(2),
     `${one.min.toFixed(2)} – ${one.max.toFixed(2)}`,
-    `${one.pairs}${one.discarded ? ` (${one.discarded} unsteady left out)` : ""}`,
+    pairsText(one),
     targetText(workload, one),
   ]);
   const unit = several ? "" : `${workload.figures[0].unit}, `;
@@ -190,8 +196,9 @@ const INTRODUCTION = `# What we measured
 Made by \`npm run bench\` from the files in bench/results; do not edit. Each section names the command that
 made it. Server and load generator run on a core each of one machine, over loopback; all programs are set to the same options, and ours
 run from dist/, as published. A slice is a fraction of a second; those that are compared are measured right after one another, A B C and
-then C B A, while all others are stopped, and every five rounds all start afresh. Before and after each slice a fixed piece of work is timed on each
-core: pairs between which the machine changed its speed by more than 15 % are left out. The median of the pairs is quoted, with the least and the largest.
+then C B A, while all others are stopped, and every five rounds all start afresh. Cores are kept awake by threads that give way to everybody, and before and after each slice they do
+a fixed piece of work: pairs between which they changed their speed by more than 15 %, or were so far apart that they shared no cache (hosts move virtual
+cores; a cache line takes 480 ns then instead of 90), are left out. The median of the pairs is quoted, with the least and the largest.
 
 Absolute figures are context: they say more about the machine than about the programs. Where the loop is closed (a message is sent when one has come back),
 latencies of a throughput test are those of a full pipeline, and not corrected for coordinated omission; \`rate\` is. Where the load generator is

@@ -11,7 +11,7 @@ const ROUNDS_OF_A_START = 5;
 /** The first slice of a process: compilers have their turn, and it does not count. */
 const FIRST_SECONDS = 0.4;
 /** How many more rounds there may be, as a share, to make up for those in which the machine changed its speed. */
-const MORE_ROUNDS = 0.5;
+const MORE_ROUNDS = 0.6;
 
 /** Starts all that can be started; the others' complaints go to `failed`. */
 async function startAll(participants, workload, failed) {
@@ -27,6 +27,7 @@ async function startAll(participants, workload, failed) {
 /** One slice of each, with what the speedometer said before and after it. */
 async function runRound(rigs, { speed, slice, failed, progress }) {
   const round = [];
+  await speed.settle();
   let before = await speed.read();
   for (const one of [...rigs]) {
     try {
