@@ -127,7 +127,8 @@ static void uncount(struct ring *ring, struct tls *tls)
 	tls->is_counted = false;
 }
 
-/* Somebody has connected. Returns -ENOMEM, or -ENOSPC with TLS_HANDSHAKES_MAX under way: with nothing in flight; the slot is the
+/* Somebody has connected. OpenSSL hears of it with the first step of the handshake: a thousand sessions at once would take it 20 ms, and
+ * who never says a word costs none. Returns -ENOMEM, or -ENOSPC with TLS_HANDSHAKES_MAX under way: with nothing in flight; the slot is the
  * caller's then. */
 int32_t tls_accept(struct ring *ring, struct connection *listener, struct connection *connection)
 {
@@ -140,11 +141,11 @@ int32_t tls_accept(struct ring *ring, struct connection *listener, struct connec
 		return -ENOMEM;
 	tls->deadline = from->deadline;
 	tls->listener = connection_handle(ring, listener);
-	if (make_session(tls, from->context, NULL, 0, 0) < 0)
-		return -ENOMEM;
+	tls->context = tls_context_share(from->context);
 	tls->is_counted = true;
 	from->handshakes++;
 	connection->state = STATE_SECURING;
+	connection->flags |= FLAG_HANDSHAKE;
 	connection_time_limit(ring, connection, &connection->tls->deadline);
 	/* The client speaks first. */
 	tls_poll(ring, connection, POLLIN);
@@ -223,6 +224,10 @@ static void step(struct ring *ring, struct connection *connection)
 	uint32_t error, detail = 0;
 	int result;
 
+	if (!tls->ssl && make_session(tls, tls->context, NULL, 0, 0) < 0) {
+		tls_fail(ring, connection, ENOMEM, 0);
+		return;
+	}
 	ERR_clear_error();
 	errno = 0;
 	result = SSL_do_handshake(tls->ssl);
@@ -404,7 +409,7 @@ void tls_publish_closed(struct ring *ring, struct connection *connection)
 	if (!listener || listener->state != STATE_LISTENING)
 		return;
 	/* An errno would say that accepting has failed. A peer that goes away in its handshake has merely cut it short. */
-	if (error < RW_TLS_ERROR_EXPIRED)
+	if (error < RW_TLS_ERROR_EXPIRED && error != ENOMEM)
 		error = RW_TLS_ERROR_TRUNCATED;
 	event_add(ring, RW_EVENT_ACCEPT_FAILED, tls->listener, error, tls->detail);
 }
