@@ -4,8 +4,9 @@ import type { Socket } from "node:net";
 import { systemError } from "../../errors.ts";
 import type { Address } from "../../transport.ts";
 import { netSockets } from "../net_sockets.ts";
-import type { NativeSockets } from "../runtime.ts";
+import type { NativeSockets, Runtime } from "../runtime.ts";
 import { endpointText } from "../socket_failure.ts";
+import { system } from "../system.ts";
 
 /** As much of the namespace as is used here. */
 interface DenoPermissions {
@@ -32,6 +33,15 @@ function checkPermission(action: string, address: Address): void {
   }
   if (isGranted({ name: "read", path }) && isGranted({ name: "write", path })) return;
   throw systemError(`${action} without --allow-read and --allow-write`, "EACCES");
+}
+
+/** See {@link Runtime.resolve}. Refuses, too, rather than let Deno ask its user. */
+export async function resolve(host: string): ReturnType<Runtime["resolve"]> {
+  if (!isGranted({ name: "net" }) && !isGranted({ name: "net", host })) {
+    // A list with "name:port" permits a connection by name, and ours go to addresses.
+    throw systemError(`Cannot resolve "${host}" without --allow-net=${host}`, "EACCES");
+  }
+  return system.resolve(host);
 }
 
 /** As much as is used of what Deno's node:net has below a socket. */
