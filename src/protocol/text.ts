@@ -3,9 +3,13 @@
 import { utf8 } from "./utf8.ts";
 
 // Where a loop stops paying: the measured cross-overs of the three runtimes lie between 32 and 80 characters
-// for writing, and between 12 and 24 bytes (on one of them beyond 100) for reading.
+// for writing. Strings put together from parts are flattened later, which costs more than it saves from 8 bytes on where
+// the runtime has a fast way to read.
 const LOOP_TO_CHARS = 48;
 const LOOP_TO_BYTES = 16;
+const UTF8_LOOP_TO_BYTES = 8;
+/** The same for `writeAscii`, against a writer of the runtime's and masking after it: 24 to 48. */
+const ASCII_TO_CHARS = 32;
 
 /** Arguments per call that every engine's stack takes. */
 const APPLY_BYTES = 4096;
@@ -43,6 +47,40 @@ export function writeUtf8(text: string, out: Uint8Array, at: number): number {
 }
 
 /**
+ * Writes a short ASCII text masked, in one pass.
+ *
+ * @param out - Where to; needs `text.length` bytes from `at`.
+ * @param key - The mask's wire bytes as a little-endian number; 0: none.
+ * @returns The index after the last byte written; -1 when the text is longer or not ASCII, and what was written is of no use.
+ */
+export function writeAscii(text: string, out: Uint8Array, at: number, key: number): number {
+  const length = text.length;
+  if (length > ASCII_TO_CHARS) return -1;
+  const key1 = key >>> 8;
+  const key2 = key >>> 16;
+  const key3 = key >>> 24;
+  let seen = 0;
+  let index = 0;
+  for (const last = length - 3; index < last; index += 4) {
+    const unit0 = text.charCodeAt(index);
+    const unit1 = text.charCodeAt(index + 1);
+    const unit2 = text.charCodeAt(index + 2);
+    const unit3 = text.charCodeAt(index + 3);
+    seen |= unit0 | unit1 | unit2 | unit3;
+    out[at + index] = unit0 ^ key;
+    out[at + index + 1] = unit1 ^ key1;
+    out[at + index + 2] = unit2 ^ key2;
+    out[at + index + 3] = unit3 ^ key3;
+  }
+  for (let rest = key; index < length; index++, rest >>>= 8) {
+    const unit = text.charCodeAt(index);
+    seen |= unit;
+    out[at + index] = unit ^ rest;
+  }
+  return seen < 0x80 ? at + length : -1;
+}
+
+/**
  * Writes a string of characters up to U+00FF, one byte each: HTTP heads, whose field values may hold such bytes.
  *
  * @param out - Where to; needs `text.length` bytes from `at`.
@@ -66,16 +104,29 @@ export function readLatin1(bytes: Uint8Array, start: number, end: number): strin
   return text;
 }
 
+/** Reads UTF-8 with what a runtime has for it: U+FFFD for what is none. See `Runtime.readUtf8`. */
+export type Utf8Reader = (bytes: Uint8Array, start: number, end: number) => string;
+
+function decode(bytes: Uint8Array, start: number, end: number): string {
+  return decoder.decode(bytes.subarray(start, end));
+}
+
 /**
  * Reads `bytes[start, end)` as UTF-8.
  *
+ * @param read - The runtime's, where many texts come.
  * @returns The text, or undefined when the bytes are not UTF-8.
  */
-export function readUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
-  if (end - start <= LOOP_TO_BYTES && isAscii(bytes, start, end)) return readShort(bytes, start, end);
+export function readUtf8(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  read: Utf8Reader = decode,
+): string | undefined {
+  if (end - start <= UTF8_LOOP_TO_BYTES && isAscii(bytes, start, end)) return readShort(bytes, start, end);
   // Not a fatal decoder: on one runtime that takes two to four times as long. Without a replacement character in the
   // result, which engines rule out at once in a latin1 string, the bytes were UTF-8. With one, look again.
-  const text = decoder.decode(bytes.subarray(start, end));
+  const text = read(bytes, start, end);
   return text.includes(REPLACEMENT) && utf8(bytes, start, end) !== 0 ? undefined : text;
 }
 

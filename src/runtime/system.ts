@@ -5,6 +5,7 @@ import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
 import { rootCertificates } from "node:tls";
 import { RingwireError, systemError } from "../errors.ts";
+import { bufferUtf8Reader } from "./buffer_text.ts";
 import type { DiagnosticChannel, Runtime } from "./runtime.ts";
 import { openZlibCodec } from "./zlib_codec.ts";
 
@@ -29,7 +30,16 @@ function heldChannel(name: string): DiagnosticChannel {
 /** The members of {@link Runtime} that need no runtime's own API. */
 export const system: Pick<
   Runtime,
-  | ("rootCertificates" | "nowMs" | "randomFill" | "sha1Base64" | "sha256Base64" | "defer" | "setTimer")
+  | (
+      | "rootCertificates"
+      | "nowMs"
+      | "randomFill"
+      | "readUtf8"
+      | "sha1Base64"
+      | "sha256Base64"
+      | "defer"
+      | "setTimer"
+    )
   | ("stayAlive" | "resolve" | "openCodec" | "channel")
 > = {
   rootCertificates: () => rootCertificates,
@@ -37,6 +47,7 @@ export const system: Pick<
   randomFill(bytes) {
     randomFillSync(bytes);
   },
+  readUtf8: bufferUtf8Reader(Infinity),
   sha1Base64: (text) => digest("sha1", text),
   sha256Base64: (text) => digest("sha256", text),
   openCodec: openZlibCodec,

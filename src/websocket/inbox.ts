@@ -5,7 +5,7 @@
 
 import type { Engine } from "../loop.ts";
 import type { MessageDecoder } from "../protocol/message_decoder.ts";
-import { readUtf8 } from "../protocol/text.ts";
+import { readUtf8, type Utf8Reader } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
 import { Message } from "./message.ts";
 import { MessageQueue } from "./message_queue.ts";
@@ -32,6 +32,7 @@ export class Inbox {
   readonly #recipient: Recipient;
   readonly #engine: Engine;
   readonly #batch: ReadBatch | undefined;
+  readonly #readUtf8: Utf8Reader;
   readonly #queue: MessageQueue = new MessageQueue();
   #readers: ((message: Message | undefined) => void)[] = [];
   /** Messages wait, because the program has paused or because of `hold`. */
@@ -56,9 +57,15 @@ export class Inbox {
     this.#connection = connection;
     this.#settings = settings;
     this.#recipient = recipient;
+    this.#readUtf8 = engine.runtime.readUtf8;
     this.#batch =
       settings.delivery === "batch"
-        ? new ReadBatch(engine.transport.kernels, settings.zeroCopy, () => this.#nowNs())
+        ? new ReadBatch(
+            engine.transport.kernels,
+            settings.zeroCopy,
+            () => this.#nowNs(),
+            engine.runtime.readUtf8,
+          )
         : undefined;
   }
 
@@ -238,7 +245,7 @@ export class Inbox {
 
   #value(isText: boolean, decoder: MessageDecoder, asView: boolean): string | Uint8Array | undefined {
     const { bytes, start, end } = decoder;
-    if (isText && this.#settings.textAsString) return readUtf8(bytes, start, end);
+    if (isText && this.#settings.textAsString) return readUtf8(bytes, start, end, this.#readUtf8);
     if (!asView && !decoder.owned) return bytes.slice(start, end);
     // About half the cost of subarray() on V8: 12 to 13 against 18 to 22 ns.
     return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);

@@ -12,7 +12,7 @@ import {
   RECORD_WORDS,
 } from "../protocol/message_list.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/opcode.ts";
-import { readUtf8 } from "../protocol/text.ts";
+import { readUtf8, type Utf8Reader } from "../protocol/text.ts";
 import type { SendStatus } from "./handlers.ts";
 import { parseJson, type StandardSchema } from "./json.ts";
 import type { BatchMessage, MessageBatch } from "./message_batch.ts";
@@ -43,6 +43,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   readonly #kernels: Kernels;
   readonly #zeroCopy: boolean;
   readonly #nowNs: () => number;
+  readonly #readUtf8: Utf8Reader;
   /** Where the messages lie: nearly always in one read. */
   #buffer: Uint8Array = EMPTY;
   /** By record: messages that were put together elsewhere because they came in several reads. */
@@ -56,11 +57,13 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
    * @param kernels - What unmasks: a binary message stays masked until somebody looks at it.
    * @param zeroCopy - Whether `bytes()` gives views instead of copies.
    * @param nowNs - The clock: monotonic nanoseconds.
+   * @param reader - What texts are read with.
    */
-  constructor(kernels: Kernels, zeroCopy: boolean, nowNs: () => number) {
+  constructor(kernels: Kernels, zeroCopy: boolean, nowNs: () => number, reader: Utf8Reader) {
     this.#kernels = kernels;
     this.#zeroCopy = zeroCopy;
     this.#nowNs = nowNs;
+    this.#readUtf8 = reader;
     this.#step = { done: false, value: this };
   }
 
@@ -134,7 +137,9 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   text(): string {
     const at = this.#at();
     const bytes = this.#unmasked(at);
-    const text = readUtf8(bytes, this.list.records[at + RECORD_START], this.list.records[at + RECORD_END]);
+    const start = this.list.records[at + RECORD_START];
+    const end = this.list.records[at + RECORD_END];
+    const text = readUtf8(bytes, start, end, this.#readUtf8);
     if (text === undefined) throw new TypeError("Cannot read a binary message as text: it is not UTF-8");
     return text;
   }

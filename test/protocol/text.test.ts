@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readLatin1, readUtf8, utf8Bound, writeLatin1, writeUtf8 } from "../../src/protocol/text.ts";
+import { unmask } from "../../src/protocol/mask.ts";
+import {
+  readLatin1,
+  readUtf8,
+  utf8Bound,
+  writeAscii,
+  writeLatin1,
+  writeUtf8,
+} from "../../src/protocol/text.ts";
 
 function written(text: string): Uint8Array {
   const out = new Uint8Array(utf8Bound(text) + 3);
@@ -24,6 +32,24 @@ describe("text", () => {
       "漢".repeat(100),
     ]) {
       expect(written(text)).toEqual(new TextEncoder().encode(text));
+    }
+  });
+
+  it("writes short ASCII masked in one pass, and says when a text is something else", () => {
+    const out = new Uint8Array(64);
+    for (const key of [0, 1, 0x8040_2010, 0xffff_ffff]) {
+      for (let size = 0; size <= 32; size++) {
+        const text = "The quick brown fox jumps over it".slice(0, size);
+        out.fill(0xee);
+        const end = writeAscii(text, out, 3, key);
+        expect(end).toBe(3 + size);
+        expect([out[2], out[end]]).toEqual([0xee, 0xee]);
+        unmask(out, 3, end, key);
+        expect(new TextDecoder().decode(out.subarray(3, end))).toBe(text);
+      }
+    }
+    for (const text of ["ü", "abcdé", "abc漢", "\ud800", "\u0100", `${"x".repeat(31)}\x80`, "x".repeat(33)]) {
+      expect(writeAscii(text, out, 3, 7)).toBe(-1);
     }
   });
 

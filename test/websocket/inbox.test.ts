@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Engine } from "../../src/loop.ts";
 import { DECODE_MORE, DECODE_TEXT, MessageDecoder } from "../../src/protocol/message_decoder.ts";
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
+import { runtime } from "../../src/runtime/detect.ts";
 import { Inbox } from "../../src/websocket/inbox.ts";
 import { readSettings } from "../../src/websocket/settings.ts";
 import { concat, frame } from "../protocol/frames.ts";
@@ -21,7 +22,7 @@ class Fixture {
   constructor(options: object) {
     const settings = readSettings<undefined>("client", options);
     const engine = {
-      runtime: { nowMs: () => 5 },
+      runtime: { ...runtime, nowMs: () => 5 },
       transport: { kernels: scalarKernels },
       soon: (callback: () => void) => void this.soon.push(callback),
     } as unknown as Engine;

@@ -1,12 +1,13 @@
 /** Deno. */
 
 import process from "node:process";
+import { bufferUtf8Reader } from "../buffer_text.ts";
 import { libraryPackage } from "../library_search.ts";
 import type { Runtime } from "../runtime.ts";
 import { system } from "../system.ts";
 import { openLibrary } from "./library.ts";
 import { denoAdvice, searchLibrary } from "./library_search.ts";
-import { sockets } from "./sockets.ts";
+import { resolve, sockets } from "./sockets.ts";
 import { openWake } from "./wake.ts";
 
 /** As much of the namespace as is used here. */
@@ -26,12 +27,15 @@ export function denoRuntime(): Runtime {
     name: "deno",
     version: deno.version.deno,
     platform: process.platform,
+    // Its Buffer reads byte by byte.
+    readUtf8: bufferUtf8Reader(128),
     environment(name) {
       // Reading would ask the user; a library must not.
       const { state } = deno.permissions.querySync({ name: "env", variable: name });
       return state === "granted" ? deno.env.get(name) : undefined;
     },
     sockets,
+    resolve,
     openLibrary,
     // There is no Deno for musl; looking for it would need a permission.
     libraryAdvice: () => denoAdvice(libraryPackage(false)),
