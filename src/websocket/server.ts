@@ -88,7 +88,7 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly maxRequestBodyBytes?: number;
   /** Connections that the kernel holds before they are accepted. Native sockets of Bun do not take it. @default 1,024 */
   readonly backlog?: number;
-  /** SO_REUSEPORT: several threads or processes share the port. @default false */
+  /** SO_REUSEPORT: several threads or processes share the port, each with a loop of its own. Node's own sockets can since 23.1. @default false */
   readonly reusePort?: boolean;
   /** IPV6_V6ONLY. @default false */
   readonly ipv6Only?: boolean;

@@ -67,6 +67,25 @@ onEachTransport("places", (rig) => {
     }
   });
 
+  test("a port is shared by those who all ask for it, and by nobody else", async () => {
+    const reusePort = true;
+    const first = await rig.serve({ reusePort, websocket: echo }).catch(({ code }: { code: string }) => code);
+    // Node's own sockets can since 23.1; before that, it is said.
+    if (typeof first === "string") {
+      expect([rig.kind, first]).toEqual(["native", "ERR_UNSUPPORTED"]);
+      return;
+    }
+    const { port } = first;
+    const second = await rig.serve({ reusePort, port, websocket: echo });
+    expect(second.port).toBe(port);
+    await expect(rig.serve({ port, websocket: echo })).rejects.toMatchObject({ code: "ERR_ADDRESS_IN_USE" });
+    // The kernel chooses; that one of two is never chosen in 48 times, is no chance.
+    const clients = await Promise.all(Array.from({ length: 48 }, () => rig.connect(first)));
+    for (const client of clients) await exchange(client);
+    expect([first.connections > 0, second.connections > 0]).toEqual([true, true]);
+    expect(first.connections + second.connections).toBe(48);
+  });
+
   test("a client connects from the local address it was given", async () => {
     const server = await rig.serve({ websocket: {} });
     const client = await rig.connect(server, { localAddress: "127.0.0.2" }).catch((error: unknown) => error);

@@ -30,6 +30,15 @@ for (const kind of ["uring", "native"] as const) {
       expect(outcome.code).toBe(0);
     });
 
+    test("serves one port from several threads, each with a loop of its own", async () => {
+      const { output, code } = await startProgram("threads.mjs", [kind]).end();
+      // Node's own sockets can share a port since 23.1; before that, it is said.
+      if (output !== "ERR_UNSUPPORTED\n" || kind === "uring") {
+        expect(output).toBe("3 threads answered 48 connections\ndone\n");
+      }
+      expect(code).toBe(0);
+    });
+
     test("survives handlers that throw and reject", async () => {
       const outcome = await startProgram("scenes.mjs", ["survivesHandlers", kind]).end();
       expect(outcome.output).toContain("thrown on purpose");
