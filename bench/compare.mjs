@@ -11,6 +11,17 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The runs that say something, by name: those while the machine was steady, where there were any. */
+export function runsByName(rounds) {
+  const byName = new Map();
+  for (const run of rounds.flat()) byName.set(run.name, [...(byName.get(run.name) ?? []), run]);
+  for (const [name, runs] of byName) {
+    const steady = runs.filter(({ speeds = [] }) => isSteady(speeds));
+    if (steady.length > 0) byName.set(name, steady);
+  }
+  return byName;
+}
+
 /** Both slices of a round, unless one is missing. */
 function pairsOf(rounds, ours, theirs) {
   return rounds

@@ -4,7 +4,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../scripts/setup/command.mjs";
-import { median, saturation } from "./compare.mjs";
+import { median, runsByName, saturation } from "./compare.mjs";
 import { percentilePlot } from "./plot/percentile_plot.mjs";
 import { ratioPlot } from "./plot/ratio_plot.mjs";
 import { readResults } from "./results.mjs";
@@ -88,26 +88,23 @@ function table(head, rows) {
 
 /** The medians of each participant, in the order in which they ran. */
 function figureTable(workload, runs) {
-  const names = [...new Set(runs.map(({ name }) => name))];
-  const of = (name, value) =>
-    median(runs.filter((run) => run.name === name).map(({ report }) => value(report)));
-  const columns = COLUMNS.filter(([, value]) => runs.some(({ report }) => value(report) !== undefined));
-  const isPolling = POLLING_MODES.includes(workload.load?.mode);
-  const showsSaturation = runs.some(({ report }) => report.loadCpuPercent !== undefined);
-  const rows = names.map((name) => [
+  const of = (name, value) => median(runs.get(name).map(({ report }) => value(report)));
+  const reports = [...runs.values()].flat().map(({ report }) => report);
+  const columns = COLUMNS.filter(([, value]) => reports.some((report) => value(report) !== undefined));
+  const isPolling = POLLING_MODES.includes(workload.load.mode);
+  const showsSaturation = reports.some(({ loadCpuPercent }) => loadCpuPercent !== undefined);
+  const saturated = (name) =>
+    saturation(
+      {
+        serverCpuPercent: of(name, ({ serverCpuPercent }) => serverCpuPercent),
+        loadCpuPercent: of(name, ({ loadCpuPercent }) => loadCpuPercent),
+      },
+      isPolling,
+    );
+  const rows = [...runs.keys()].map((name) => [
     name,
     ...columns.map(([, value, text]) => text(of(name, value))),
-    ...(showsSaturation
-      ? [
-          saturation(
-            {
-              serverCpuPercent: of(name, ({ serverCpuPercent }) => serverCpuPercent),
-              loadCpuPercent: of(name, ({ loadCpuPercent }) => loadCpuPercent),
-            },
-            isPolling,
-          ),
-        ]
-      : []),
+    ...(showsSaturation ? [saturated(name)] : []),
   ]);
   const head = ["program", ...columns.map(([text]) => text), ...(showsSaturation ? ["saturated"] : [])];
   return table(head, rows);
@@ -150,9 +147,9 @@ function ratioTable(workload, comparisons) {
 /** Where a figure itself, and not a ratio, has a target. */
 function limitText({ limit, figures }, runs) {
   const [{ key, unit }] = figures;
-  const names = [...new Set(runs.map(({ name }) => name))].filter((name) => name.endsWith(limit.names));
+  const names = [...runs.keys()].filter((name) => name.endsWith(limit.names));
   const parts = names.map((name) => {
-    const value = median(runs.filter((run) => run.name === name).map(({ report }) => report[key]));
+    const value = median(runs.get(name).map(({ report }) => report[key]));
     return `${name} ${value <= limit.most ? "reached" : `missed by ${whole(value - limit.most)} ${unit}`}`;
   });
   return `Target: at most ${limit.most.toLocaleString("en")} ${unit}: ${parts.join(", ")}.`;
@@ -161,10 +158,10 @@ function limitText({ limit, figures }, runs) {
 /** The tables of one result. */
 export function resultText(result) {
   const workload = WORKLOADS[result.workload];
-  const runs = result.rounds.flat();
+  const runs = runsByName(result.rounds);
   const parts = [];
   if (result.comparisons.length > 0) parts.push(ratioTable(workload, result.comparisons));
-  if (runs.length > 0) parts.push(figureTable(workload, runs));
+  if (runs.size > 0) parts.push(figureTable(workload, runs));
   if (workload.limit && result.comparisons.length > 0) parts.push(limitText(workload, runs));
   if (result.failures.length > 0) parts.push(`Failed: ${result.failures.join("; ")}`);
   return parts.join("\n\n");
