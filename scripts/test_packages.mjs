@@ -14,12 +14,19 @@ import { setUpOrExit } from "./setup.mjs";
 import { testBundles } from "./test_packages/bundles.mjs";
 import { testContents } from "./test_packages/contents.mjs";
 import { testInstalls } from "./test_packages/installs.mjs";
+import { testPermissions } from "./test_packages/permissions.mjs";
 import { Registry } from "./test_packages/registry.mjs";
 import { Report } from "./test_packages/report.mjs";
 import { installTools, missingRegistry } from "./test_packages/tools.mjs";
 import { testTypes } from "./test_packages/types.mjs";
 
-const PARTS = { contents: testContents, installs: testInstalls, bundles: testBundles, types: testTypes };
+const PARTS = {
+  contents: testContents,
+  installs: testInstalls,
+  permissions: testPermissions,
+  bundles: testBundles,
+  types: testTypes,
+};
 
 const HELP = `Usage: npm run test:packages [-- PART ...]
 

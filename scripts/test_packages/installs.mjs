@@ -5,16 +5,14 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { version } from "../packages/manifests.mjs";
 import { RUNTIMES, runtimeCommand } from "../runtimes.mjs";
-import { findProgram, ROOT } from "../setup/command.mjs";
+import { ROOT } from "../setup/command.mjs";
 import { expectDoctor, expectEcho } from "./expect.mjs";
 import { Project } from "./project.mjs";
-import { skipped } from "./report.mjs";
-import { nodePrograms } from "./tools.mjs";
+import { nodePrograms, tool } from "./tools.mjs";
 
 const EXACT = `ringwire@${version()}`;
 /** What Deno needs for io_uring, and nothing else. */
 const DENO_PERMISSIONS = ["--allow-net", "--allow-ffi"];
-const PROMPT_LIMIT_MS = 15_000;
 const NO_PACKAGE = new RegExp(`install the package @ringwire/${process.platform}-${process.arch}-gnu,`);
 const OF_PACKAGE = /of npm's package/;
 
@@ -65,13 +63,6 @@ async function testNpm(context) {
       /--allow-ffi/,
     ),
   );
-  await context.report.try("deno", "npm install ringwire, without --allow-ffi, at a terminal", async () => {
-    if (findProgram("script") === undefined)
-      throw skipped("the program script, which makes a terminal, is missing");
-    const words = ["script", "-qec", [...deno("--allow-net"), "echo.mjs"].join(" "), "/dev/null"];
-    // A question would wait for its answer.
-    return expectEcho(await project.runEcho(words, { limitMs: PROMPT_LIMIT_MS }), "native", /--allow-ffi/);
-  });
   rmSync(project.path("node_modules/koffi"), { recursive: true });
   const { major, program } = nodePrograms()[0];
   await context.report.try(`node ${major}`, "npm install ringwire, but koffi is missing", async () =>
@@ -105,6 +96,20 @@ async function testBun(context) {
   await context.report.try("bun", "bun add ringwire, bunx ringwire doctor", async () =>
     expectDoctor(await project.run([bun, "x", "--bun", "ringwire", "doctor"]), "uring", OF_PACKAGE),
   );
+}
+
+/** A node_modules of links, in which only what a package names itself is in its reach. */
+async function testPnpm(context) {
+  const project = new Project(join(context.folder, "pnpm"), context.environment);
+  project.add("echo.mjs");
+  const store = ["--store-dir", join(context.folder, "pnpm-store")];
+  await project.install([...tool("pnpm/bin/pnpm.cjs"), "add", "ringwire", ...store]);
+  for (const runtime of RUNTIMES) {
+    const words = runtime === "deno" ? deno(...DENO_PERMISSIONS) : runtimeCommand(runtime);
+    await context.report.try(runtime, "pnpm add ringwire", async () =>
+      expectEcho(await project.runEcho([...words, "echo.mjs"]), "uring"),
+    );
+  }
 }
 
 /** By itself Deno takes no package of npm before it is a day old. */
@@ -172,6 +177,7 @@ export async function testInstalls(context) {
   await testNpm(context);
   await testWithoutOptional(context);
   await testBun(context);
+  await testPnpm(context);
   await testDenoSpecifier(context);
   await testJsr(context);
 }

@@ -17,6 +17,7 @@ const NODES = { 20: "20.20.2", 22: "22.23.3", 24: "24.9.0", 26: "26.9.0" };
 const TOOLS = {
   "@arethetypeswrong/cli": "0.18.5",
   esbuild: "0.28.2",
+  pnpm: "10.34.9",
   publint: "0.3.25",
   verdaccio: "6.10.4",
   ...Object.fromEntries(
