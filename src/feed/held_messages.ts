@@ -27,13 +27,15 @@ export class HeldMessages<Message> {
     return this.#list[this.#start];
   }
 
-  /** Returns false when its number is there already. */
+  /** Returns false when its number is there already, unless it begins earlier: then it takes the other's place. */
   add(held: HeldMessage<Message>): boolean {
     const list = this.#list;
     let at = list.length;
     while (at > this.#start && list[at - 1].sequence > held.sequence) at--;
-    if (at > this.#start && list[at - 1].sequence === held.sequence) return false;
-    if (at === list.length) list.push(held);
+    if (at > this.#start && list[at - 1].sequence === held.sequence) {
+      if (held.previous >= list[at - 1].previous) return false;
+      list[at - 1] = held;
+    } else if (at === list.length) list.push(held);
     else list.splice(at, 0, held);
     return true;
   }

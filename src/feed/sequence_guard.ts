@@ -191,7 +191,8 @@ export class SequenceGuard<Message, Snapshot = never> {
    * @param sequence - Its number there, or the last of those it covers: 0 to 2⁵³ − 1.
    * @param message - What `apply` gets.
    * @param nowNs - When it was received, monotonic nanoseconds: `messages.receivedNs`.
-   * @param previous - Number that it follows on from. @default sequence − 1
+   * @param previous - Number that it follows on from. Its own: a sign of life (OKX has them) that changes nothing, but shows what is missing.
+   *   @default sequence − 1
    * @throws RangeError when a number is none, and when there are `maxKeys` other keys.
    */
   take(
@@ -202,7 +203,7 @@ export class SequenceGuard<Message, Snapshot = never> {
     previous: number = sequence - 1,
   ): Acceptance {
     checkSequence(sequence);
-    if (!(previous < sequence)) {
+    if (!Number.isSafeInteger(previous) || previous > sequence) {
       throw new RangeError(`Cannot take message number ${sequence} that follows number ${previous}`);
     }
     const continuity = this.#keys.get(key) ?? this.#open(key);
