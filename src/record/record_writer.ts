@@ -3,7 +3,7 @@
  * the file. `Recorder` is its face.
  */
 
-import type { RingwireError } from "../errors.ts";
+import { RingwireError } from "../errors.ts";
 import { copyBytes } from "../protocol/copy_bytes.ts";
 import { type OutputFile, openOutput } from "../runtime/files.ts";
 import {
@@ -52,6 +52,9 @@ export interface Tap {
   pendingClose: Uint8Array | undefined;
 }
 
+/** Files that are being written: two writers of one would write over each other. */
+const written = new Set<string>();
+
 /** See the top of this file. */
 export class RecordWriter {
   failure: RingwireError | undefined = undefined;
@@ -76,7 +79,7 @@ export class RecordWriter {
    * Opens a file, or goes on with the recording that is there.
    *
    * @param failed - Told once when writing fails; nothing more is recorded then.
-   * @throws RingwireError `ERR_RECORDING` when the file cannot be written, or is something else.
+   * @throws RingwireError `ERR_RECORDING` when the file cannot be written, is something else, or has a writer already.
    */
   constructor(
     path: string,
@@ -87,6 +90,13 @@ export class RecordWriter {
     this.#flushMs = flushMs;
     this.#failed = failed;
     this.#file = openOutput(path);
+    if (written.has(this.#file.identity)) {
+      this.#file.close();
+      throw new RingwireError(
+        "ERR_RECORDING",
+        `Cannot record to "${path}": another recorder of this process does; share it`,
+      );
+    }
     const position = this.#file.sizeBytes === 0 ? 0 : this.#goOn(path);
     this.#buffer = new WriteBuffer(
       this.#file,
@@ -99,6 +109,7 @@ export class RecordWriter {
       this.#buffer.bytes.set(MAGIC);
       this.#buffer.used = MAGIC.length;
     }
+    written.add(this.#file.identity);
     const monotonicNs = Math.round(performance.now() * 1e6);
     this.#put(KIND_SESSION, 0, monotonicNs, toJson({ wallMs: Date.now(), monotonicNs }));
   }
@@ -204,16 +215,19 @@ export class RecordWriter {
     await this.#file.sync();
   }
 
-  /** Takes no more records, gets those that are there onto the device, and closes the file. @throws RingwireError as `flush`. */
-  async close(): Promise<void> {
+  /** Takes no more records, gets those that are there onto the device, and ends. @throws RingwireError as `flush`. */
+  async finish(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    try {
-      await this.sync();
-    } finally {
-      clearTimeout(this.#flushTimer);
-      this.#file.close();
-    }
+    await this.sync().finally(() => this.end());
+  }
+
+  /** Ends at once; `sync` comes first. */
+  end(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#flushTimer);
+    written.delete(this.#file.identity);
+    this.#file.close();
   }
 
   /** Finds the end of the recording that is there and cuts off what a crash has left. Returns where to append. */

@@ -60,7 +60,7 @@ export class Recorder implements AsyncDisposable {
    * Makes the file. A recording that is there already is gone on with, after it was read through; what a crash has left at its end is cut off.
    *
    * @param path - Ends in `.rwr` by custom.
-   * @throws RingwireError `ERR_RECORDING` when the file cannot be written, or is something else than a recording.
+   * @throws RingwireError `ERR_RECORDING` when the file cannot be written, is something else than a recording, or has a recorder in this process already.
    * @throws TypeError, RangeError for unknown options and values out of range.
    */
   constructor(path: string, options: RecorderOptions = {}) {
@@ -96,7 +96,7 @@ export class Recorder implements AsyncDisposable {
    * @throws RingwireError `ERR_RECORDING` when it cannot be written.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#writer.close();
+    this.#closing ??= this.#writer.finish();
     return this.#closing;
   }
 
@@ -132,11 +132,10 @@ async function release(path: string, entry: Shared): Promise<void> {
   if (--entry.users > 0) return;
   // Somebody may come back meanwhile: two recorders of one file would write over each other.
   const writer = writerOf(entry.recorder);
-  const ignore = (): void => {
+  await writer.sync().catch(() => {
     // It was told when it happened.
-  };
-  await writer.sync().catch(ignore);
+  });
   if (entry.users > 0 || shared.get(path) !== entry) return;
   shared.delete(path);
-  await writer.close().catch(ignore);
+  writer.end();
 }

@@ -19,6 +19,8 @@ export interface InputFile {
 
 /** A file being written, and read where it exists already. */
 export interface OutputFile extends InputFile {
+  /** The same for every way to name the same file. */
+  readonly identity: string;
   /** Cuts the file off. */
   truncate(sizeBytes: number): void;
   /** Writes all of `bytes` at a position, without blocking the thread. The bytes must not change meanwhile. */
@@ -40,8 +42,10 @@ export function openOutput(path: string): OutputFile {
     const file = openExisting(path) ?? openSync(path, "wx+", 0o600);
     const background = deno?.openSync(path, { write: true });
     const input = inputOf(path, file);
+    const { dev, ino } = fstatSync(file);
     return {
       ...input,
+      identity: `${dev}:${ino}`,
       truncate: (sizeBytes) => attempt(action, () => ftruncateSync(file, sizeBytes)),
       write: (bytes, position) =>
         background === undefined

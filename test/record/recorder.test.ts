@@ -1,5 +1,6 @@
 /** A recorder never waits: what finds no room is dropped whole, counted, and said in the file; and a disk that fails is told. */
 
+import { symlinkSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { RingwireError } from "../../src/errors.ts";
 import { connect, Loop, serve } from "../../src/mod.ts";
@@ -24,7 +25,7 @@ test("what finds no room is lost whole, and the file says how much of which conn
   writer.closed(one, 20, undefined);
   await writer.flush();
   writer.received(two, 30, bytes, 0, 10);
-  await writer.close();
+  await writer.finish();
   using recording = new Recording(path);
   const seen: unknown[] = [];
   for (const entry of recording) {
@@ -118,6 +119,71 @@ test("connections outlive the recorder that is closed", async () => {
   expect([...recording].some(({ payload }) => new TextDecoder().decode(payload).includes("unrecorded"))).toBe(
     false,
   );
+});
+
+test("one recorder at a time has a file, whatever name it goes by; a path is shared, and free again behind the last", async () => {
+  const path = scratchPath();
+  const recorder = new Recorder(path);
+  symlinkSync(path, `${path}.link`);
+  for (const name of [path, `${path}.link`])
+    expect(() => new Recorder(name)).toThrow(/another recorder of this process does/);
+  await recorder.close();
+  const server = await serve({ port: 0, hostname: "127.0.0.1", websocket: {} });
+  for (let round = 0; round < 3; round++) {
+    const sockets = await Promise.all([1, 2].map(() => connect(server.url, { record: path })));
+    for (const socket of sockets) socket.terminate();
+    await Promise.all(sockets.map(({ closed }) => closed));
+  }
+  await server.stop();
+  await until("the path is free", () => {
+    try {
+      new Recorder(path).close();
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  using recording = new Recording(path);
+  const opened = [...recording].filter(({ kind }) => kind === "open").map(({ connection }) => connection);
+  expect(opened).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("a recorder is closed while its connections go at full speed: nothing behind that is recorded, nothing before is missing", async () => {
+  const path = scratchPath();
+  const server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    websocket: {
+      maxBufferedBytes: 64 << 20,
+      message(ws, data) {
+        for (let count = 0; count < 32; count++) ws.send(data);
+      },
+    },
+  });
+  const recorder = new Recorder(path);
+  let count = 0;
+  const socket = await connect(server.url, {
+    record: recorder,
+    websocket: {
+      message(ws, data) {
+        if (++count % 32 === 0) ws.send(data);
+      },
+    },
+  });
+  for (let underWay = 0; underWay < 4; underWay++) socket.send("x".repeat(1_000));
+  await until("much is recorded", () => recorder.stats.bytes > 2_000_000);
+  const closing = recorder.close();
+  const { records, lostRecords } = recorder.stats;
+  await closing;
+  const before = count;
+  await until("the connection goes on", () => count > before);
+  socket.terminate();
+  await socket.closed;
+  await server.stop();
+  using recording = new Recording(path);
+  expect([...recording].length).toBe(records);
+  expect(recording.problems).toEqual([]);
+  expect({ lostRecords, after: recorder.stats.records }).toEqual({ lostRecords: 0, after: records });
 });
 
 test("passwords of URLs do not get into the file", async () => {

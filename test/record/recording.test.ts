@@ -24,7 +24,7 @@ async function write(path: string, count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
     writer.received(tap, 2_000 + index, new Uint8Array(100).fill(index), 0, 100);
   }
-  await writer.close();
+  await writer.finish();
 }
 
 /** The first byte of each read, and the problems. */
@@ -157,7 +157,7 @@ test("commits of one turn grow one record, anything in between ends it", async (
   send(one, "e");
   writer.received(one, 6, new Uint8Array(1), 0, 1);
   send(one, "x".repeat(300_000));
-  await writer.close();
+  await writer.finish();
   using recording = new Recording(path);
   const sent = [...recording]
     .filter(({ kind }) => kind === "out")
