@@ -75,6 +75,12 @@ function defaultWorkloads() {
   return [...names.filter((name) => WORKLOADS[name].smoke), ...micro];
 }
 
+/** That a workload runs shows on one runtime, each on another; the first shows that all three run. */
+function runtimesFor(name) {
+  const index = chosen.indexOf(name);
+  return isSmoke && chosen.length > 1 && index > 0 ? [runtimes[index % runtimes.length]] : runtimes;
+}
+
 /** The certificate that every server shows; made when the first workload wants it. */
 let authority;
 
@@ -127,7 +133,7 @@ async function runWorkload(name, hasShim) {
   const participants = [];
   const rounds = [];
   try {
-    for (const runtime of runtimes) {
+    for (const runtime of runtimesFor(name)) {
       const groups = participantGroups(workload, { runtime, hasShim, identity });
       participants.push(...groups.flat());
       const run = workload.program === "idle" ? runIdle : runRounds;
