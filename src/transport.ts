@@ -108,6 +108,12 @@ export interface Connection {
    * connection of this transport ends the reservation. May send what other handlers committed before.
    */
   reserve(sizeBytes: number): number;
+  /**
+   * Fills `out[at …)`, inside the reservation, with `out[start, end)` XORed with a key (see `Kernels.unmask`), at the latest before it is sent: at most
+   * once per `reserve`. The source must stay as it is until then, but for `Kernels.unmask`, which knows. Undefined where bytes that were received never lie in `out`, or where
+   * somebody looks at what is committed.
+   */
+  forward?(start: number, end: number, at: number, key: number): void;
   /** Sends `out[reserved index, end)`. Once per `reserve`; `end` may be smaller than was reserved. */
   commit(end: number): void;
   /** Stops receiving, so that the peer is slowed down by TCP. Bytes already in hand may still be delivered. */

@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define RW_ABI_VERSION 4u
+#define RW_ABI_VERSION 5u
 #define RW_API __attribute__((visibility("default")))
 
 /* ── control page: u32 fields, by index ─────────────────────────────────────────────────────── */
@@ -72,6 +72,9 @@ enum {
 	/* Written by C with RW_EVENT_STAMP: CLOCK_MONOTONIC when the last one was made, nanoseconds. */
 	RW_FIELD_CLOCK_LOW = 25,
 	RW_FIELD_CLOCK_HIGH = 26,
+
+	/* Written by JavaScript before rw_turn and rw_copy, set to 0 by them: how many struct rw_copy there are. */
+	RW_FIELD_COPY_COUNT = 27,
 
 	/* Written by C, kept current: counters for people (wrap at 2^32). */
 	RW_FIELD_STAT_TURNS = 32,
@@ -152,6 +155,11 @@ enum rw_event_kind {
 	                              * packet of what RECEIVED tells next. Not for Unix sockets */
 };
 
+/* Fills bytes of the send arena from anywhere else in the block, XORed with a mask whose lowest byte applies to the first: a message
+ * is forwarded without JavaScript touching its bytes. Records stand at the end of the send arena, the first one last, from a
+ * multiple of 16 bytes of it down. A turn makes all copies before anything else, so `from` may lie in a receive arena. */
+struct rw_copy { uint32_t from; uint32_t to; uint32_t bytes; uint32_t key; };
+
 /* Endpoint of rw_listen and rw_connect, written by JavaScript at RW_ENDPOINT_OFFSET. */
 enum { RW_FAMILY_IPV4 = 4, RW_FAMILY_IPV6 = 6, RW_FAMILY_UNIX = 1 };
 enum {
@@ -218,6 +226,10 @@ enum {
  * -ENOMEM and others: the kernel takes nothing any more, close the ring). Commands for a handle that is
  * closed meanwhile are dropped without a word; so are sends after END or CLOSE. */
 RW_API int32_t rw_turn(uint32_t ring, uint32_t command_count, uint32_t flags, int32_t wait_us);
+
+/* Makes the copies now, for a caller that is about to change what they take. Returns 0, or -errno (-EBADMSG: a garbage record was
+ * met and skipped). */
+RW_API int32_t rw_copy(uint32_t ring);
 
 /* Reads struct rw_endpoint. Returns 0 with the new handle in RW_FIELD_HANDLE, or -errno (EADDRINUSE,
  * EACCES, EINVAL; ENOSPC: the connection table is full …). Both take effect at once, also while parked. The

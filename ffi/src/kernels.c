@@ -5,6 +5,8 @@
 
 #include "ring.h"
 
+#include <string.h>
+
 struct kernel_choice {
 	enum kernel_set set;
 	mask_kernel *mask;
@@ -77,6 +79,11 @@ static int32_t validate(const uint8_t *data, uint32_t bytes)
 	return result < 0 ? -EILSEQ : result;
 }
 
+static bool is_inside(uint32_t offset, uint32_t bytes, uint32_t start, uint32_t end)
+{
+	return offset >= start && offset <= end && bytes <= end - offset;
+}
+
 /* The bytes inside the block of a ring, or NULL. The control page is not for kernels. */
 static uint8_t *locate(uint32_t id, uint32_t offset, uint32_t bytes, int32_t *error)
 {
@@ -84,7 +91,7 @@ static uint8_t *locate(uint32_t id, uint32_t offset, uint32_t bytes, int32_t *er
 
 	if (!ring)
 		return NULL;
-	if (offset < RW_CONTROL_BYTES || offset > ring->block_bytes || bytes > ring->block_bytes - offset) {
+	if (!is_inside(offset, bytes, RW_CONTROL_BYTES, ring->block_bytes)) {
 		*error = -EINVAL;
 		return NULL;
 	}
@@ -98,7 +105,7 @@ RW_API int32_t rw_unmask(uint32_t ring, uint32_t offset, uint32_t bytes, uint32_
 
 	if (!data)
 		return error;
-	kernels()->mask(data, bytes, key);
+	kernels()->mask(data, data, bytes, key);
 	return 0;
 }
 
@@ -106,8 +113,43 @@ RW_API int32_t rw_unmask_at(void *data, uint32_t bytes, uint32_t key)
 {
 	if (!data && bytes > 0)
 		return -EINVAL;
-	kernels()->mask(data, bytes, key);
+	kernels()->mask(data, data, bytes, key);
 	return 0;
+}
+
+/* Each record is read once, before it is checked: a garbage one may make bytes of others. */
+bool ring_copy(struct ring *ring)
+{
+	uint32_t count = ring->control[RW_FIELD_COPY_COUNT];
+	const uint8_t *record = ring->block + ring->send_offset + ring->send_arena_bytes / sizeof(struct rw_copy) * sizeof(struct rw_copy);
+	mask_kernel *mask = kernels()->mask;
+	bool is_clean = true;
+
+	ring->control[RW_FIELD_COPY_COUNT] = 0;
+	if (count > ring->send_arena_bytes / sizeof(struct rw_copy))
+		return false;
+	for (; count > 0; count--) {
+		struct rw_copy copy;
+
+		record -= sizeof copy;
+		memcpy(&copy, record, sizeof copy);
+		if (is_inside(copy.from, copy.bytes, RW_CONTROL_BYTES, ring->block_bytes) &&
+		    is_inside(copy.to, copy.bytes, ring->send_offset, ring->send_offset + ring->send_arena_bytes))
+			mask(ring->block + copy.to, ring->block + copy.from, copy.bytes, copy.key);
+		else
+			is_clean = false;
+	}
+	return is_clean;
+}
+
+RW_API int32_t rw_copy(uint32_t id)
+{
+	int32_t error;
+	struct ring *ring = ring_find(id, &error);
+
+	if (!ring)
+		return error;
+	return ring_copy(ring) ? 0 : -EBADMSG;
 }
 
 RW_API int32_t rw_utf8(uint32_t ring, uint32_t offset, uint32_t bytes)

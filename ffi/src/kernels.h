@@ -17,13 +17,13 @@ enum kernel_set {
 	KERNEL_SETS = 5,
 };
 
-/* XORs in place; the lowest byte of key applies to data[0]. */
-typedef void mask_kernel(uint8_t *data, size_t bytes, uint32_t key);
+/* XORs while copying; the lowest byte of key applies to from[0]. In place where to is from; else the ranges must not overlap. */
+typedef void mask_kernel(uint8_t *to, const uint8_t *from, size_t bytes, uint32_t key);
 /* Length of a prefix that ends between characters and is valid, or -1: not UTF-8. The rest, little more than
  * a vector, is left to the scalar code. */
 typedef ptrdiff_t utf8_kernel(const uint8_t *data, size_t bytes);
 
-void mask_scalar(uint8_t *data, size_t bytes, uint32_t key);
+void mask_scalar(uint8_t *to, const uint8_t *from, size_t bytes, uint32_t key);
 /* 0 to 3: valid, that many bytes at the end are cut off; -1: not UTF-8. */
 int32_t utf8_scalar(const uint8_t *data, size_t bytes);
 

@@ -195,6 +195,8 @@ int32_t current_thread(void);
 struct io_uring_sqe *ring_prepare(struct ring *ring, enum operation operation, uint32_t handle);
 void ring_cancel(struct ring *ring, enum operation operation, uint32_t handle);
 int32_t ring_submit(struct ring *ring, bool collect);
+/* Makes the copies that the caller has asked for. False: a record made no sense. */
+bool ring_copy(struct ring *ring);
 void ring_reap(struct ring *ring);
 void ring_release_held(struct ring *ring);
 void ring_drop_accepted(struct ring *ring);

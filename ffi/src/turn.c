@@ -403,6 +403,8 @@ static int32_t take_turn(struct ring *ring, uint32_t command_count, uint32_t fla
 	bool is_clean;
 
 	ring->control[RW_FIELD_STAT_TURNS]++;
+	/* First: what it takes bytes from is given back to the kernel below. */
+	is_clean = ring_copy(ring);
 	if (ring->is_signalling)
 		wake_awake(ring);
 	if (flags & RW_TURN_RECYCLE) {
@@ -411,7 +413,7 @@ static int32_t take_turn(struct ring *ring, uint32_t command_count, uint32_t fla
 		receive_recycle(ring);
 	}
 	ring->event_turn_start = ring->event_count;
-	is_clean = take_commands(ring, command_count);
+	is_clean &= take_commands(ring, command_count);
 	ring->may_tell = true;
 	if (ring->tls)
 		tls_turn(ring);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static const char *const names[] = { "scalar", "SSE", "AVX2", "AVX-512", "NEON" };
 
@@ -189,5 +190,98 @@ TEST(kernels_inside_a_block_stay_inside_it)
 	CHECK_EQUAL(rw_unmask(rig.id, UINT32_MAX, UINT32_MAX, 1), -EINVAL);
 	CHECK_EQUAL(rw_unmask(rig.id, 0, 4096, 1), -EINVAL);
 	CHECK_EQUAL(rw_unmask(rig.id + 1, rig.send_offset, 4, 1), -EINVAL);
+	rig_close(&rig);
+}
+
+static void record_copy(struct rig *rig, uint32_t index, struct rw_copy copy)
+{
+	memcpy(rig->block + rig->send_offset + rig->send_bytes / 16 * 16 - 16 * (index + 1), &copy, sizeof copy);
+	rig->control[RW_FIELD_COPY_COUNT] = index + 1;
+}
+
+static void check_copies(void)
+{
+	struct rig rig;
+	uint8_t *from, *to, expected[400];
+
+	rig_open(&rig, NULL);
+	for (uint32_t bytes = 0; bytes < 300; bytes += bytes < 70 ? 1 : 23) {
+		uint32_t from_offset = rig.control[RW_FIELD_RECEIVE_OFFSET] + bytes % 5, to_offset = rig.send_offset + 64 + bytes % 7;
+
+		from = rig.block + from_offset;
+		to = rig.block + to_offset;
+		fill_random(from, bytes, bytes + 1);
+		memset(to - 1, 0xee, bytes + 2);
+		memcpy(expected, from, bytes);
+		rw_unmask_at(expected, bytes, 0x01020304);
+		record_copy(&rig, 0, (struct rw_copy){ from_offset, to_offset, bytes, 0x01020304 });
+		CHECK_EQUAL(rw_copy(rig.id), 0);
+		CHECK_EQUAL(rig.control[RW_FIELD_COPY_COUNT], 0);
+		CHECK(memcmp(to, expected, bytes) == 0);
+		CHECK(to[-1] == 0xee && to[bytes] == 0xee);
+	}
+	rig_close(&rig);
+}
+
+TEST(copies_are_masked_and_touch_nothing_else)
+{
+	for_each_set(check_copies);
+}
+
+TEST(copies_are_made_before_what_a_turn_sends)
+{
+	struct rig rig;
+	uint16_t port;
+	uint8_t got[12];
+	int peer;
+	struct rw_event accepted;
+
+	rig_open(&rig, NULL);
+	rig_listen(&rig, &port);
+	peer = peer_connect(port);
+	accepted = rig_await(&rig, RW_EVENT_ACCEPTED, 0);
+	/* The receive arena is the caller's until a turn recycles it, which this one does. */
+	memcpy(rig.block + rig.control[RW_FIELD_RECEIVE_OFFSET], "hello, world", 12);
+	record_copy(&rig, 0, (struct rw_copy){ rig.control[RW_FIELD_RECEIVE_OFFSET], rig.send_offset, 5, 0 });
+	record_copy(&rig, 1, (struct rw_copy){ rig.control[RW_FIELD_RECEIVE_OFFSET] + 5, rig.send_offset + 5, 7, 0x20202020 });
+	rig_command(&rig, RW_COMMAND_SEND, accepted.handle, rig.send_offset, 12);
+	rig_turn(&rig, 0);
+	CHECK_EQUAL(peer_read(peer, got, 12), 12);
+	CHECK(memcmp(got, "hello\x0c\0WORLD", 12) == 0);
+	close(peer);
+	rig_close(&rig);
+}
+
+TEST(garbage_copies_are_skipped_and_told)
+{
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	const struct rw_copy wrong[] = {
+		{ 0, rig.send_offset, 4, 1 },
+		{ RW_CONTROL_BYTES - 1, rig.send_offset, 4, 1 },
+		{ rig.block_bytes - 3, rig.send_offset, 4, 1 },
+		{ UINT32_MAX, rig.send_offset, UINT32_MAX, 1 },
+		{ rig.control[RW_FIELD_RECEIVE_OFFSET], rig.send_offset - 1, 4, 1 },
+		{ rig.control[RW_FIELD_RECEIVE_OFFSET], rig.send_offset + rig.send_bytes - 3, 4, 1 },
+		{ rig.control[RW_FIELD_RECEIVE_OFFSET], 0, 4, 1 },
+		{ rig.control[RW_FIELD_RECEIVE_OFFSET], UINT32_MAX, 4, 1 },
+		{ rig.control[RW_FIELD_RECEIVE_OFFSET], rig.send_offset, rig.send_bytes + 1, 1 },
+	};
+	memcpy(rig.block + rig.control[RW_FIELD_RECEIVE_OFFSET], "good", 4);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		record_copy(&rig, 0, wrong[i]);
+		record_copy(&rig, 1, (struct rw_copy){ rig.control[RW_FIELD_RECEIVE_OFFSET], rig.send_offset + 64, 4, 0 });
+		memset(rig.block + rig.send_offset + 64, 0, 4);
+		CHECK_EQUAL(i % 2 ? rw_copy(rig.id) : rw_turn(rig.id, 0, 0, 0), -EBADMSG);
+		CHECK(memcmp(rig.block + rig.send_offset + 64, "good", 4) == 0);
+		CHECK_EQUAL(rw_copy(rig.id), 0);
+	}
+	rig.control[RW_FIELD_COPY_COUNT] = rig.send_bytes / 16 + 1;
+	CHECK_EQUAL(rw_copy(rig.id), -EBADMSG);
+	rig.control[RW_FIELD_COPY_COUNT] = UINT32_MAX;
+	CHECK_EQUAL(rw_turn(rig.id, 0, 0, 0), -EBADMSG);
+	CHECK_EQUAL(rw_copy(rig.id + 1), -EINVAL);
+	CHECK_EQUAL(rig_turn(&rig, 0), 0);
 	rig_close(&rig);
 }

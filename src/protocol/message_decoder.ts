@@ -272,7 +272,7 @@ export class MessageDecoder {
   }
 
   /**
-   * Takes as many whole small messages as follow one another, without an event for each: most of what a busy connection
+   * Takes as many whole messages of up to 64 KiB as follow one another, without an event for each: most of what a busy connection
    * brings. Binary ones are left masked, with their key, because who forwards one can unmask it while copying. Stops at
    * anything else and when the list is full; `next()` goes on from there.
    */
@@ -283,13 +283,20 @@ export class MessageDecoder {
     const inputEnd = this.#inputEnd;
     const maskBit = this.#maskBit;
     const headerBytes = this.#smallHeaderBytes;
-    const maxSmallBytes = this.#maxSmallBytes;
+    const maxMessageBytes = this.#maxMessageBytes;
     let at = this.#at;
     while (inputEnd - at >= 2) {
       const first = bytes[at];
-      const size = bytes[at + 1] - maskBit;
-      if ((first !== FINAL_BINARY && first !== FINAL_TEXT) || size < 0 || size > maxSmallBytes) break;
-      const start = at + headerBytes;
+      let size = bytes[at + 1] - maskBit;
+      if ((first !== FINAL_BINARY && first !== FINAL_TEXT) || size < 0 || size > 126) break;
+      let start = at + headerBytes;
+      if (size === 126) {
+        if (inputEnd - at < 4) break;
+        size = (bytes[at + 2] << 8) | bytes[at + 3];
+        if (size < 126) break;
+        start += 2;
+      }
+      if (size > maxMessageBytes) break;
       const end = start + size;
       if (end > inputEnd || list.isFull) break;
       at = end;

@@ -28,6 +28,7 @@ export const FIELD_PLAIN_BYTES = 23;
 export const FIELD_WANTED_FEATURES = 24;
 export const FIELD_CLOCK_LOW = 25;
 export const FIELD_CLOCK_HIGH = 26;
+export const FIELD_COPY_COUNT = 27;
 export const FIELD_STAT_TURNS = 32;
 export const FIELD_STAT_ENTERS = 33;
 export const FIELD_STAT_SHORT_SENDS = 34;

@@ -41,13 +41,21 @@ export class Ring {
   /** First free byte of the send arena. */
   sendNext: number;
   readonly sendStart: number;
-  readonly sendEnd: number;
+  /** End of the send arena's free part: above it stand the records of copies. */
+  sendEnd: number;
+  /** What fits an empty send arena, with the record of a copy. */
+  readonly maxReserveBytes: number;
   /** Start of the open reservation, or -1. */
   reservedAt = -1;
   commandCount = 0;
   readonly #shim: Shim;
   readonly #turn: Shim["rw_turn"];
   readonly #fields: Uint32Array;
+  /** The block as words, for the records of copies. */
+  readonly #words: Int32Array;
+  /** The end of the whole send arena, as far as records can stand there. */
+  readonly #arenaEnd: number;
+  #copyCount = 0;
   readonly #commands: Int32Array;
   readonly #commandCapacity: number;
   #id: number;
@@ -58,9 +66,13 @@ export class Ring {
     this.bytes = block.bytes;
     this.events = block.events;
     this.queued = block.queued;
-    this.sendNext = block.sendStart;
-    this.sendStart = block.sendStart;
-    this.sendEnd = block.sendEnd;
+    // `| 0`: they have been products of doubles, and V8 would calculate with doubles ever after.
+    this.sendNext = block.sendStart | 0;
+    this.sendStart = block.sendStart | 0;
+    this.#arenaEnd = block.sendEnd & -layout.RECORD_BYTES;
+    this.sendEnd = this.#arenaEnd;
+    this.maxReserveBytes = this.#arenaEnd - this.sendStart - layout.RECORD_BYTES;
+    this.#words = new Int32Array(block.bytes.buffer, 0, block.bytes.length >>> 2);
     this.#shim = shim;
     this.#turn = shim.rw_turn;
     this.#fields = block.fields;
@@ -109,9 +121,12 @@ export class Ring {
     return textOf(this.bytes, bytes);
   }
 
-  /** Whether `sizeBytes` of the send arena and a command record are free. */
+  /** Whether `sizeBytes` of the send arena, a command record and that of a copy are free. */
   hasRoom(sizeBytes: number): boolean {
-    return sizeBytes <= this.sendEnd - this.sendNext && this.commandCount < this.#commandCapacity;
+    return (
+      sizeBytes <= this.sendEnd - this.sendNext - layout.RECORD_BYTES &&
+      this.commandCount < this.#commandCapacity
+    );
   }
 
   /** Appends a SEND of the reserved range. */
@@ -127,6 +142,30 @@ export class Ring {
     this.sendNext += bytes;
     this.#commands[this.commandCount * 4 - 1] += bytes;
     return true;
+  }
+
+  /**
+   * Has C fill `bytes` bytes at `to`, inside the reservation, from others in the block, XORed with a key, before it sends. There is room for
+   * one record after each `hasRoom`.
+   */
+  copy(from: number, to: number, bytes: number, key: number): void {
+    this.sendEnd -= layout.RECORD_BYTES;
+    const at = this.sendEnd >>> 2;
+    const words = this.#words;
+    words[at] = from;
+    words[at + 1] = to;
+    words[at + 2] = bytes;
+    words[at + 3] = key;
+    this.#copyCount++;
+  }
+
+  /** Makes the copies now: what they take is about to change. */
+  settleCopies(): void {
+    if (this.#copyCount === 0) return;
+    this.#fields[layout.FIELD_COPY_COUNT] = this.#copyCount;
+    this.#copyCount = 0;
+    this.sendEnd = this.#arenaEnd;
+    this.#shim.rw_copy(this.#id);
   }
 
   /** Appends any other command. There must be room for one. */
@@ -154,6 +193,9 @@ export class Ring {
     const count = this.commandCount;
     this.commandCount = 0;
     this.sendNext = this.sendStart;
+    this.sendEnd = this.#arenaEnd;
+    this.#fields[layout.FIELD_COPY_COUNT] = this.#copyCount;
+    this.#copyCount = 0;
     this.reservedAt = -1;
     this.#tailHandle = 0;
     this.turnNumber++;
@@ -239,6 +281,7 @@ export class Ring {
     this.#shim.rw_ring_close(this.#id);
     this.#id = 0;
     this.commandCount = 0;
+    this.#copyCount = 0;
     this.eventCount = 0;
     openRings.delete(this);
   }

@@ -1,7 +1,7 @@
 /** The one symbol table: every function of ffi/include/ringwire.h with its arguments. All of them return an i32. */
 
 /** The ABI this code is written against (`RW_ABI_VERSION`). */
-export const ABI_VERSION = 4;
+export const ABI_VERSION = 5;
 
 /** Opened first and alone, so that a shim of another version is told by its number and not by a missing symbol. */
 export const ABI_SYMBOLS = {
@@ -13,6 +13,7 @@ export const SYMBOLS = {
   rw_ring_open: ["buffer", "u32"],
   rw_ring_close: ["u32"],
   rw_turn: ["u32", "u32", "u32", "i32"],
+  rw_copy: ["u32"],
   rw_listen: ["u32"],
   rw_connect: ["u32"],
   rw_unlisten: ["u32", "u32"],

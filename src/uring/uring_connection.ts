@@ -72,7 +72,7 @@ export class UringConnection implements Connection {
     this.out = ring.bytes;
     this.#queued = ring.queued;
     this.#queuedIndex = handle & HANDLE_SLOT_MASK;
-    this.maxReserveBytes = ring.sendEnd - ring.sendStart;
+    this.maxReserveBytes = ring.maxReserveBytes;
     this.#ring = ring;
     this.#host = host;
     this.#isUnix = isUnix;
@@ -114,6 +114,10 @@ export class UringConnection implements Connection {
     }
     const shown = this.#base + this.#fresh;
     if (shown > this.#shown) this.#shown = shown;
+  }
+
+  forward(start: number, end: number, at: number, key: number): void {
+    this.#ring.copy(start, at, end - start, key);
   }
 
   pause(): void {

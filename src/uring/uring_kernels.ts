@@ -30,6 +30,7 @@ export class UringKernels implements Kernels {
   unmask(bytes: Uint8Array, start: number, end: number, key: number): void {
     const count = end - start;
     if (bytes === this.#block && this.#ring.isOpen) {
+      this.#ring.settleCopies();
       if (count <= this.shortBytes) unmaskShort(bytes, this.#view, start, end, key | 0);
       else this.#ring.unmask(start, count, key);
     } else if (count < this.#foreignBytes) {

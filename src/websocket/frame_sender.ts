@@ -20,6 +20,8 @@ const COMPRESSED = 0x40;
 const PIECE_BYTES = 65_536 - 16;
 /** Up to this many bytes a loop over words beats `copyWithin` followed by masking. */
 const LOOP_TO_BYTES = 256;
+/** From so many bytes on it costs less to have a copy made than to make it. */
+const FORWARD_FROM_BYTES = 16;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -78,8 +80,10 @@ export class FrameSender {
     }
     // Off with the old mask and on with the new one is one XOR.
     const key = oldKey ^ newKey;
-    // What was received over io_uring and is forwarded lies in the same block.
-    if (bytes === out && size <= LOOP_TO_BYTES) {
+    // What was received over io_uring and is forwarded lies in the same block. Masked bytes are nobody's yet: their copy can wait for the turn.
+    if (oldKey !== 0 && bytes === out && size >= FORWARD_FROM_BYTES && connection.forward !== undefined) {
+      connection.forward(start, end, payload, key);
+    } else if (bytes === out && size <= LOOP_TO_BYTES) {
       copyMasked(out, this.#kernels.viewOf(out), start, end, payload, key);
     } else {
       if (bytes === out) out.copyWithin(payload, start, end);

@@ -286,6 +286,41 @@ onEachTransport("messages", (rig) => {
     });
   }
 
+  test("a message of a batch that is sent on stays what it was, whatever the program does with its bytes afterwards", async () => {
+    const sizes = [0, 1, 15, 16, 17, 64, 125, 126, 300, 4_096, 65_535, 65_536];
+    const seen: boolean[] = [];
+    const echoes: boolean[] = [];
+    const { client } = await rig.pair(
+      {
+        zeroCopy: true,
+        batch(ws, messages) {
+          for (const message of messages) {
+            ws.send(message);
+            const bytes = message.bytes();
+            seen.push(isSame(bytes, pattern(message.sizeBytes)));
+            bytes.fill(0);
+            if (message.sizeBytes % 2 === 1) ws.send(message);
+          }
+        },
+      },
+      {
+        message(_ws, data) {
+          const isPattern = isSame(data as Uint8Array, pattern(data.length));
+          echoes.push(isPattern || (data as Uint8Array).every((byte) => byte === 0));
+          if (isPattern) kept.push(data.length);
+        },
+      },
+    );
+    const kept: number[] = [];
+    const rounds = 40;
+    for (let round = 0; round < rounds; round++) for (const size of sizes) client.send(pattern(size));
+    const odd = sizes.filter((size) => size % 2 === 1).length;
+    await until("all came back", () => echoes.length === rounds * (sizes.length + odd));
+    expect(echoes.every(Boolean)).toBe(true);
+    expect(seen.every(Boolean)).toBe(true);
+    expect(kept.filter((size) => size > 1).length).toBe(rounds * sizes.filter((size) => size > 1).length);
+  });
+
   test("a flood of tiny messages comes in batches of bounded size, and none after terminate", async () => {
     const counts: number[] = [];
     let isEnding = false;
