@@ -10,7 +10,7 @@ import type { Kernels } from "../protocol/kernels.ts";
 import { copyMasked } from "../protocol/mask.ts";
 import type { MaskKeys } from "../protocol/mask_keys.ts";
 import { OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_TEXT } from "../protocol/opcode.ts";
-import { utf8Bound, writeUtf8 } from "../protocol/text.ts";
+import { utf8Bound, writeAscii, writeUtf8 } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
 
 const FIN = 0x80;
@@ -110,12 +110,27 @@ export class FrameSender {
       return;
     }
     const at = connection.reserve(bound);
-    const out = connection.out;
+    const key = this.#nextKey();
+    const end =
+      this.#shortText(text, connection.out, at, key) || this.#anyText(text, connection.out, at, key);
+    connection.commit(end);
+    this.#counters.bytesSent += end - at;
+  }
+
+  /** Writes the frame of a short ASCII text. Returns its end; 0 when the text is something else. */
+  #shortText(text: string, out: Uint8Array, at: number, key: number): number {
+    const end = writeAscii(text, out, at + (this.#masked ? 6 : 2), key);
+    if (end < 0) return 0;
+    writeFrameHeader(out, at, OPCODE_TEXT | FIN, text.length, this.#masked, key);
+    return end;
+  }
+
+  /** Writes the frame of any text. Returns its end. */
+  #anyText(text: string, out: Uint8Array, at: number, key: number): number {
     // Room for the header is guessed as if the text were ASCII; a wrong guess moves the payload.
     const guess = at + frameHeaderBytes(text.length, this.#masked);
     let end = writeUtf8(text, out, guess);
     const size = end - guess;
-    const key = this.#nextKey();
     const payload = at + frameHeaderBytes(size, this.#masked);
     if (payload !== guess) {
       out.copyWithin(payload, guess, end);
@@ -123,8 +138,7 @@ export class FrameSender {
     }
     writeFrameHeader(out, at, OPCODE_TEXT | FIN, size, this.#masked, key);
     if (key !== 0) this.#kernels.unmask(out, payload, end, key);
-    connection.commit(end);
-    this.#counters.bytesSent += end - at;
+    return end;
   }
 
   /** Sends a Close frame; code 1005 stands for an empty one (RFC 6455 §7.1.5). */
