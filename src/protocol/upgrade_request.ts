@@ -1,7 +1,7 @@
 /** The client's half of the opening handshake (RFC 6455 §4.1). */
 
 import { RingwireError } from "../errors.ts";
-import type { HeaderList } from "./header_list.ts";
+import { checkHeader, type HeaderList } from "./header_list.ts";
 import { writeFields } from "./http_response.ts";
 import { checkAnswer, type DeflateAgreement, type DeflateTerms, writeOffers } from "./permessage_deflate.ts";
 import { checkProtocols } from "./subprotocol.ts";
@@ -19,7 +19,7 @@ export interface UpgradeRequestFields {
   /** What permessage-deflate is offered with; undefined: it is not. */
   readonly deflate: DeflateTerms | undefined;
   /** Further fields. */
-  readonly headers: Iterable<readonly [string, string]>;
+  readonly headers: readonly (readonly [string, string])[];
 }
 
 /** A parsed response head, as `HeadParser` gives it. */
@@ -66,6 +66,20 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * Checks the fields that a caller wants to add.
+ *
+ * @throws TypeError when one would break the head, or is ours to set.
+ */
+export function checkRequestHeaders(headers: Iterable<readonly [string, string]>): void {
+  for (const [name, value] of headers) {
+    checkHeader(name, value);
+    if (OWN_FIELDS.has(name.toLowerCase())) {
+      throw new TypeError(`Cannot set header ${JSON.stringify(name)}: the handshake sets it itself`);
+    }
+  }
+}
+
+/**
  * Writes the request of an opening handshake. Its characters are bytes: see `writeLatin1`.
  *
  * @throws TypeError when target, host, a subprotocol or a field would break the head, or a field is ours to set.
@@ -84,12 +98,8 @@ export function writeUpgradeRequest(request: UpgradeRequestFields): string {
   const more: (readonly [string, string])[] = [];
   if (protocols.length > 0) more.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
   if (deflate !== undefined) more.push(["Sec-WebSocket-Extensions", writeOffers(deflate)]);
-  for (const field of headers) {
-    if (OWN_FIELDS.has(field[0].toLowerCase())) {
-      throw new TypeError(`Cannot set header ${JSON.stringify(field[0])}: the handshake sets it itself`);
-    }
-    more.push(field);
-  }
+  checkRequestHeaders(headers);
+  more.push(...headers);
   return (
     `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${writeFields(more)}\r\n`

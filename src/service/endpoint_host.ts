@@ -237,8 +237,9 @@ export class EndpointHost<Context> implements Owner<Context> {
     this.lastReason = reason;
     this.#settle(successor);
     this.#callbacks.closed(reason);
-    // Broken by something else before the successor could take over.
-    if (!old.hasExpired) this.#gap = { line: old, reason, attempts: this.attempts };
+    // Unless it was closed for its successor and said so: then its last messages have come.
+    if (!(reason.kind === "ttl" && reason.close?.wasClean))
+      this.#gap = { line: old, reason, attempts: this.attempts };
     this.#tellGap();
     successor.session.inbox.release();
   }

@@ -98,7 +98,8 @@ export interface EndpointOptions<Context>
   /**
    * When `ttlMs` is over, the next connection is opened before the old one is closed. The new one's messages are held back from the first
    * on; that first one (or five seconds without any) closes the old one, and what the peer sent there before its own Close is delivered
-   * still. So all messages of the old connection come before all of the new one. They may say the same twice. @default true
+   * still. So all messages of the old connection come before all of the new one. They may say the same twice. One that does
+   * not close cleanly may have lost its last ones: that is a gap. @default true
    */
   readonly makeBeforeBreak?: boolean;
   /** How long there may be no message before the connection counts as dead, milliseconds; 0 = for ever. Found up to 1/8 late. @default 0 */

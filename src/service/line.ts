@@ -54,11 +54,6 @@ export class Line<Context> implements WatchOwner {
     return this.session.state === "open";
   }
 
-  /** Whether the endpoint has ended it because its time was over. */
-  get hasExpired(): boolean {
-    return this.#ending === "ttl";
-  }
-
   /** Closes it with the closing handshake. */
   close(ending: DisconnectKind): void {
     if (this.isOpen) this.#ending ??= ending;

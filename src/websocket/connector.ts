@@ -6,7 +6,7 @@
 import { defaultLoop, type Engine, engineOf } from "../loop.ts";
 import { CLIENT_NUMBERS, checkKnown, type Numbers, readNumbers } from "../options.ts";
 import { checkProtocols } from "../protocol/subprotocol.ts";
-import { writeUpgradeRequest } from "../protocol/upgrade_request.ts";
+import { checkRequestHeaders, writeUpgradeRequest } from "../protocol/upgrade_request.ts";
 import { parseWebSocketUrl, type WebSocketUrl } from "../protocol/url.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import { ROUTE_OPTION_NAMES, readRoute, readTls, refuseTls } from "../stream/route.ts";
@@ -35,6 +35,7 @@ export class Connector<Data> {
   readonly #settings: HandledSettings<Data>;
   readonly #numbers: Numbers<typeof CLIENT_NUMBERS>;
   readonly #protocols: readonly string[];
+  readonly #headers: readonly (readonly [string, string])[];
   readonly #route: Omit<ConnectEndpoint, "address">;
 
   /**
@@ -51,6 +52,9 @@ export class Connector<Data> {
     this.#route = readRoute(where, options);
     this.#protocols = typeof protocols === "string" ? [protocols] : [...protocols];
     checkProtocols(this.#protocols);
+    // Once, because some can be iterated only once.
+    this.#headers = headerEntries(options.headers);
+    checkRequestHeaders(this.#headers);
     this.engine = engine ?? engineOf(options.loop ?? defaultLoop());
   }
 
@@ -76,7 +80,7 @@ export class Connector<Data> {
     const nonce = new Uint8Array(16);
     this.engine.runtime.randomFill(nonce);
     const key = btoa(String.fromCharCode(...nonce));
-    const headers = headerEntries(this.#options.headers);
+    const headers = [...this.#headers];
     const isAuthorized = headers.some(([name]) => name.toLowerCase() === "authorization");
     if (target.authorization !== undefined && !isAuthorized) {
       headers.push(["Authorization", target.authorization]);

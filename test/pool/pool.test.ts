@@ -279,6 +279,7 @@ test("options are checked at once", async () => {
   expect(() => new Pool({ min: 5, max: 2 })).toThrow(RangeError);
   expect(() => new Pool({ max: 0 })).toThrow(RangeError);
   expect(() => new Pool({ size: 1 } as object)).toThrow(TypeError);
+  expect(() => new Pool({ connect: { headers: { "no name": "" } } })).toThrow(TypeError);
   expect(() => new Pool({ connect: { signal: AbortSignal.abort() } } as object)).toThrow(TypeError);
   const pool = new Pool();
   await expect(pool.acquire("nowhere")).rejects.toThrow(TypeError);

@@ -1,6 +1,7 @@
 /** What becomes of an endpoint when its peer, its network or its program fails it: each fault is a real one, on a real socket. */
 
 import { expect, test } from "vitest";
+import { engineOf } from "../../src/loop.ts";
 import { type Endpoint, type EndpointOptions, Service } from "../../src/mod.ts";
 import type { RawPeer } from "../conformance/raw_peer.ts";
 import { onEachTransport, type Rig } from "../conformance/rig.ts";
@@ -128,14 +129,15 @@ onEachTransport("an endpoint", (rig) => {
       async (peer) => {
         await healthy(peer);
         peer.write(new Uint8Array([0xff, 0xff, 0xff]));
+        // It gets our Close frame, and is not waited for.
         expect((await peer.seeClose()).code).toBe(1002);
-        peer.end();
       },
       healthy,
     );
     const { journal } = add(url);
     await journal.see("open", 2);
     expect(journal.gaps).toMatchObject([{ reason: { kind: "broken", error: { code: "ERR_PROTOCOL" } } }]);
+    expect(journal.reasons[0]!.openMs).toBeLessThan(2_000);
   });
 
   test("drops a peer that does not answer pings at once, without waiting for its Close frame", async () => {
@@ -335,7 +337,12 @@ onEachTransport("an endpoint", (rig) => {
   test("keeps its old connection as long as no successor can be had, and reports each failure", async () => {
     const url = await scripted(
       rig,
-      healthy,
+      async (peer) => {
+        await healthy(peer);
+        await peer.seeClose();
+        peer.write(frame(0x88, [0x03, 0xe8]));
+        peer.end();
+      },
       (peer) => peer.reset(),
       (peer) => peer.reset(),
       healthy,
@@ -345,6 +352,30 @@ onEachTransport("an endpoint", (rig) => {
     expect(journal.reasons.map(({ kind }) => kind)).toEqual(["connect", "connect", "ttl"]);
     expect(journal.gaps).toEqual([]);
     expect(endpoint.state).toBe("open");
+  });
+
+  test("waits for the first message of its successor, but not for ever", async () => {
+    const peers: RawPeer[] = [];
+    const silent = (peer: RawPeer): Promise<string> => {
+      peers.push(peer);
+      return peer.acceptUpgrade();
+    };
+    const url = await scripted(rig, silent, silent);
+    const loop = rig.newLoop();
+    const journal = new EndpointJournal();
+    const service = new Service({ loop });
+    rig.after(() => service.close());
+    const endpoint = service.add(journal.options(url, { ttlMs: 20, websocket: { closeTimeoutMs: 20 } }));
+    await journal.see("open", 2);
+    expect([journal.kinds, endpoint.reconnects]).toEqual([["open", "open"], 0]);
+    // Five seconds later.
+    const { wheel, runtime } = engineOf(loop);
+    wheel.advance(runtime.nowMs() + 5_500);
+    expect(await peers[0]!.seeClose()).toEqual({ code: 1000, reason: "" });
+    expect((await journal.see("closed")).reason.kind).toBe("ttl");
+    expect([endpoint.state, endpoint.reconnects]).toEqual(["open", 1]);
+    // The old peer has not closed: what it may still have had to say is lost.
+    expect(journal.gaps).toMatchObject([{ reason: { kind: "ttl", close: { wasClean: false } } }]);
   });
 
   test("takes the successor at once when the old connection breaks first, and that is a gap", async () => {
@@ -359,7 +390,7 @@ onEachTransport("an endpoint", (rig) => {
         // No message: the successor is open and waits.
         await peer.acceptUpgrade();
         setTimeout(() => old!.reset(), 10);
-        setTimeout(() => peer.write(frame(TEXT, "here")), 20);
+        setTimeout(() => peer.write(frame(TEXT, "here")), 60);
       },
     );
     const { journal } = add(url, { ttlMs: 100 });

@@ -140,6 +140,8 @@ onEachTransport("service", (rig) => {
     const journal = new EndpointJournal();
     const service = newService(rig);
     for (let index = 0; index < 200; index++) service.add(journal.options(server.url));
+    // Not one per turn: each is under way before `add` returns.
+    expect([...service].every((endpoint) => endpoint.attempts === 1)).toBe(true);
     await journal.see("open", 200);
     expect(atOnce).toBe(200);
     expect([...service].every((endpoint) => endpoint.attempts === 1)).toBe(true);
@@ -168,6 +170,21 @@ onEachTransport("service", (rig) => {
       { kind: "closed", close: { code: 4001, reason: "next", wasClean: true }, error: undefined },
       { kind: "closed" },
     ]);
+  });
+
+  test("sends its header fields with each attempt, also those that can be iterated only once", async () => {
+    const seen: unknown[] = [];
+    const server = await rig.serve({
+      fetch(request, self) {
+        seen.push(request.headers.get("x-key"));
+        return self.upgrade(request) ? undefined : new Response(null, { status: 400 });
+      },
+      websocket: { open: (ws) => void ws.close(4001) },
+    });
+    const journal = new EndpointJournal();
+    newService(rig).add(journal.options(server.url, { headers: new Map([["x-key", "secret"]]).entries() }));
+    await journal.see("open", 3);
+    expect(seen.slice(0, 3)).toEqual(["secret", "secret", "secret"]);
   });
 
   test("takes a url that throws, rejects, or is none for a failed attempt, and does not quote passwords", async () => {
@@ -232,6 +249,7 @@ onEachTransport("service", (rig) => {
   test("stays removed when a callback of its own removes it, whichever that is", async () => {
     const server = await rig.serve(ECHO);
     const nobody = "ws://127.0.0.1:1/";
+    let beats = 0;
     type Removal = (remove: () => true) => EndpointOptions<undefined>;
     const removals: [Removal, string[]][] = [
       [(remove) => ({ url: () => remove() && server.url }), []],
@@ -251,7 +269,8 @@ onEachTransport("service", (rig) => {
       [
         (remove) => ({
           url: server.url,
-          heartbeat: { intervalMs: 1, send: () => undefined, isAlive: () => remove() },
+          // Once: not after the question that has removed it.
+          heartbeat: { intervalMs: 1, send: () => void beats++, isAlive: () => remove() },
         }),
         [],
       ],
@@ -298,7 +317,7 @@ onEachTransport("service", (rig) => {
         ]);
       }),
     );
-    expect(server.connections).toBe(0);
+    expect([server.connections, beats]).toEqual([0, 1]);
   });
 
   test("gives `removed` as its last reason, whatever it was ending of already", async () => {
@@ -411,6 +430,8 @@ onEachTransport("service", (rig) => {
     expect(add({ signal: AbortSignal.abort() })).toThrow(/Unknown option "signal"/);
     expect(add({ reconnect: { factor: 0.5 } })).toThrow(RangeError);
     expect(add({ reconnect: { initialMs: 100, maxMs: 50 } })).toThrow(RangeError);
+    expect(add({ headers: { "x-key": "a\r\nb: c" } })).toThrow(/Cannot send header "x-key"/);
+    expect(add({ headers: { Host: "elsewhere" } })).toThrow(/Cannot set header "Host"/);
     expect(add({ staleMs: -1 })).toThrow(RangeError);
     expect(add({ ttlMs: "1h" })).toThrow(TypeError);
     expect(add({ gap: 1 })).toThrow(TypeError);

@@ -123,6 +123,8 @@ describe("keepalive", () => {
   test("once closing, only the deadline for closing counts, and it is set once", () => {
     const watched = new Watched({ closeTimeoutMs: 5_000, idleTimeoutMs: 1_000, pingIntervalMs: 500 });
     watched.keepalive.closing();
+    // As for an endpoint that is removed as soon as it is there.
+    watched.keepalive.start();
     watched.pass(3_000);
     watched.keepalive.closing();
     watched.pass(10_000);
