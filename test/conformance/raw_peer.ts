@@ -102,6 +102,12 @@ export class RawPeer {
     this.socket.end();
   }
 
+  /** Waits until the other end has ended, then ends as well: nobody lingers for it. */
+  async endToo(): Promise<void> {
+    await this.until("it is over", () => this.isOver);
+    this.end();
+  }
+
   /** RST. Behind an `end` that is under way a plain close: Node refuses to reset then (EINVAL), and leaks the descriptor. */
   reset(): void {
     if (this.hasClosed) return;

@@ -246,7 +246,7 @@ onEachSecureTransport("a hostile peer of a TLS server", (rig) => {
       const scene = await Scene.begin(rig);
       const peer = await rig.raw(scene.server);
       peer.write(bytes);
-      await peer.until("it is over", () => peer.isOver);
+      await peer.endToo();
       await scene.seeFailures(1);
       expect(scene.failures[0]).toMatch(code);
       await scene.expectUnharmed();
@@ -258,7 +258,7 @@ onEachSecureTransport("a hostile peer of a TLS server", (rig) => {
     const peers = await Promise.all(Array.from({ length: 200 }, () => rig.raw(scene.server)));
     for (const [index, peer] of peers.entries()) peer.write(GARBAGE[index % GARBAGE.length][1]);
     for (let round = 0; round < 10; round++) await scene.expectUnharmed();
-    for (const peer of peers) await peer.until("it is over", () => peer.isOver);
+    for (const peer of peers) await peer.endToo();
     await scene.seeFailures(200);
     await scene.expectUnharmed();
     expect(scene.server.connections).toBe(1);
@@ -273,7 +273,7 @@ onEachSecureTransport("a hostile peer of a TLS server", (rig) => {
       const scene = await Scene.begin(rig);
       const peer = await rig.raw(scene.server);
       peer.write(clientHello({ version, ciphers: [0xc009, 0xc013, 0x002f, 0x000a] }));
-      await peer.until("it is over", () => peer.isOver);
+      await peer.endToo();
       await scene.seeFailures(1);
       expect(scene.failures).toEqual(["ERR_TLS_VERSION"]);
       await scene.expectUnharmed();
@@ -294,7 +294,7 @@ onEachSecureTransport("a hostile peer of a TLS server", (rig) => {
       peer.write(record);
       await pause(1);
     }
-    await peer.until("it is over", () => peer.isOver);
+    await peer.endToo();
     expect(sent).toBeLessThan(200);
     await scene.seeFailures(1);
     expect(scene.failures[0]).toMatch(/^ERR_TLS_/);
@@ -311,7 +311,7 @@ onEachSecureTransport("a hostile peer of a TLS server", (rig) => {
       for (const [index, peer] of peers.entries())
         if (index % 3 === 2 && !peer.isOver) peer.write(hello.subarray(20, 21));
     }, 50);
-    for (const peer of peers) await peer.until("it is over", () => peer.isOver);
+    for (const peer of peers) await peer.endToo();
     clearInterval(timer);
     expect(performance.now() - beginMs).toBeLessThan(4_000);
     await scene.seeFailures(100);
@@ -331,7 +331,7 @@ onEachSecureTransport("a hostile peer of a TLS server", (rig) => {
       both.set(hello);
       both.set(injected, hello.length);
       peer.write(both);
-      await peer.until("it is over", () => peer.isOver);
+      await peer.endToo();
     }
     await scene.seeFailures(2);
     for (const code of scene.failures) expect(code).toMatch(/^ERR_TLS_/);

@@ -36,9 +36,9 @@ onEachTlsTransport("an agreement", (rig) => {
       expect(ours?.peerCertificate).toEqual(derOf(rig.authority.identity("local").cert));
       expect(theirs?.peerCertificate).toBeUndefined();
       client.connection?.close();
-      await until("both are closed", () => client.closedCount === 1 && server.events.includes("ended"));
+      await until("the server has seen the end", () => server.events.includes("ended"));
       server.connection?.close();
-      await until("both are closed", () => server.closedCount === 1);
+      await until("both are closed", () => client.closedCount === 1 && server.closedCount === 1);
       expect(client.connection?.tls()).toBeUndefined();
       expect(server.connection?.tls()).toBeUndefined();
       expect([client.error, server.error]).toEqual([undefined, undefined]);

@@ -240,9 +240,9 @@ onEachTlsTransport("a peer of a TLS listener", (rig) => {
       const beside = await rig.pair(listening);
       const peer = await rig.raw(listening.listener.address.port);
       peer.write(bytes);
+      await peer.endToo();
       await until("it is told", () => listening.accepting.failures.length === 1);
       expect(listening.accepting.failures[0].code).toMatch(codes);
-      await peer.until("it is over", () => peer.isOver);
       sendText(beside.client.connection!, "still here");
       await until("the echo is back", () => beside.client.receivedBytes === 10);
       const next = await rig.pair(listening);
@@ -331,7 +331,10 @@ onEachTlsTransport("a server that a TLS client meets", (rig) => {
   });
 
   test("that does not speak TLS is known as such", async () => {
-    const port = await rig.rawServer((peer) => peer.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    const port = await rig.rawServer((peer) => {
+      peer.write("HTTP/1.1 400 Bad Request\r\n\r\n");
+      void peer.endToo();
+    });
     const client = rig.connect(port);
     await until("it is closed", () => client.closedCount === 1);
     expect(client.error?.code).toBe("ERR_TLS_NOT_TLS");
