@@ -1,8 +1,8 @@
 /**
  * Ratios. Machines are shared and noisy, and some change their speed every few seconds: a ratio is taken between slices of one round between which the
- * machine was steady, and the median of the rounds is quoted with its extremes.
+ * machine was steady and its cores together, and the median of the rounds is quoted with its extremes.
  */
-import { isSteady } from "./speed.mjs";
+import { underBestCondition } from "./speed.mjs";
 import { targetOf } from "./workloads.mjs";
 
 export function median(values) {
@@ -11,13 +11,12 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The runs that say something, by name: those while the machine was steady, where there were any. */
+/** The runs of each participant, under the best condition of which there are some. */
 export function runsByName(rounds) {
   const byName = new Map();
   for (const run of rounds.flat()) byName.set(run.name, [...(byName.get(run.name) ?? []), run]);
   for (const [name, runs] of byName) {
-    const steady = runs.filter(({ speeds = [] }) => isSteady(speeds));
-    if (steady.length > 0) byName.set(name, steady);
+    byName.set(name, underBestCondition(runs, ({ speeds = [] }) => speeds).chosen);
   }
   return byName;
 }
@@ -33,27 +32,29 @@ function pairsOf(rounds, ours, theirs) {
  * @param workload - From workloads.mjs.
  * @param participants - From participants.mjs.
  * @param rounds - { name, report, speeds } of each run; `speeds` are readings of the speedometer, where there were any.
- * @returns For each pair of names and figure: the ratio, its extremes, how many pairs count and in how many the machine was unsteady.
+ * @returns For each pair of names and figure: the ratio, its extremes, how many pairs count, how many were left out, and the machine's
+ * condition.
  */
 export function compare(workload, participants, rounds) {
   const comparisons = [];
   for (const { name, peers } of participants) {
     for (const peer of peers) {
       const pairs = pairsOf(rounds, name, peer);
-      const steady = pairs.filter((pair) => isSteady(pair.flatMap(({ speeds = [] }) => speeds)));
-      // Where the machine was never steady, unsteady figures are all there is: `unsteady` is as large as `pairs` then.
-      const counted = steady.length > 0 ? steady : pairs;
-      if (counted.length === 0) continue;
+      const { condition, chosen } = underBestCondition(pairs, (pair) =>
+        pair.flatMap(({ speeds = [] }) => speeds),
+      );
+      if (chosen.length === 0) continue;
       for (const { key, better } of workload.figures) {
-        const ratios = counted.map(([ours, theirs]) => ours.report[key] / theirs.report[key]);
+        const ratios = chosen.map(([ours, theirs]) => ours.report[key] / theirs.report[key]);
         const ratio = median(ratios);
         const target = targetOf(workload, name, peer);
         comparisons.push({
           ours: name,
           theirs: peer,
           figure: key,
-          pairs: counted.length,
-          unsteady: pairs.length - steady.length,
+          pairs: chosen.length,
+          leftOut: pairs.length - chosen.length,
+          condition,
           ratio,
           min: Math.min(...ratios),
           max: Math.max(...ratios),

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../scripts/setup/command.mjs";
+import { nativeCodecs, nativeEchoServers } from "./native_peers.mjs";
 import { benchProgram } from "./programs.mjs";
 
 /**
@@ -57,6 +58,21 @@ function program(runtime, name, source, words, { peers = [], role = "server", co
   return { name, command: [...command, ...words], environment, peers, role };
 }
 
+/** What C can do with the same ring, as a list of one or none. */
+function limit(drive) {
+  const spin = drive === "spin" ? ["--spin"] : [];
+  const command = [LIMIT.program, "--port", "0", ...spin];
+  return existsSync(LIMIT.program) ? [{ name: LIMIT.name, command }] : [];
+}
+
+/** Our codec against those of Rust, all without a load generator. */
+function codecs(runtime) {
+  const role = "alone";
+  const theirs = nativeCodecs().map((codec) => ({ ...codec, peers: [], role }));
+  const peers = theirs.map(({ name }) => name);
+  return [program(runtime, `${runtime} codec`, "bench/codec.ts", [], { role, peers }), ...theirs];
+}
+
 /** One server in several threads against itself in one. */
 function threadCounts(runtime, workload, hasShim) {
   // Node's own sockets have no SO_REUSEPORT before Node 23.1.
@@ -104,8 +120,7 @@ export function participantGroups(workload, { runtime, hasShim, identity }) {
   if (workload.threads) return threadCounts(runtime, workload, hasShim);
   const kind = workload.kind ?? "echo";
   if (kind === "recording") return recorders(runtime, workload, hasShim);
-  if (kind === "codec")
-    return [[program(runtime, `${runtime} codec`, "bench/codec.ts", [], { role: "alone" })]];
+  if (kind === "codec") return [codecs(runtime)];
   const drive = workload.drive ?? "auto";
   const words = [
     ...(workload.words ?? []),
@@ -126,16 +141,12 @@ export function participantGroups(workload, { runtime, hasShim, identity }) {
   const peers = theirs.map(({ name }) => name);
   const group = [ours("native", peers), ...theirs];
   if (!hasShim) return [group];
-  const hasLimit = workload.hasLimit === true && existsSync(LIMIT.program);
-  group.push(ours("uring", hasLimit ? [...peers, LIMIT.name] : peers));
-  if (hasLimit) {
-    const spin = drive === "spin" ? ["--spin"] : [];
-    group.push({
-      name: LIMIT.name,
-      command: [LIMIT.program, "--port", "0", ...spin],
-      environment: {},
-      peers: [],
-    });
-  }
+  // What is no program of this runtime is compared with io_uring only.
+  const others = [
+    ...(workload.hasLimit ? limit(drive) : []),
+    ...(workload.hasNative ? nativeEchoServers() : []),
+  ];
+  group.push(ours("uring", [...peers, ...others.map(({ name }) => name)]));
+  group.push(...others.map((other) => ({ peers: [], ...other })));
   return [group];
 }

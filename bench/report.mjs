@@ -125,10 +125,10 @@ function targetText(workload, { figure, ratio, target, verdict }) {
   return `${sign} ${target.final}${now}: ${outcome}`;
 }
 
-/** How many pairs count, and what of the others. */
-function pairsText({ pairs, unsteady }) {
-  if (unsteady === 0) return String(pairs);
-  return unsteady === pairs ? `${pairs}, all unsteady` : `${pairs} (${unsteady} unsteady left out)`;
+/** How many pairs count, and what is to be said of them. */
+function pairsText({ pairs, leftOut, condition }) {
+  const of = leftOut > 0 ? `${pairs} of ${pairs + leftOut}` : String(pairs);
+  return condition === "near" ? of : `${of}, ${condition === "far" ? "cores apart" : "unsteady"}`;
 }
 
 function ratioTable(workload, comparisons) {
@@ -195,7 +195,7 @@ made it. Server and load generator run on a core each of one machine, over loopb
 run from dist/, as published. A slice is a fraction of a second; those that are compared are measured right after one another, A B C and
 then C B A, while all others are stopped, and every five rounds all start afresh. Cores are kept awake by threads that give way to everybody, and before and after each slice they do
 a fixed piece of work: pairs between which they changed their speed by more than 15 %, or were so far apart that they shared no cache (hosts move virtual
-cores; a cache line takes 480 ns then instead of 90), are left out. The median of the pairs is quoted, with the least and the largest.
+cores; a cache line takes 480 ns then instead of 90, and who talks across cores has half the speed), are left out, unless there are no others; then the row says "cores apart". The median of the pairs is quoted, with the least and the largest.
 
 Absolute figures are context: they say more about the machine than about the programs. Where the loop is closed (a message is sent when one has come back),
 latencies of a throughput test are those of a full pipeline, and not corrected for coordinated omission; \`rate\` is. Where the load generator is

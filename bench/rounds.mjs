@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Rig } from "./rig.mjs";
-import { isSteady } from "./speed.mjs";
+import { conditionOf } from "./speed.mjs";
 
 /** So many rounds with the same processes. */
 const ROUNDS_OF_A_START = 5;
@@ -62,7 +62,7 @@ export async function runRounds(workload, groups, { pairs, isSmoke = false, ...h
         for (let count = 0; count < ROUNDS_OF_A_START && steady < pairs && done < most; count++, done++) {
           if (rigs.length === 0) return rounds;
           const round = await runRound(done % 2 === 0 ? rigs : [...rigs].reverse(), how);
-          if (isSteady(round.flatMap(({ speeds }) => speeds))) steady++;
+          if (conditionOf(round.flatMap(({ speeds }) => speeds)) === "near") steady++;
           rounds.push(round);
         }
       } finally {

@@ -16,6 +16,7 @@ import { compare, repeatability } from "./compare.mjs";
 import { runIdle } from "./idle.mjs";
 import { takePercentiles } from "./latencies.mjs";
 import { describeMachine } from "./machine.mjs";
+import { buildNativePeers } from "./native_peers.mjs";
 import { participantGroups } from "./participants.mjs";
 import { IS_PINNED } from "./program.mjs";
 import { benchProgram, buildPrograms } from "./programs.mjs";
@@ -201,6 +202,8 @@ if (loadReason !== undefined) {
   // Where the tools are missing, a smoke run has nothing to prove.
   process.exit(isSmoke && shimReason !== undefined ? 0 : 1);
 }
+const nativeReason = isSmoke ? undefined : buildNativePeers();
+if (nativeReason !== undefined) console.error(`bench: without peers in Rust and C++: ${nativeReason}`);
 if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: server and load share a core");
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));

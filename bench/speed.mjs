@@ -10,14 +10,16 @@ import { Program } from "./program.mjs";
 const STEADY_WITHIN = 1.15;
 /** A cache line goes to and fro in 40 to 150 ns between cores that share a cache; in 200 to 600 between others. */
 const NEAR_NS = 200;
-/** A host that is not asked to move a core leaves it where it is; one that wakes up may come back. */
-const ASLEEP_MS = 50;
+/** A core that wakes up may come back to where the other is. */
+const ASLEEP_MS = 20;
 const SETTLING_MS = 4_000;
+/** Hosts that keep cores apart for good are not asked again and again. */
+const MOST_FAILURES = 3;
 
 /** The speedometer. */
 export class Speed {
   #program;
-  #canSettle = true;
+  #failures = 0;
 
   static async start(program, cores) {
     const speed = new Speed();
@@ -34,8 +36,11 @@ export class Speed {
   /** Lets the cores sleep until the host has put them together again. Gives up where that takes too long. */
   async settle() {
     const untilMs = performance.now() + SETTLING_MS;
-    while (this.#canSettle && !isNear(await this.read())) {
-      this.#canSettle = performance.now() < untilMs;
+    while (this.#failures < MOST_FAILURES && !isNear(await this.read())) {
+      if (performance.now() > untilMs) {
+        this.#failures++;
+        return;
+      }
       this.#program.signal("SIGSTOP");
       await delay(ASLEEP_MS);
       this.#program.signal("SIGCONT");
@@ -51,14 +56,38 @@ function isNear(reading) {
   return reading.at(-1) <= NEAR_NS;
 }
 
-/** Whether all readings are those of one speed, of cores that share a cache. */
-export function isSteady(readings) {
-  const steps = readings.map((reading) => reading.slice(0, -1));
-  return (
-    readings.every(isNear) && (steps[0] ?? []).every((_, core) => isWithin(steps.map((step) => step[core])))
-  );
-}
-
 function isWithin(values) {
   return Math.max(...values) <= Math.min(...values) * STEADY_WITHIN;
+}
+
+/**
+ * What the machine was like, from all readings of a while: "near", its cores shared a cache and kept their speed; "far", they shared none; or "unsteady".
+ * Without readings it is taken for near.
+ */
+export function conditionOf(readings) {
+  const steps = readings.map((reading) => reading.slice(0, -1));
+  const keptSpeed = (steps[0] ?? []).every((_, core) => isWithin(steps.map((step) => step[core])));
+  if (!keptSpeed) return "unsteady";
+  if (readings.every(isNear)) return "near";
+  return readings.some(isNear) ? "unsteady" : "far";
+}
+
+/** Too few to say anything: those of a worse condition are taken then. */
+const FEW = 3;
+
+/**
+ * Of those that were measured, the ones under the best condition of which there are enough.
+ *
+ * @param readingsOf - All readings of a candidate.
+ * @returns The chosen, and their condition.
+ */
+export function underBestCondition(candidates, readingsOf) {
+  const by = { near: [], far: [], unsteady: [] };
+  for (const candidate of candidates) by[conditionOf(readingsOf(candidate))].push(candidate);
+  const conditions = Object.keys(by);
+  const condition =
+    conditions.find((name) => by[name].length >= FEW) ??
+    conditions.find((name) => by[name].length > 0) ??
+    "near";
+  return { condition, chosen: by[condition] };
 }

@@ -43,11 +43,12 @@ function overTls(workload, targets) {
     load: { ...workload.load, tls: true },
     needsTls: true,
     hasLimit: false,
+    hasNative: false,
     targets,
   };
 }
 
-const ECHO_PIPE = { ...echo(64, 100, 16), smoke: true };
+const ECHO_PIPE = { ...echo(64, 100, 16), hasNative: true, smoke: true };
 const ECHO_16K = echo(16384, 10, 4);
 
 /** Connections that are opened, upgraded and closed, one after the other in each of 32 places. */
@@ -147,17 +148,19 @@ export const WORKLOADS = {
       "deno uring/Deno.serve": FINAL(12),
       "node uring/ws": FINAL(12),
       "*/C limit": { final: 0.85, now: 0.75 },
+      "*/uWebSockets": FINAL(1.1),
       "bun native/Bun.serve": FINAL(0.9),
       "deno native/Deno.serve": FINAL(0.9),
       "node native/ws": FINAL(2),
     },
   },
-  "echo-512-100": echoOneByOne(512, 100),
+  "echo-512-100": { ...echoOneByOne(512, 100), hasNative: true },
   "echo-512-500": echoOneByOne(512, 500),
   "echo-1024-100": echoOneByOne(1024, 100),
-  "echo-1024-500": echoOneByOne(1024, 500),
+  "echo-1024-500": { ...echoOneByOne(1024, 500), hasNative: true },
   "echo-16k": {
     ...ECHO_16K,
+    hasNative: true,
     targets: { "bun uring/Bun.serve": FINAL(2.5), "*/C limit": FINAL(0.9) },
   },
   "text-json": ticker(
@@ -212,7 +215,7 @@ export const WORKLOADS = {
     seconds: 0.4,
     smoke: true,
   },
-  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.25, smoke: true },
+  "echo-1m": { ...echo(1 << 20, 2, 4), hasNative: true, seconds: 0.25, smoke: true },
   // `auto` stays awake for 20 µs where that pays, and here it does: no parking is measured.
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
     "bun uring/Bun.serve": { final: 1.05, now: 1.15 },

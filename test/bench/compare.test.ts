@@ -8,7 +8,8 @@ interface Comparison {
   theirs: string;
   figure: string;
   pairs: number;
-  unsteady: number;
+  leftOut: number;
+  condition: string;
   ratio: number;
   min: number;
   max: number;
@@ -55,23 +56,26 @@ test("a round in which one of the two failed is left out", () => {
   expect(compare(RATE, PARTICIPANTS, rounds)[0]).toMatchObject({ pairs: 1, ratio: 2 });
 });
 
-test("a round in which the machine changed its speed is left out, and counted", () => {
+test("rounds in which the machine changed its speed are left out, and counted", () => {
   const steady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 200, [FAST, FAST])];
   const alsoSteady = [run("Bun.serve", 50, [SLOW, SLOW]), run("bun uring", 100, [SLOW, SLOW])];
   const unsteady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 90, [FAST, SLOW])];
-  const [comparison] = compare(RATE, PARTICIPANTS, [steady, unsteady, alsoSteady]);
-  expect(comparison).toMatchObject({ pairs: 2, unsteady: 1, ratio: 2, min: 2, max: 2 });
+  const [comparison] = compare(RATE, PARTICIPANTS, [steady, unsteady, alsoSteady, steady]);
+  expect(comparison).toMatchObject({ pairs: 3, leftOut: 1, condition: "near", ratio: 2, min: 2, max: 2 });
 });
 
-test("a round in which the cores were far apart is left out", () => {
+test("rounds in which the cores were far apart count where there are too few others", () => {
   const near = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 200, [FAST, FAST])];
   const far = [run("Bun.serve", 50, [FAR, FAR]), run("bun uring", 60, [FAR, FAR])];
-  expect(compare(RATE, PARTICIPANTS, [far, near, far])[0]).toMatchObject({ pairs: 1, unsteady: 2, ratio: 2 });
+  const of = (...rounds: object[][]): object | undefined => compare(RATE, PARTICIPANTS, rounds)[0];
+  expect(of(far, near, near, near)).toMatchObject({ pairs: 3, leftOut: 1, condition: "near", ratio: 2 });
+  expect(of(far, far, far, near)).toMatchObject({ pairs: 3, leftOut: 1, condition: "far", ratio: 1.2 });
+  expect(of(far)).toMatchObject({ pairs: 1, leftOut: 0, condition: "far" });
 });
 
 test("a machine that was never steady gives figures all the same", () => {
   const unsteady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 90, [FAST, SLOW])];
-  expect(compare(RATE, PARTICIPANTS, [unsteady])[0]).toMatchObject({ pairs: 1, unsteady: 1 });
+  expect(compare(RATE, PARTICIPANTS, [unsteady])[0]).toMatchObject({ pairs: 1, condition: "unsteady" });
 });
 
 test("each figure of a workload has a ratio of its own", () => {
