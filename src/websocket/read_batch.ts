@@ -139,6 +139,8 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     const bytes = this.#unmasked(at);
     const start = this.list.records[at + RECORD_START];
     const end = this.list.records[at + RECORD_END];
+    // A text message was checked before it came here.
+    if (this.list.records[at + RECORD_OPCODE] === OPCODE_TEXT) return this.#readUtf8(bytes, start, end);
     const text = readUtf8(bytes, start, end, this.#readUtf8);
     if (text === undefined) throw new TypeError("Cannot read a binary message as text: it is not UTF-8");
     return text;
