@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../scripts/setup/command.mjs";
 import { median, runsByName, saturation } from "./compare.mjs";
+import { peerTable } from "./peer_options.mjs";
 import { percentilePlot } from "./plot/percentile_plot.mjs";
 import { ratioPlot } from "./plot/ratio_plot.mjs";
 import { readResults } from "./results.mjs";
@@ -265,6 +266,11 @@ export function writeResults(folder) {
       .filter((name) => results[name]?.rounds)
       .map((name) => [name, results[name]]),
   );
-  const parts = [INTRODUCTION, "## Targets", targetTable(known), ...sections].filter((part) => part !== "");
+  const participants = table(["participant", "version", "options"], peerTable());
+  const parts = [
+    INTRODUCTION,
+    ...["## Targets", targetTable(known), "## Participants", participants],
+    ...sections,
+  ].filter((part) => part !== "");
   writeFileSync(join(ROOT, "bench/RESULTS.md"), `${parts.join("\n\n")}\n`);
 }
