@@ -71,11 +71,11 @@ onEachTransport("200 endpoints", (rig) => {
       lives.push(life);
     }
 
-    await pass(700);
+    await pass(450);
     peer.kill();
     await peer.end();
     ({ peer, port } = await startPeer(port, 12));
-    await pass(700);
+    await pass(450);
     peer.child.stdin!.write("calm\n");
 
     const before = lives.map(({ messages }) => messages);

@@ -363,15 +363,14 @@ onEachTransport("an endpoint", (rig) => {
     const url = await scripted(rig, silent, silent);
     const loop = rig.newLoop();
     const journal = new EndpointJournal();
-    const service = new Service({ loop });
-    rig.after(() => service.close());
-    const endpoint = service.add(journal.options(url, { ttlMs: 20, websocket: { closeTimeoutMs: 20 } }));
+    const endpoint = new Service({ loop }).add(journal.options(url, { ttlMs: 20 }));
     await journal.see("open", 2);
     expect([journal.kinds, endpoint.reconnects]).toEqual([["open", "open"], 0]);
-    // Five seconds later.
+    // Five seconds later. The loop has no deadlines before that again.
     const { wheel, runtime } = engineOf(loop);
     wheel.advance(runtime.nowMs() + 5_500);
     expect(await peers[0]!.seeClose()).toEqual({ code: 1000, reason: "" });
+    peers[0]!.reset();
     expect((await journal.see("closed")).reason.kind).toBe("ttl");
     expect([endpoint.state, endpoint.reconnects]).toEqual(["open", 1]);
     // The old peer has not closed: what it may still have had to say is lost.
