@@ -127,7 +127,7 @@ static void uncount(struct ring *ring, struct tls *tls)
 	tls->is_counted = false;
 }
 
-/* Somebody has connected. OpenSSL hears of it with the first step of the handshake: a thousand sessions at once would take it 20 ms, and
+/* Somebody has connected. OpenSSL hears of it with the first step of the handshake: a thousand sessions at once would hold everybody up, and
  * who never says a word costs none. Returns -ENOMEM, or -ENOSPC with TLS_HANDSHAKES_MAX under way: with nothing in flight; the slot is the
  * caller's then. */
 int32_t tls_accept(struct ring *ring, struct connection *listener, struct connection *connection)
@@ -289,7 +289,7 @@ void tls_timed_out(struct ring *ring, struct connection *connection)
 	if (connection->flags & FLAG_HANDSHAKE) {
 		connection->flags |= FLAG_DISCARD;
 		connection_fail(ring, connection, RW_TLS_ERROR_TIMEOUT);
-	} else if (tls_listens(tls)) {
+	} else if ((connection->state == STATE_CLOSING || (connection->flags & FLAG_END_ASKED)) && tls_listens(tls)) {
 		send_drop(ring, connection, &tls->waiting);
 		send_show(ring, connection);
 		tls->has_goodbye = true;

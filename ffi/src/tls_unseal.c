@@ -140,8 +140,11 @@ static int32_t last_words(struct ring *ring, const struct connection *connection
 /* No message of the peer's stands half open: what waited for that can be done. */
 static void go_on(struct ring *ring, struct connection *connection)
 {
-	int32_t error = tls_seal_waiting(ring, connection);
+	int32_t error;
 
+	if (connection->state != STATE_OPEN && connection->state != STATE_CLOSING)
+		return;
+	error = tls_seal_waiting(ring, connection);
 	if (error == -ENOBUFS || error == -ENOMEM)
 		connection_abort(ring, connection, -error);
 	else if (error < 0)
