@@ -83,7 +83,7 @@ export function saturation({ loadCpuPercent, serverCpuPercent }, isPolling) {
  * What two runs of the same workloads say about the same ratios.
  *
  * @param before - Results by name of the workload, as kept; `after` the same.
- * @returns { workload, row, before, after, difference } for each ratio that both have; `difference` is a share of the smaller one.
+ * @returns { workload, row, figure, before, after, difference, isSameCondition } for each ratio that both have; `difference` is a share of the smaller one.
  */
 export function repeatability(before, after) {
   const rows = [];
@@ -101,6 +101,7 @@ export function repeatability(before, after) {
         before: same.ratio,
         after: one.ratio,
         difference: large / small - 1,
+        isSameCondition: same.condition === one.condition,
       });
     }
   }

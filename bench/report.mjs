@@ -172,16 +172,17 @@ export function resultText(result) {
 export function repeatabilityText(rows) {
   if (rows.length === 0) return "There are no two results of any workload yet.";
   const sorted = [...rows].sort((a, b) => b.difference - a.difference);
-  const cells = sorted.map(({ workload, row, figure, before, after, difference }) => [
+  const cells = sorted.map(({ workload, row, figure, before, after, difference, isSameCondition }) => [
     workload,
     row,
     unitOf(WORKLOADS[workload], figure).unit,
     before.toFixed(2),
     after.toFixed(2),
-    `${(difference * 100).toFixed(1)} %`,
+    `${(difference * 100).toFixed(1)} %${isSameCondition ? "" : ", cores apart in one of them"}`,
   ]);
-  const within = rows.filter(({ difference }) => difference <= 0.1).length;
-  return `${table(["workload", "ratio", "of", "before", "now", "apart"], cells)}\n\n${within} of ${rows.length} ratios are within 10 %.`;
+  const comparable = rows.filter(({ isSameCondition }) => isSameCondition);
+  const within = comparable.filter(({ difference }) => difference <= 0.1).length;
+  return `${table(["workload", "ratio", "of", "before", "now", "apart"], cells)}\n\n${within} of ${comparable.length} ratios that were measured under the same condition are within 10 %.`;
 }
 
 function machineText({ date, kernel, cpu, cores, commit, loadAverage, versions }) {
@@ -194,7 +195,7 @@ const INTRODUCTION = `# What we measured
 Made by \`npm run bench\` from the files in bench/results; do not edit. Each section names the command that
 made it. Server and load generator run on a core each of one machine, over loopback; all programs are set to the same options, and ours
 run from dist/, as published. A slice is a fraction of a second; those that are compared are measured right after one another, A B C and
-then C B A, while all others are stopped, and every five rounds all start afresh. Cores are kept awake by threads that give way to everybody, and before and after each slice they do
+then C B A, while all others are stopped, and every three rounds all start afresh. Cores are kept awake by threads that give way to everybody, and before and after each slice they do
 a fixed piece of work: pairs between which they changed their speed by more than 15 %, or were so far apart that they shared no cache (hosts move virtual
 cores; a cache line takes 480 ns then instead of 90, and who talks across cores has half the speed), are left out, unless there are no others; then the row says "cores apart". The median of the pairs is quoted, with the least and the largest.
 

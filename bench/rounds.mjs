@@ -7,11 +7,11 @@ import { Rig } from "./rig.mjs";
 import { conditionOf } from "./speed.mjs";
 
 /** So many rounds with the same processes. */
-const ROUNDS_OF_A_START = 5;
+const ROUNDS_OF_A_START = 3;
 /** The first slice of a process: compilers have their turn, and it does not count. */
-const FIRST_SECONDS = 0.4;
+const FIRST_SECONDS = 0.3;
 /** How many more rounds there may be, as a share, to make up for those in which the machine changed its speed. */
-const MORE_ROUNDS = 0.6;
+const MORE_ROUNDS = 0.5;
 
 /** Starts all that can be started; the others' complaints go to `failed`. */
 async function startAll(participants, workload, failed) {
@@ -27,14 +27,11 @@ async function startAll(participants, workload, failed) {
 /** One slice of each, with what the speedometer said before and after it. */
 async function runRound(rigs, { speed, slice, failed, progress }) {
   const round = [];
-  await speed.settle();
-  let before = await speed.read();
   for (const one of [...rigs]) {
     try {
+      const before = await speed.settle();
       const report = await one.rig.slice(slice);
-      const after = await speed.read();
-      round.push({ name: one.name, report, speeds: [before, after] });
-      before = after;
+      round.push({ name: one.name, report, speeds: [before, await speed.read()] });
       progress(one.name, report);
     } catch (error) {
       failed(error.message);
@@ -54,6 +51,7 @@ export async function runRounds(workload, groups, { pairs, isSmoke = false, ...h
   const rounds = [];
   for (const group of groups) {
     const most = Math.ceil(pairs * (1 + MORE_ROUNDS));
+    how.speed.beginGroup();
     let done = 0;
     for (let steady = 0; steady < pairs && done < most; ) {
       const rigs = await startAll(group, workload, how.failed);

@@ -13,7 +13,7 @@ import { missingOpenssl } from "../scripts/setup/proof_tools.mjs";
 import { setUpOrExit } from "../scripts/setup.mjs";
 import { Authority } from "../test/tls/authority.mjs";
 import { compare, repeatability } from "./compare.mjs";
-import { runIdle } from "./idle.mjs";
+import { missingFiles, runIdle } from "./idle.mjs";
 import { takePercentiles } from "./latencies.mjs";
 import { describeMachine } from "./machine.mjs";
 import { buildNativePeers } from "./native_peers.mjs";
@@ -27,7 +27,7 @@ import { runRounds } from "./rounds.mjs";
 import { Speed } from "./speed.mjs";
 import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
 
-const DEFAULT_PAIRS = 10;
+const DEFAULT_PAIRS = 6;
 const DEFAULT_SECONDS = 0.15;
 const DEFAULT_WARMUP_SECONDS = 0.08;
 
@@ -89,6 +89,12 @@ function identityFor(workload) {
   if (!workload.needsTls) return undefined;
   authority ??= new Authority();
   return authority.identity("local");
+}
+
+/** What this machine lacks for a workload, if anything. */
+function missingFor(workload) {
+  if (workload?.needsTls) return missingOpenssl();
+  return workload?.program === "idle" && !isSmoke ? missingFiles(workload) : undefined;
 }
 
 /** Shows on one line of a terminal what is being measured. */
@@ -208,12 +214,11 @@ if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: serve
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
-const noTls = missingOpenssl();
 let failed = 0;
 for (const name of chosen) {
-  if (noTls !== undefined && WORKLOADS[name]?.needsTls) {
-    console.error(`\n${name}: SKIPPED: ${noTls}`);
-    if (!isSmoke) failed++;
+  const missing = missingFor(WORKLOADS[name]);
+  if (missing !== undefined) {
+    console.error(`\n${name}: SKIPPED: ${missing}`);
     continue;
   }
   console.log(`\n${name}: ${(WORKLOADS[name] ?? MICRO_BENCHES[name]).title}`);
@@ -225,10 +230,9 @@ for (const name of chosen) {
   for (const text of result.failures) console.error(`failed: ${text}`);
   failed += result.failures.length;
   keepResult(result, directory, formerDirectory);
+  // Each time, so that what has been measured is written down however this ends.
+  if (isKept) writeResults(directory);
 }
 authority?.remove();
-if (isKept) {
-  writeResults(directory);
-  console.log("\nKept in bench/results, summed up in bench/RESULTS.md.");
-}
+if (isKept) console.log("\nKept in bench/results, summed up in bench/RESULTS.md.");
 process.exitCode = failed > 0 ? 1 : 0;

@@ -12,14 +12,13 @@ const STEADY_WITHIN = 1.15;
 const NEAR_NS = 200;
 /** A core that wakes up may come back to where the other is. */
 const ASLEEP_MS = 20;
-const SETTLING_MS = 4_000;
-/** Hosts that keep cores apart for good are not asked again and again. */
-const MOST_FAILURES = 3;
+/** How much of a group's time may go into that. */
+const SETTLING_MS = 6_000;
 
 /** The speedometer. */
 export class Speed {
   #program;
-  #failures = 0;
+  #settlingMs = SETTLING_MS;
 
   static async start(program, cores) {
     const speed = new Speed();
@@ -33,18 +32,24 @@ export class Speed {
     return JSON.parse(await this.#program.ask("now"));
   }
 
-  /** Lets the cores sleep until the host has put them together again. Gives up where that takes too long. */
+  /** A new group begins. */
+  beginGroup() {
+    this.#settlingMs = SETTLING_MS;
+  }
+
+  /** Lets the cores sleep until the host has put them together again, or the time for that is used up. Resolves with the last reading. */
   async settle() {
-    const untilMs = performance.now() + SETTLING_MS;
-    while (this.#failures < MOST_FAILURES && !isNear(await this.read())) {
-      if (performance.now() > untilMs) {
-        this.#failures++;
-        return;
-      }
+    let reading = await this.read();
+    for (let beginMs = performance.now(); !isNear(reading) && this.#settlingMs > 0; ) {
       this.#program.signal("SIGSTOP");
       await delay(ASLEEP_MS);
       this.#program.signal("SIGCONT");
+      reading = await this.read();
+      const nowMs = performance.now();
+      this.#settlingMs -= nowMs - beginMs;
+      beginMs = nowMs;
     }
+    return reading;
   }
 
   stop() {
@@ -72,8 +77,8 @@ export function conditionOf(readings) {
   return readings.some(isNear) ? "unsteady" : "far";
 }
 
-/** Too few to say anything: those of a worse condition are taken then. */
-const FEW = 3;
+/** Of one alone nobody knows whether it was an accident: those of a worse condition are taken then. */
+const ENOUGH = 2;
 
 /**
  * Of those that were measured, the ones under the best condition of which there are enough.
@@ -86,7 +91,7 @@ export function underBestCondition(candidates, readingsOf) {
   for (const candidate of candidates) by[conditionOf(readingsOf(candidate))].push(candidate);
   const conditions = Object.keys(by);
   const condition =
-    conditions.find((name) => by[name].length >= FEW) ??
+    conditions.find((name) => by[name].length >= ENOUGH) ??
     conditions.find((name) => by[name].length > 0) ??
     "near";
   return { condition, chosen: by[condition] };
