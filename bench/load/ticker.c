@@ -4,7 +4,8 @@
  * as it has decoded it; each answer is compared byte by byte and counts for all messages up to it, so that what is counted has gone
  * through the program and not only into its socket.
  *
- * Prints "listening PORT" first. Closed loop, one thread, epoll. Prints one JSON object on stdout for each slice; errors go to stderr, with exit code 1 (2: bad arguments).
+ * Prints "listening PORT" first. Closed loop, one thread, epoll. Prints one JSON object on stdout for each slice; errors go to stderr, with
+ * exit code 1 (2: bad arguments).
  */
 #define _GNU_SOURCE
 #include "measurement.h"
@@ -168,7 +169,8 @@ static void run_until(int epoll, uint64_t end_ns)
 	uint64_t seen = messages, seen_ns = now_ns();
 
 	for (;;) {
-		int count = epoll_wait(epoll, events, 64, 100);
+		/* One message at a time: it is the client's latency that counts, so that this side never sleeps. */
+		int count = epoll_wait(epoll, events, 64, options.window == 1 ? 0 : 100);
 		uint64_t time_ns = now_ns();
 
 		for (int i = 0; i < count; i++)
