@@ -32,6 +32,8 @@ export interface RecordingSession {
 /** See the top of this file. */
 export class RecordedConnection implements Connection, ConnectionHandler {
   handler: ConnectionHandler;
+  /** The kernel's stamp, or else the time that the recording has: a replay gives it to the program again. */
+  receivedNs = 0;
   /** The transport's; set by whoever makes both. */
   inner: Connection | undefined = undefined;
   readonly #session: RecordingSession;
@@ -59,10 +61,6 @@ export class RecordedConnection implements Connection, ConnectionHandler {
 
   get queuedBytes(): number {
     return this.#connection.queuedBytes;
-  }
-
-  get receivedNs(): number {
-    return this.#connection.receivedNs ?? 0;
   }
 
   get out(): Uint8Array {
@@ -128,7 +126,9 @@ export class RecordedConnection implements Connection, ConnectionHandler {
 
   received(bytes: Uint8Array, start: number, end: number): void {
     // First: the handler may unmask in place.
-    if (this.#tap !== undefined) this.#session.writer.received(this.#tap, this.#nowNs(), bytes, start, end);
+    const timeNs = this.#nowNs();
+    this.receivedNs = this.#connection.receivedNs || timeNs;
+    if (this.#tap !== undefined) this.#session.writer.received(this.#tap, timeNs, bytes, start, end);
     this.handler.received(bytes, start, end);
   }
 

@@ -45,7 +45,7 @@ let openReplayTransport: (replay: Replay, runtime: Runtime, openCodec: () => Cod
 
 /**
  * Plays a recording into a program: connections of its loop meet the recorded ones, in order, by the address they ask for, and everything else
- * is as on the network. The loop's clock is the recording's, so `receivedNs`, deadlines and heartbeats are what they were, and
+ * is as on the network. The loop's clock is the recording's, so `receivedNs` (the kernel's stamps excepted), deadlines and heartbeats are what they were, and
  * the same file gives the same events each time, at any speed. What the program sends is not compared.
  *
  * Recorded servers are replayed too: connections that they had come to `serve({ loop })`.
