@@ -267,10 +267,12 @@ export function writeResults(folder) {
       .filter((name) => results[name]?.rounds)
       .map((name) => [name, results[name]]),
   );
+  const targets = targetTable(known);
   const participants = table(["participant", "version", "options"], peerTable());
   const parts = [
     INTRODUCTION,
-    ...["## Targets", targetTable(known), "## Participants", participants],
+    targets && `## Targets\n\n${targets}`,
+    `## Participants\n\n${participants}`,
     ...sections,
   ].filter((part) => part !== "");
   writeFileSync(join(ROOT, "bench/RESULTS.md"), `${parts.join("\n\n")}\n`);
