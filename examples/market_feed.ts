@@ -10,9 +10,9 @@
  * waiting in queues), and how old they are at a steady rate that leaves the machine air.
  */
 import process from "node:process";
+import type { Histogram } from "ringwire/metrics";
 import { Arguments, UsageError } from "./command_line/arguments.ts";
 import { FeedJob, type Slice } from "./market_feed/feed_job.ts";
-import type { LatencyHistogram } from "./market_feed/latency_histogram.ts";
 
 const HELP = `Usage: market_feed [OPTIONS]
 
@@ -56,7 +56,7 @@ function latencyText(microseconds: number): string {
   return text.padStart(8);
 }
 
-function percentiles(histogram: LatencyHistogram): string {
+function percentiles(histogram: Histogram): string {
   const at = (share: number): string => latencyText(histogram.percentile(share));
   return `p50 ${at(0.5)}   p99 ${at(0.99)}   p99.9 ${at(0.999)}`;
 }

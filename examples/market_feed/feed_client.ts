@@ -1,6 +1,6 @@
 /** The client of market_feed.ts: many connections, every tick parsed, checked and timed. */
 import { connect, type Loop, type Socket } from "ringwire";
-import { LatencyHistogram } from "./latency_histogram.ts";
+import { Histogram } from "ringwire/metrics";
 
 interface Tick {
   readonly seq: number;
@@ -30,7 +30,7 @@ export class FeedClient {
   /** Why a connection broke, if one did. */
   failure: string | undefined = undefined;
   /** Age of ticks when they were handled, since `reset`. */
-  readonly latencies: LatencyHistogram = new LatencyHistogram();
+  readonly latencies: Histogram = new Histogram();
   /** How far the clocks may still be apart, microseconds. */
   clockErrorUs = 0;
   readonly #loop: Loop;

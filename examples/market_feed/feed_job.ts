@@ -5,8 +5,8 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Loop } from "ringwire";
+import { Histogram } from "ringwire/metrics";
 import { FeedClient } from "./feed_client.ts";
-import { LatencyHistogram } from "./latency_histogram.ts";
 
 /** Before a slice counts: queues fill up, or a timer gets going. */
 const RAMP_MS = 60;
@@ -18,7 +18,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** What one slice of time brought. */
 export interface Slice {
   readonly ticksPerSecond: number;
-  readonly latencies: LatencyHistogram;
+  readonly latencies: Histogram;
 }
 
 /** See the top of this file. */
@@ -29,7 +29,7 @@ export class FeedJob {
   /** Of the slices at full speed, oldest first. */
   readonly ticksPerSecond: number[] = [];
   /** Of the steady slices together. */
-  readonly steady: LatencyHistogram = new LatencyHistogram();
+  readonly steady: Histogram = new Histogram();
   readonly client: FeedClient;
   readonly #loop: Loop;
   #child: ChildProcess | undefined = undefined;
@@ -99,7 +99,7 @@ export class FeedJob {
     const beginMs = performance.now();
     await sleep(forMs);
     const ticksPerSecond = (client.ticks * 1_000) / (performance.now() - beginMs);
-    const latencies = new LatencyHistogram();
+    const latencies = new Histogram();
     latencies.add(client.latencies);
     if (client.failure !== undefined) throw new Error(`${this.label}: ${client.failure}`);
     return { ticksPerSecond, latencies };
