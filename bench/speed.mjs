@@ -13,7 +13,7 @@ const NEAR_NS = 200;
 /** A core that wakes up may come back to where the other is. */
 const ASLEEP_MS = 20;
 /** How much of a group's time may go into that. */
-const SETTLING_MS = 6_000;
+const SETTLING_MS = 9_000;
 
 /** The speedometer. */
 export class Speed {
