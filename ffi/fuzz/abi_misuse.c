@@ -73,7 +73,7 @@ void do_bad_call(struct session *session, struct model *model)
 			break;
 		REQUIRE(rw_turn(a, 0, 0, 0) == -EINVAL && rw_listen(a) == -EINVAL && rw_connect(a) == -EINVAL &&
 			rw_unlisten(a, b) == -EINVAL && rw_address(a, b, 0) == -EINVAL && rw_wake_open(a, 0) == -EINVAL &&
-			rw_wake_accept(a) == -EINVAL && rw_unmask(a, b, 0, 0) == -EINVAL && rw_utf8(a, b, 0) == -EINVAL &&
+			rw_wake_accept(a) == -EINVAL && rw_unmask(a, b, 0, 0) == -EINVAL && rw_copy(a) == -EINVAL && rw_utf8(a, b, 0) == -EINVAL &&
 			rw_ring_close(a) == -EINVAL, "ring %u is none", a);
 		break;
 	case 6:

@@ -333,6 +333,7 @@ describe.skipIf(missing !== undefined)("the shim's functions", () => {
       expect(shim.rw_wake_open(bad, 0)).toBeLessThan(0);
       expect(shim.rw_wake_accept(bad)).toBeLessThan(0);
       expect(shim.rw_unmask(bad, 8_192, 4, 1)).toBeLessThan(0);
+      expect(shim.rw_copy(bad)).toBeLessThan(0);
       expect(shim.rw_utf8(bad, 8_192, 4)).toBeLessThan(0);
     }
     for (const bad of [
