@@ -45,14 +45,19 @@ static void wait_ms(long ms)
 	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
 }
 
+/* Whether what was received last came with a stamp: that is told right before. */
+static bool is_stamped(const struct rig *rig)
+{
+	return rig->handled >= 2 && rig->events[rig->handled - 2].kind == RW_EVENT_STAMP;
+}
+
 /* The kernel leaves it to a work item to begin to stamp (net_enable_timestamp): what comes before has none. */
 static void await_first_stamp(struct rig *rig, uint32_t handle, int peer)
 {
 	for (int attempt = 0; attempt < 1000; attempt++) {
 		peer_write(peer, "x", 1);
 		rig_await(rig, RW_EVENT_RECEIVED, handle);
-		/* A stamp is told of right before what it is for. */
-		if (rig->handled >= 2 && rig->events[rig->handled - 2].kind == RW_EVENT_STAMP)
+		if (is_stamped(rig))
 			return;
 		wait_ms(1);
 	}
@@ -62,25 +67,30 @@ static void await_first_stamp(struct rig *rig, uint32_t handle, int peer)
 TEST(a_stamp_tells_when_the_kernel_received_what_follows)
 {
 	struct rig rig;
-	int peer;
+	int peer, stamps = 0;
 	uint32_t handle = open_rig(&rig, &stamped, &peer);
 
 	await_first_stamp(&rig, handle, peer);
-	for (int round = 0; round < 3; round++) {
+	/* On a machine where others begin and end to ask for stamps, one is missing now and then. */
+	for (int round = 0; round < 30 && stamps < 3; round++) {
 		int64_t before = monotonic_ns(), after, stamp, now;
 
 		peer_write(peer, "hello", 5);
 		after = monotonic_ns();
 		wait_ms(WAIT_MS);
-		struct rw_event event = rig_await(&rig, RW_EVENT_STAMP, handle);
+		struct rw_event event = rig_await(&rig, RW_EVENT_RECEIVED, handle);
+		CHECK_EQUAL(event.b, 5);
+		CHECK(memcmp(rig.block + event.a, "hello", 5) == 0);
+		if (!is_stamped(&rig))
+			continue;
+		event = rig.events[rig.handled - 2];
 		stamp = joined(event.a, event.b);
 		now = joined(rig.control[RW_FIELD_CLOCK_LOW], rig.control[RW_FIELD_CLOCK_HIGH]);
 		CHECK(stamp > before - TOLERANCE_NS && stamp < after + TOLERANCE_NS);
 		CHECK(now >= after + WAIT_MS * 1000000ll && now <= monotonic_ns());
-		event = rig_await(&rig, RW_EVENT_RECEIVED, handle);
-		CHECK_EQUAL(event.b, 5);
-		CHECK(memcmp(rig.block + event.a, "hello", 5) == 0);
+		stamps++;
 	}
+	CHECK_EQUAL(stamps, 3);
 	close(peer);
 	rig_await(&rig, RW_EVENT_ENDED, handle);
 	rig_close(&rig);
