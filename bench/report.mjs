@@ -211,12 +211,13 @@ function targetTable(results) {
       .filter(({ target }) => target)
       .map((one) => [
         workload,
+        unitOf(WORKLOADS[workload], one.figure).unit,
         `${one.ours} ÷ ${one.theirs}`,
         one.ratio.toFixed(2),
         targetText(WORKLOADS[workload], one),
       ]),
   );
-  return rows.length === 0 ? "" : table(["workload", "ratio", "median", "target"], rows);
+  return rows.length === 0 ? "" : table(["workload", "figure", "ratio", "median", "target"], rows);
 }
 
 /** Draws what a result has to show. Returns the Markdown that shows it. */
