@@ -77,15 +77,22 @@ test("what was recorded is printed again, and served to whoever connects", async
 
 test("a recording is ended by a signal or its time, and gone on with later", async () => {
   const path = scratchPath();
+  let heard = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
   const server = await serve({
     port: 0,
     hostname: "127.0.0.1",
-    websocket: { open: (ws) => void ws.send("hello") },
+    websocket: {
+      open: (ws) => void ws.send("hello"),
+      message: () => heard(),
+    },
   });
   servers.push(server);
   expect(await runCli(["record", server.url, path, "--seconds", "1"])).toMatchObject({ code: 0 });
-  const program = startCli(["record", server.url, path]);
-  while (server.connections === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  const program = startCli(["record", server.url, path, "--send", "ready"]);
+  await ready;
   program.signal("SIGINT");
   expect(await program.ended).toMatchObject({ code: 0, stderr: "" });
   expect(await runCli(["replay", path, "--speed", "max"])).toMatchObject({

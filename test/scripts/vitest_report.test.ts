@@ -8,6 +8,7 @@ interface Counts {
   failed: number;
   skipped: number;
   remark: string;
+  failures: { file: string; name: string }[];
 }
 const script = new URL("../../scripts/vitest_report.mjs", import.meta.url).href;
 const { countVitest } = (await import(script)) as {
@@ -25,8 +26,18 @@ function report(passed: number, failed: number, files: object[] = []): string {
 }
 
 test("tests are counted as the report has them", () => {
-  const file = { name: "a.test.ts", status: "failed", assertionResults: [{ status: "failed" }] };
-  expect(countVitest(report(3, 1, [file]), 1)).toMatchObject({ passed: 3, failed: 1, skipped: 1 });
+  const results = [
+    { status: "failed", fullName: "it does" },
+    { status: "passed", fullName: "it is" },
+  ];
+  const file = { name: "a.test.ts", status: "failed", assertionResults: results };
+  expect(countVitest(report(3, 1, [file]), 1)).toEqual({
+    passed: 3,
+    failed: 1,
+    skipped: 1,
+    failures: [{ file: "a.test.ts", name: "it does" }],
+    remark: "",
+  });
 });
 
 test("a missing report is a failure, and a time-out is called by its name", () => {
@@ -38,6 +49,7 @@ test("a file that could not be loaded is a failure", () => {
   const file = { name: "a.test.ts", status: "failed", message: "Cannot find module", assertionResults: [] };
   const counts = countVitest(report(3, 0, [file]), 1);
   expect(counts.failed).toBe(1);
+  expect(counts.failures).toEqual([]);
   expect(counts.remark).toContain("Cannot find module");
 });
 
