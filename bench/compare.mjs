@@ -3,7 +3,6 @@
  * machine was steady and its cores together, and the median of the rounds is quoted with its extremes.
  */
 import { underBestCondition } from "./speed.mjs";
-import { targetOf } from "./workloads.mjs";
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -44,10 +43,8 @@ export function compare(workload, participants, rounds) {
         pair.flatMap(({ speeds = [] }) => speeds),
       );
       if (chosen.length === 0) continue;
-      for (const { key, better } of workload.figures) {
+      for (const { key } of workload.figures) {
         const ratios = chosen.map(([ours, theirs]) => ours.report[key] / theirs.report[key]);
-        const ratio = median(ratios);
-        const target = targetOf(workload, name, peer);
         comparisons.push({
           ours: name,
           theirs: peer,
@@ -55,21 +52,14 @@ export function compare(workload, participants, rounds) {
           pairs: chosen.length,
           leftOut: pairs.length - chosen.length,
           condition,
-          ratio,
+          ratio: median(ratios),
           min: Math.min(...ratios),
           max: Math.max(...ratios),
-          ...(target ? { target, verdict: judge(ratio, target, better) } : {}),
         });
       }
     }
   }
   return comparisons;
-}
-
-function judge(ratio, { final, now = final }, better) {
-  const reaches = (mark) => (better === "more" ? ratio >= mark : ratio <= mark);
-  if (reaches(final)) return "reached";
-  return reaches(now) ? "reached for now" : "missed";
 }
 
 /** Which side was the bottleneck, from the shares of their cores. */
@@ -80,30 +70,25 @@ export function saturation({ loadCpuPercent, serverCpuPercent }, isPolling) {
 }
 
 /**
- * What two runs of the same workloads say about the same ratios.
+ * What two runs of the same workload say about the same ratios.
  *
- * @param before - Results by name of the workload, as kept; `after` the same.
- * @returns { workload, row, figure, before, after, difference, isSameCondition } for each ratio that both have; `difference` is a share of the smaller one.
+ * @param result - As kept; `before` holds the comparisons of the run before it.
+ * @returns { before, after, difference, isSameCondition } for each ratio that both have; `difference` is a share of the smaller one.
  */
-export function repeatability(before, after) {
+export function repeatability({ comparisons = [], before }) {
   const rows = [];
-  for (const [workload, result] of Object.entries(after)) {
-    for (const one of result.comparisons ?? []) {
-      const same = before[workload]?.comparisons?.find(
-        (other) => other.ours === one.ours && other.theirs === one.theirs && other.figure === one.figure,
-      );
-      if (same === undefined) continue;
-      const [small, large] = [same.ratio, one.ratio].sort((a, b) => a - b);
-      rows.push({
-        workload,
-        row: `${one.ours} ÷ ${one.theirs}`,
-        figure: one.figure,
-        before: same.ratio,
-        after: one.ratio,
-        difference: large / small - 1,
-        isSameCondition: same.condition === one.condition,
-      });
-    }
+  for (const after of comparisons) {
+    const same = before?.comparisons.find(
+      ({ ours, theirs, figure }) => ours === after.ours && theirs === after.theirs && figure === after.figure,
+    );
+    if (same === undefined) continue;
+    const [small, large] = [same.ratio, after.ratio].sort((a, b) => a - b);
+    rows.push({
+      before: same,
+      after,
+      difference: large / small - 1,
+      isSameCondition: same.condition === after.condition,
+    });
   }
   return rows;
 }

@@ -19,7 +19,7 @@ export function missingFiles({ connections }) {
   const raised = capture("prlimit", ["--pid", String(process.pid), `--nofile=${wanted}`]);
   return raised.status === 0
     ? undefined
-    : `needs ${wanted} open files, and ${limit} are permitted (ulimit -n)`;
+    : `needs ${wanted} open files in one process, ${limit} are permitted (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE`;
 }
 
 /** The least of a while, after garbage was collected: pages go back to the system when runtimes like. */
@@ -60,7 +60,7 @@ async function measureOne(participant, workload, { connections, quietMs }) {
 }
 
 /** Like runRounds. */
-export async function runIdle(workload, groups, { pairs, isSmoke, failed, progress }) {
+export async function runIdle(workload, groups, { pairs, failed, progress, isSmoke }) {
   const connections = isSmoke ? 200 : workload.connections;
   const rounds = [];
   for (let index = 0; index < pairs; index++) {
@@ -78,7 +78,7 @@ export async function runIdle(workload, groups, { pairs, isSmoke, failed, progre
           failed(error.message);
         }
       }
-      rounds.push(round);
+      if (round.length > 0) rounds.push(round);
     }
   }
   return rounds;

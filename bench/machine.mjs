@@ -15,7 +15,9 @@ export function describeMachine() {
   const versions = { ringwire: packageVersion("."), ws: packageVersion("node_modules/ws") };
   for (const runtime of RUNTIMES) versions[runtime] = runtimeVersion(runtime) ?? "missing";
   const commit = capture("git", ["rev-parse", "--short", "HEAD"]).stdout.trim();
-  const isDirty = capture("git", ["status", "--porcelain", "-uno"]).stdout.trim() !== "";
+  // What a run writes itself is no change.
+  const sources = [".", ":!bench/results", ":!bench/RESULTS.md"];
+  const isDirty = capture("git", ["status", "--porcelain", "-uno", "--", ...sources]).stdout.trim() !== "";
   return {
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
     kernel: release(),

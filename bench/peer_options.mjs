@@ -24,7 +24,7 @@ const PARTICIPANTS = [
   [
     "Deno.serve",
     "deno",
-    '`upgradeWebSocket` with `idleTimeout: 0`, `binaryType: "arraybuffer"`; it has no other options',
+    '`upgradeWebSocket` with `idleTimeout: 0`, `binaryType: "arraybuffer"`; it has no other options; over TLS, handshakes and answers of 16 KiB take it 44 ms, as long as a delayed acknowledgement',
   ],
   [
     "ws",

@@ -1,7 +1,7 @@
 /**
- * Results as files: one JSON object for each workload, and the one before it, to see what repeats.
+ * Results as files: one JSON object for each workload, with the ratios of the one that it replaces, to see what repeats.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** One run to a line: small, and differences are readable. */
@@ -14,19 +14,31 @@ function resultJson({ rounds, ...rest }) {
   return `${head},\n "rounds": [\n${lines.join(",\n")}\n ]\n}\n`;
 }
 
-/** Keeps a result; the one that was there goes to `former`. */
-export function keepResult(result, folder, former) {
-  const file = `${result.workload}.json`;
+/** A kept result, or undefined. */
+export function readResult(folder, workload) {
+  const path = join(folder, `${workload}.json`);
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+}
+
+/** What is remembered of a result that is replaced. */
+function remembered({ machine, comparisons }) {
+  const ratios = comparisons.map(({ ours, theirs, figure, condition, ratio, min, max }) => {
+    return { ours, theirs, figure, condition, ratio, min, max };
+  });
+  return { date: machine.date, commit: machine.commit, comparisons: ratios };
+}
+
+/** Keeps a result. That a workload was skipped does not replace what was measured once. */
+export function keepResult(result, folder) {
+  const former = readResult(folder, result.workload);
+  if (result.skipped !== undefined && former !== undefined && former.skipped === undefined) return;
+  const before = former?.comparisons && result.comparisons ? { before: remembered(former) } : {};
   mkdirSync(folder, { recursive: true });
-  mkdirSync(former, { recursive: true });
-  if (existsSync(join(folder, file))) renameSync(join(folder, file), join(former, file));
-  writeFileSync(join(folder, file), resultJson(result));
+  writeFileSync(join(folder, `${result.workload}.json`), resultJson({ ...result, ...before }));
 }
 
 /** The results of a folder by workload. */
 export function readResults(folder) {
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-  return Object.fromEntries(
-    files.map((file) => [file.slice(0, -5), JSON.parse(readFileSync(join(folder, file), "utf8"))]),
-  );
+  return Object.fromEntries(files.map((file) => [file.slice(0, -5), readResult(folder, file.slice(0, -5))]));
 }

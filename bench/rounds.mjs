@@ -1,15 +1,13 @@
 /**
  * The order in which participants run. A round measures each member of a group for a moment, A B C, and the next one C B A, so that those which are
- * compared are a fraction of a second apart. After some rounds all start afresh: two processes of the same program are not equally fast.
+ * compared are a fraction of a second apart. After two rounds all start afresh: two processes of the same program are not equally fast.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Rig } from "./rig.mjs";
 import { conditionOf } from "./speed.mjs";
 
 /** So many rounds with the same processes. */
-const ROUNDS_OF_A_START = 3;
-/** The first slice of a process: compilers have their turn, and it does not count. */
-const FIRST_SECONDS = 0.3;
+const ROUNDS_OF_A_START = 2;
 /** How many more rounds there may be, as a share, to make up for those in which the machine changed its speed. */
 const MORE_ROUNDS = 0.5;
 
@@ -43,11 +41,11 @@ async function runRound(rigs, { speed, slice, failed, progress }) {
 
 /**
  * @param groups - From participants.mjs.
- * @param how - `pairs`: rounds in which the machine was steady; `slice`: { warmupSeconds, seconds }; `speed`; `failed(message)`;
- * `progress(name, report)`; `isSmoke`: no warming up.
+ * @param how - `pairs`: rounds in which the machine was steady; `slice`: { warmupSeconds, seconds }; `firstSeconds`: how long a
+ * process that has just been started warms up; `speed`; `failed(message)`; `progress(name, report)`; `pauseMs`: between two starts.
  * @returns Rounds in the order of time, each a list of { name, report, speeds }.
  */
-export async function runRounds(workload, groups, { pairs, isSmoke = false, ...how }) {
+export async function runRounds(workload, groups, { pairs, firstSeconds, pauseMs, ...how }) {
   const rounds = [];
   for (const group of groups) {
     const most = Math.ceil(pairs * (1 + MORE_ROUNDS));
@@ -56,7 +54,9 @@ export async function runRounds(workload, groups, { pairs, isSmoke = false, ...h
     for (let steady = 0; steady < pairs && done < most; ) {
       const rigs = await startAll(group, workload, how.failed);
       try {
-        if (!isSmoke) await runRound(rigs, { ...how, slice: { warmupSeconds: 0, seconds: FIRST_SECONDS } });
+        // Compilers have their turn, and it does not count.
+        if (firstSeconds > 0)
+          await runRound(rigs, { ...how, slice: { warmupSeconds: 0, seconds: firstSeconds } });
         for (let count = 0; count < ROUNDS_OF_A_START && steady < pairs && done < most; count++, done++) {
           if (rigs.length === 0) return rounds;
           const round = await runRound(done % 2 === 0 ? rigs : [...rigs].reverse(), how);
@@ -67,7 +67,7 @@ export async function runRounds(workload, groups, { pairs, isSmoke = false, ...h
         await Promise.all(rigs.map(({ rig }) => rig.stop()));
       }
       // Ports and memory of those that ended.
-      await delay(isSmoke ? 0 : 50);
+      await delay(pauseMs);
     }
   }
   return rounds;

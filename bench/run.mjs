@@ -3,7 +3,6 @@
  * `npm run bench`: measures our servers against their peers, prints tables, keeps the figures under
  * bench/results and renews bench/RESULTS.md.
  */
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseOrExit } from "../scripts/arguments.mjs";
@@ -12,28 +11,35 @@ import { capture, ROOT, tail } from "../scripts/setup/command.mjs";
 import { missingOpenssl } from "../scripts/setup/proof_tools.mjs";
 import { setUpOrExit } from "../scripts/setup.mjs";
 import { Authority } from "../test/tls/authority.mjs";
-import { compare, repeatability } from "./compare.mjs";
+import { compare } from "./compare.mjs";
 import { missingFiles, runIdle } from "./idle.mjs";
 import { takePercentiles } from "./latencies.mjs";
 import { describeMachine } from "./machine.mjs";
 import { buildNativePeers } from "./native_peers.mjs";
+import { repeatedText, unexplained, writePage } from "./page.mjs";
 import { participantGroups } from "./participants.mjs";
 import { IS_PINNED } from "./program.mjs";
 import { benchProgram, buildPrograms } from "./programs.mjs";
-import { figureText, repeatabilityText, resultText, writeResults } from "./report.mjs";
-import { keepResult, readResults } from "./results.mjs";
+import { resultText } from "./report.mjs";
+import { keepResult, readResult } from "./results.mjs";
 import { buildLoads, loadProgram } from "./rig.mjs";
 import { runRounds } from "./rounds.mjs";
 import { Speed } from "./speed.mjs";
+import { figureText } from "./table.mjs";
 import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
 
 const DEFAULT_PAIRS = 6;
 const DEFAULT_SECONDS = 0.15;
-const DEFAULT_WARMUP_SECONDS = 0.08;
+const WARMUP_SECONDS = 0.08;
+const FIRST_SECONDS = 0.3;
+/** Between two starts: ports and memory of those that ended. */
+const PAUSE_MS = 50;
+/** How long a workload takes of which nothing is known yet. */
+const USUAL_SECONDS = 45;
 
 const HELP = `Usage: npm run bench [-- WORKLOAD ... OPTIONS]
 
-Workloads (default: all but the micro benches):
+Workloads (default: all but ktls):
 ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
   .map(([name, { title }]) => `  ${name.padEnd(20)}${title}`)
   .join("\n")}
@@ -41,7 +47,7 @@ ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
   --pairs N         slices of each program, A B A B                    (default: ${DEFAULT_PAIRS})
   --seconds S       how long a slice is                                (default: ${DEFAULT_SECONDS}, some longer)
   --runtime NAME    only node, bun or deno, and its own peer; kept under build/bench only
-  --compare         runs nothing: says how far ratios are from those of the run before
+  --compare         runs nothing: says which ratios are within 10 % of those of the run before
   --smoke           everything tiny, to see that it runs; nothing is kept
   --help            this text`;
 
@@ -55,9 +61,14 @@ const runtimes = options.runtime ? [options.runtime] : ["bun", "deno", "node"];
 // Kept are whole runs only: a partial one would replace the figures of the other runtimes.
 const isKept = !isSmoke && options.runtime === undefined;
 const directory = join(ROOT, isKept ? "bench/results" : "build/bench/partial");
-/** Where a result goes that is replaced. */
-const formerDirectory = join(ROOT, "build/bench", isKept ? "former" : "former-partial");
-const command = ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, "");
+
+/** What measures a workload again, the same way. */
+function commandOf(name) {
+  const words = ["pairs", "seconds", "runtime"].flatMap((option) =>
+    options[option] === undefined ? [] : [`--${option}`, options[option]],
+  );
+  return ["npm run bench --", name, ...words].join(" ");
+}
 
 const chosen = options.rest.length > 0 ? options.rest : defaultWorkloads();
 for (const name of chosen) {
@@ -69,11 +80,8 @@ for (const name of chosen) {
 
 function defaultWorkloads() {
   const names = Object.keys(WORKLOADS);
-  if (!isSmoke) return names;
-  const micro = Object.keys(MICRO_BENCHES).filter(
-    (name) => existsSync(join(ROOT, MICRO_BENCHES[name].source)) && !MICRO_BENCHES[name].isForNode,
-  );
-  return [...names.filter((name) => WORKLOADS[name].smoke), ...micro];
+  const micro = Object.keys(MICRO_BENCHES).filter((name) => !MICRO_BENCHES[name].isForNode);
+  return [...(isSmoke ? names.filter((name) => WORKLOADS[name].smoke) : names), ...micro];
 }
 
 /** That a workload runs shows on one runtime, each on another; the first shows that all three run. */
@@ -109,18 +117,22 @@ function progressOf(workloadName, workload) {
   };
 }
 
-async function runWorkload(name, hasShim) {
+async function runWorkload(name, { hasShim, speed }) {
   const workload = WORKLOADS[name];
   const identity = identityFor(workload);
-  const machine = describeMachine();
   const failures = new Set();
-  const seconds = options.seconds ?? workload.seconds ?? DEFAULT_SECONDS;
-  const slice = { warmupSeconds: DEFAULT_WARMUP_SECONDS, seconds };
   const progress = progressOf(name, workload);
+  const slice = {
+    warmupSeconds: WARMUP_SECONDS,
+    seconds: options.seconds ?? workload.seconds ?? DEFAULT_SECONDS,
+  };
+  const pairs = Math.ceil(options.pairs ?? workload.pairs ?? DEFAULT_PAIRS);
+  const full = { pairs, slice, firstSeconds: workload.firstSeconds ?? FIRST_SECONDS, pauseMs: PAUSE_MS };
+  const tiny = { pairs: 1, slice: { warmupSeconds: 0.01, seconds: 0.02 }, firstSeconds: 0, pauseMs: 0 };
   const how = {
-    pairs: Math.ceil(options.pairs ?? (isSmoke ? 1 : (workload.pairs ?? DEFAULT_PAIRS))),
-    slice: isSmoke ? { warmupSeconds: 0.01, seconds: 0.02 } : slice,
+    ...(isSmoke ? tiny : full),
     isSmoke,
+    speed,
     progress: progress.show,
     failed(message) {
       failures.add(message);
@@ -133,10 +145,6 @@ async function runWorkload(name, hasShim) {
     ...workload.load,
     ...(isSmoke && connections ? { connections: Math.min(10, connections) } : {}),
   };
-  const cores = IS_PINNED
-    ? Array.from({ length: Math.min(4, availableParallelism()) }, (_, core) => core)
-    : [0];
-  const speed = await Speed.start(loadProgram("speed"), cores);
   const participants = [];
   const rounds = [];
   try {
@@ -144,21 +152,21 @@ async function runWorkload(name, hasShim) {
       const groups = participantGroups(workload, { runtime, hasShim, identity });
       participants.push(...groups.flat());
       const run = workload.program === "idle" ? runIdle : runRounds;
-      rounds.push(...(await run({ ...workload, load }, groups, { ...how, speed })));
+      rounds.push(...(await run({ ...workload, load }, groups, how)));
     }
+  } catch (error) {
+    // The others' figures are not to be lost.
+    how.failed(error.message);
   } finally {
-    await speed.stop();
     progress.end();
   }
   const percentilesNs = takePercentiles(rounds);
   // Hundredths of a second measure compilers warming up: no ratios from that.
   const comparisons = isSmoke ? [] : compare(workload, participants, rounds);
   return {
-    workload: name,
-    command,
     isPinned: IS_PINNED,
-    ...slice,
-    machine,
+    ...how.slice,
+    pairs: how.pairs,
     comparisons,
     failures: [...failures],
     percentilesNs,
@@ -166,13 +174,11 @@ async function runWorkload(name, hasShim) {
   };
 }
 
-function runMicroBench(name, hasShim) {
+function runMicroBench(name, { hasShim }) {
   const { source, needsShim, isForNode } = MICRO_BENCHES[name];
   const failures = [];
   const outputs = {};
-  const machine = describeMachine();
-  if (!existsSync(join(ROOT, source))) failures.push(`this checkout has no ${source}`);
-  else if (needsShim && !hasShim) failures.push("needs the io_uring shim");
+  if (needsShim && !hasShim) failures.push("needs the io_uring shim");
   else {
     // That they run at all shows on one runtime; the suite covers the others.
     const own = isForNode ? ["node"] : runtimes;
@@ -187,12 +193,22 @@ function runMicroBench(name, hasShim) {
       if (result.status !== 0) failures.push(`${runtime}: ${tail(result.stderr, 3)}`);
     }
   }
-  return { workload: name, command, machine, outputs, failures };
+  return { outputs, failures };
 }
 
+/** How long the chosen workloads take, judging by the last time. */
+function expectedSeconds() {
+  const seconds = chosen.map((name) => {
+    const { tookSeconds = USUAL_SECONDS, pairs } = readResult(directory, name) ?? {};
+    return tookSeconds * (pairs && options.pairs ? options.pairs / pairs : 1);
+  });
+  return seconds.reduce((sum, one) => sum + one, 0);
+}
+
+const minutes = (seconds) => `${Math.ceil(seconds / 60)} min`;
+
 if (options.compare) {
-  const rows = repeatability(readResults(formerDirectory), readResults(directory));
-  console.log(repeatabilityText(rows.filter(({ workload }) => chosen.includes(workload))));
+  console.log(repeatedText(chosen.flatMap((name) => readResult(directory, name) ?? [])));
   process.exit(0);
 }
 
@@ -214,25 +230,43 @@ if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: serve
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
-let failed = 0;
+if (!isSmoke) console.log(`${chosen.length} workloads, about ${minutes(expectedSeconds())}`);
+const cores = IS_PINNED
+  ? Array.from({ length: Math.min(4, availableParallelism()) }, (_, core) => core)
+  : [0];
+const speed = await Speed.start(loadProgram("speed"), cores);
+const means = { hasShim: shimReason === undefined, speed };
+const beganMs = performance.now();
+const failures = [];
+const complaints = [];
 for (const name of chosen) {
-  const missing = missingFor(WORKLOADS[name]);
-  if (missing !== undefined) {
-    console.error(`\n${name}: SKIPPED: ${missing}`);
-    continue;
-  }
-  console.log(`\n${name}: ${(WORKLOADS[name] ?? MICRO_BENCHES[name]).title}`);
   const isMicro = MICRO_BENCHES[name] !== undefined;
-  const result = isMicro
-    ? runMicroBench(name, shimReason === undefined)
-    : await runWorkload(name, shimReason === undefined);
-  console.log(isMicro ? Object.values(result.outputs).join("\n") : `\n${resultText(result)}`);
+  console.log(`\n${name}: ${(isMicro ? MICRO_BENCHES : WORKLOADS)[name].title}`);
+  const about = { workload: name, command: commandOf(name), machine: describeMachine() };
+  const skipped = missingFor(WORKLOADS[name]);
+  const startMs = performance.now();
+  const measured =
+    skipped !== undefined
+      ? { skipped, failures: [] }
+      : isMicro
+        ? runMicroBench(name, means)
+        : await runWorkload(name, means);
+  const result = { ...about, tookSeconds: Math.ceil((performance.now() - startMs) / 1000), ...measured };
+  if (skipped !== undefined) console.error(`SKIPPED: ${skipped}`);
+  else console.log(isMicro ? Object.values(result.outputs).join("\n") : `\n${resultText(result)}`);
   for (const text of result.failures) console.error(`failed: ${text}`);
-  failed += result.failures.length;
-  keepResult(result, directory, formerDirectory);
+  failures.push(...result.failures.map((text) => `${name}: ${text}`));
+  complaints.push(...unexplained(result));
+  // Where nothing was measured, the figures of last time stay.
+  if (result.rounds?.length === 0) continue;
+  keepResult(result, directory);
   // Each time, so that what has been measured is written down however this ends.
-  if (isKept) writeResults(directory);
+  if (isKept) writePage(directory);
 }
+await speed.stop();
 authority?.remove();
-if (isKept) console.log("\nKept in bench/results, summed up in bench/RESULTS.md.");
-process.exitCode = failed > 0 ? 1 : 0;
+console.log(`\n${chosen.length} workloads in ${minutes((performance.now() - beganMs) / 1000)}.`);
+if (isKept) console.log("Kept in bench/results, summed up in bench/RESULTS.md.");
+for (const text of complaints) console.error(`not explained yet (bench/explanations.mjs): ${text}`);
+for (const text of failures) console.error(`failed: ${text}`);
+process.exitCode = failures.length > 0 ? 1 : 0;

@@ -1,6 +1,7 @@
 /**
  * Ratios as bars from 1 on a scale of powers, with the least and the largest of the pairs, and the target.
  */
+import { targetOf } from "../targets.mjs";
 import { chart, colourOf, dashesOf, element, powerScale, text, ticksBetween } from "./chart.mjs";
 
 const WIDTH = 760;
@@ -10,10 +11,12 @@ const TOP = 44;
 const ROW = 24;
 const BAR = 14;
 
-export function ratioPlot({ figures }, { workload, comparisons }) {
-  const [{ key, unit, better }] = figures;
-  const rows = comparisons.filter(({ figure }) => figure === key);
-  const ends = rows.flatMap(({ min, max, target }) => [min, max, ...(target ? [target.final] : [])]);
+export function ratioPlot(workload, { workload: name, comparisons }) {
+  const [{ key, unit, better }] = workload.figures;
+  const rows = comparisons
+    .filter(({ figure }) => figure === key)
+    .map((one) => ({ ...one, target: targetOf(workload, one.ours, one.theirs)?.target }));
+  const ends = rows.flatMap(({ min, max, target }) => [min, max, ...(target ? [target] : [])]);
   const least = Math.min(0.8, ...ends) * 0.95;
   const most = Math.max(1.25, ...ends) * 1.05;
   const x = powerScale(least, most, LEFT, RIGHT);
@@ -47,7 +50,7 @@ export function ratioPlot({ figures }, { workload, comparisons }) {
     const range = `M${x(min).toFixed(1)} ${middle}H${x(max).toFixed(1)}M${x(min).toFixed(1)} ${middle - 3}v6M${x(max).toFixed(1)} ${middle - 3}v6`;
     parts.push(element("path", { class: "mark", d: range }));
     if (target) {
-      const at = x(target.final).toFixed(1);
+      const at = x(target).toFixed(1);
       parts.push(
         element("path", {
           d: `M${at} ${middle - ROW / 2 + 1}v${ROW - 2}`,
@@ -62,5 +65,5 @@ export function ratioPlot({ figures }, { workload, comparisons }) {
   const hasTarget = rows.some(({ target }) => target);
   const legend = `line: least to largest pair${hasTarget ? "; red: target" : ""}`;
   parts.push(text(LEFT, bottom + 38, legend, "quiet"));
-  return chart(WIDTH, bottom + 50, `${workload}: ${unit}, ours ÷ theirs (${direction})`, parts);
+  return chart(WIDTH, bottom + 50, `${name}: ${unit}, ours ÷ theirs (${direction})`, parts);
 }

@@ -1,5 +1,5 @@
 /**
- * Ratios and verdicts of the bench harness.
+ * Ratios of the bench harness.
  */
 import { expect, test } from "vitest";
 
@@ -13,13 +13,12 @@ interface Comparison {
   ratio: number;
   min: number;
   max: number;
-  verdict?: string;
 }
 const script = new URL("../../bench/compare.mjs", import.meta.url).href;
 const { compare, median, repeatability, saturation } = (await import(script)) as {
   compare(workload: object, participants: object[], rounds: object[][]): Comparison[];
   median(values: number[]): number;
-  repeatability(before: object, after: object): { row: string; difference: number }[];
+  repeatability(result: object): { difference: number }[];
   saturation(cpu: { loadCpuPercent: number; serverCpuPercent: number }, isPolling: boolean): string;
 };
 
@@ -27,7 +26,7 @@ const PARTICIPANTS = [
   { name: "Bun.serve", peers: [] },
   { name: "bun uring", peers: ["Bun.serve"] },
 ];
-const RATE = { figures: [{ key: "messagesPerSecond", better: "more" }], targets: {} };
+const RATE = { figures: [{ key: "messagesPerSecond", better: "more" }] };
 /** Of two cores, and between them. */
 const SLOW = [2, 2, 90];
 const FAST = [1, 1, 90];
@@ -87,7 +86,7 @@ test("each figure of a workload has a ratio of its own", () => {
       { name: "bun uring", report: report(5, 40) },
     ],
   ];
-  const comparisons = compare({ figures, targets: {} }, PARTICIPANTS, rounds);
+  const comparisons = compare({ figures }, PARTICIPANTS, rounds);
   expect(comparisons.map(({ figure, ratio }) => [figure, ratio])).toEqual([
     ["sendNs", 0.5],
     ["recvNs", 2],
@@ -95,24 +94,17 @@ test("each figure of a workload has a ratio of its own", () => {
 });
 
 test("how far two runs are apart does not depend on which was first", () => {
-  const result = (ratio: number): object => ({
-    x: { comparisons: [{ ours: "a", theirs: "b", figure: "f", ratio }] },
-  });
-  const [there] = repeatability(result(2), result(2.2));
-  const [back] = repeatability(result(2.2), result(2));
+  const ratios = (ratio: number): object[] => [{ ours: "a", theirs: "b", figure: "f", ratio }];
+  const [there] = repeatability({ comparisons: ratios(2), before: { comparisons: ratios(2.2) } });
+  const [back] = repeatability({ comparisons: ratios(2.2), before: { comparisons: ratios(2) } });
   expect(there?.difference).toBeCloseTo(0.1);
   expect(back?.difference).toBeCloseTo(0.1);
 });
 
-test("a target is judged in the direction of its figure", () => {
-  const more = { ...RATE, targets: { "bun uring/Bun.serve": { final: 3, now: 1.5 } } };
-  expect(compare(more, PARTICIPANTS, [round(100, 200)])[0]?.verdict).toBe("reached for now");
-  const less = {
-    figures: [{ key: "messagesPerSecond", better: "less" }],
-    targets: { "bun uring/Bun.serve": { final: 0.5 } },
-  };
-  expect(compare(less, PARTICIPANTS, [round(100, 200)])[0]?.verdict).toBe("missed");
-  expect(compare(less, PARTICIPANTS, [round(100, 40)])[0]?.verdict).toBe("reached");
+test("a ratio that only one of two runs has is not compared", () => {
+  const comparisons = [{ ours: "a", theirs: "b", figure: "f", ratio: 2 }];
+  expect(repeatability({ comparisons })).toEqual([]);
+  expect(repeatability({ comparisons, before: { comparisons: [] } })).toEqual([]);
 });
 
 test("the saturated side is named", () => {

@@ -1,0 +1,163 @@
+/**
+ * Why a target is missed: what limits us, and what was tried. NOTES.md has the whole story; RESULTS.md prints these under its table of targets.
+ *
+ * `workloads` and `target` are keys of workloads.mjs ("limit" for a figure that has a target itself), `figures` are the figures concerned, all unless
+ * said. Targets that are reached by little are here as well: another run may miss them.
+ */
+
+const ECHO_ONE_BY_ONE = ["echo-512-100", "echo-512-500", "echo-1024-100", "echo-1024-500"];
+
+export const EXPLANATIONS = [
+  {
+    workloads: ["echo-pipe"],
+    target: "*/C limit",
+    limit:
+      "user space: 820 to 990 instructions a message on top of the kernel's, where the limit in C checks nothing, decodes nothing and calls nobody. A third is iterating the batch and `send`, a third the headers' first touch of new bytes (the limit pays that, too), a third the frame and its bookkeeping",
+    tried:
+      "copying and unmasking in C, first thing in the turn (0.74 – 0.81 → 0.81 – 0.87); aligned words, four words a round, zero-copy sends, larger arenas: no gain, dropped",
+  },
+  {
+    workloads: ["echo-pipe"],
+    target: "*/uWebSockets",
+    limit:
+      "the C limit itself is 1.08 to 1.1 times uWebSockets here: with 16 messages in each packet both spend most of their time in the kernel's TCP, where io_uring saves little over epoll. On one message at a time we are level with it (echo-512-100)",
+    tried: "what was tried for the C limit, which comes first",
+  },
+  {
+    workloads: ["echo-pipe", "echo-512-100"],
+    target: "bun native/Bun.serve",
+    limit:
+      "Bun hands out each read in a callback, and takes answers by a call of `write`; Bun.serve reads, parses and writes in C++ without leaving it: 2,200 user instructions a message of echo-pipe against 1,800",
+    tried:
+      "one parse and one write for all messages of a read; copies cannot wait for C as they do over io_uring, because the bytes are the runtime's",
+  },
+  {
+    workloads: ["echo-512-100"],
+    target: "deno native/Deno.serve",
+    limit:
+      "with one message in each read, a callback of the runtime and a write of its own for each; Deno.serve reads and writes in Rust",
+    tried: "nothing for this shape; with 16 messages in a read ours is 6.5 times as fast (echo-pipe)",
+  },
+  {
+    workloads: ["echo-512-100"],
+    target: "node native/ws",
+    limit:
+      "`node:net`, which ws uses as well: with one message in each read, its callback and its write are most of what either does",
+    tried:
+      "reading into one buffer (`onread`) and joining what is sent; with 16 messages in a read ours is 7.7 times as fast (echo-pipe)",
+  },
+  {
+    workloads: ECHO_ONE_BY_ONE,
+    target: "*/C limit",
+    limit:
+      "both cores are saturated, the load generator's as well, so neither can be much faster than the other: the limit takes 1,660 ns of its core for a message of 512 B, nearly all in the kernel, ours 1,720 to 1,850. The 60 to 190 ns are the turn, the batch and the handler, for a message or two each time",
+    tried: "copying and unmasking in one pass of vectors in C (4,555 → 2,652 instructions on Node)",
+  },
+  {
+    workloads: ["echo-16k"],
+    target: "*/C limit",
+    limit:
+      "memory: both copy and unmask each byte once, and the kernel twice more; ours leaves two further arenas in the cache",
+    tried: "copying and unmasking in one pass of vectors in C (0.84 → 0.92)",
+  },
+  {
+    workloads: ["codec"],
+    target: "*/sockudo-ws",
+    figures: ["sendNs"],
+    limit:
+      "strings: a text of JavaScript has to be read character by character, 14 calls of `charCodeAt` are 8 to 14 ns a message, where theirs copies 14 bytes. Masking keys are from a CSPRNG (RFC 6455 §5.3), which costs 0.6 to 3 ns; theirs are not",
+    tried:
+      "encoding and masking in one pass (31/13/20 → 17/7/15 ns); keys 4,096 at a time (5.7 → 0.8 ns); encodeInto for short texts: slower, dropped",
+  },
+  {
+    workloads: ["codec"],
+    target: "*/sockudo-ws",
+    figures: ["recvNs"],
+    limit: "ours makes a JavaScript string of each message, theirs hands out a slice of its buffer",
+    tried:
+      "utf8Slice instead of TextDecoder (125/157/135 → 92/73/60 ns for 300 B); String.fromCharCode with parts makes ropes, which are flattened when they are looked at: slower, dropped",
+  },
+  {
+    workloads: ["codec"],
+    target: "*/sockudo-ws",
+    figures: ["echoNs"],
+    limit: "level with it on Node; both read, unmask, check and copy 14 bytes",
+    tried: "texts of a batch are checked once instead of twice",
+  },
+  {
+    workloads: ["ping-pong-parked"],
+    target: "bun uring/Bun.serve",
+    limit:
+      "to wake up: a runtime's event loop watches the ring by an eventfd, one more descriptor, one more system call and one more pass through the runtime than a socket that the loop watches itself",
+    tried:
+      "POLL instead of READ on the eventfd (0.4 µs of 22), a ring without DEFER_TASKRUN (0.9, and costs 3 % of echoes), pipes and sockets instead (0.5 or nothing), sleeping in the ring before parking (1.09 – 1.13, but timers on Bun come 160 µs late: dropped)",
+  },
+  {
+    workloads: ["ping-pong-parked"],
+    target: "*/C limit",
+    limit:
+      "the same: the limit in C sleeps in the ring itself, where nothing stands between the kernel and its loop",
+    tried: "the same",
+  },
+  {
+    workloads: ["ping-pong"],
+    target: "bun uring/Bun.serve",
+    limit:
+      "the server parks after 20 µs without a message, and a host that takes the core away for longer makes it park",
+    tried: "20 µs is where waking costs more than spinning",
+  },
+  {
+    workloads: ["ping-pong-spin"],
+    target: "bun uring/Bun.serve",
+    limit:
+      "two passes through the kernel's TCP, which take as long for Bun.serve: the C limit spinning is at 0.70 of Bun.serve's time in some runs and at 0.5 in others, and ours within 7 % of it",
+    tried: "nothing is left between the ring and the program but one call of the shim",
+  },
+  {
+    workloads: ["ping-pong-spin"],
+    target: "*/C limit",
+    limit: "one call of the shim and one of the program's handler for each message",
+    tried: "reached in most runs",
+  },
+  {
+    workloads: ["recording"],
+    target: "*",
+    limit:
+      "at 4 to 6 million messages a second, 5 % are 10 ns a message, and 1 to 1.5 GB/s go through memory twice more: the kernel's copy into the page cache, in a thread of its own, takes 40 to 120 ns; CRC-32 on Node 20 another 72",
+    tried:
+      "writes of up to 4 MiB instead of 256 KiB; O_DIRECT would be 7 ns, but loses what the page cache takes when a disk is slow; checksums by tables and xxHash32 in JavaScript are slower (recording.md). Below 450,000 messages a second it costs 3 to 10 % of a core and no throughput",
+  },
+  {
+    workloads: ["idle-10k", "idle-50k"],
+    target: "limit",
+    limit:
+      "resident memory of the process, garbage collected: objects of JavaScript are 2 to 3 KB of it, the runtime's heap grows in steps of its own. Bun.serve, in C++, needs 1.2 KB, Deno.serve 17 KB, ws 5.9 KB",
+    tried:
+      "receive buffers are shared, timers are on one wheel, metrics are counted for the server as a whole",
+  },
+  {
+    workloads: ["tls-echo-pipe", "tls-echo-16k"],
+    target: "bun uring/Bun.serve",
+    limit: "OpenSSL 3.0 in the shim against BoringSSL in Bun",
+    tried: "AES-GCM of Intel's library (0.81 → 1.45 at 16 KiB), encrypting and sending in pieces of 64 KiB",
+  },
+  {
+    workloads: ["tls-echo-pipe"],
+    target: "node uring/ws",
+    limit:
+      "where the cores are far apart, only the kernel's part gets slower, and ws is mostly user space: 8.2 to 9.1 near, 5.7 far",
+    tried: "copies in C (8.7 → 9.1)",
+  },
+  {
+    workloads: ["deflate-dedicated", "deflate-shared"],
+    target: "bun uring/Bun.serve",
+    limit: "compressing itself is nearly all of it on either side",
+    tried: "zlib, zlib-ng, ISA-L (0.75); an encoder of our own (1.3): deflate_library.md",
+  },
+  {
+    workloads: ["echo-pipe", "echo-512-100"],
+    target: "bun uring/Bun.serve",
+    limit: "both are mostly kernel",
+    tried: "see the C limit",
+  },
+];
