@@ -147,19 +147,18 @@ async function runWorkload(name, { hasShim, speed }) {
   };
   const participants = [];
   const rounds = [];
-  try {
-    for (const runtime of runtimesFor(name)) {
-      const groups = participantGroups(workload, { runtime, hasShim, identity });
-      participants.push(...groups.flat());
-      const run = workload.program === "idle" ? runIdle : runRounds;
+  for (const runtime of runtimesFor(name)) {
+    const groups = participantGroups(workload, { runtime, hasShim, identity });
+    participants.push(...groups.flat());
+    const run = workload.program === "idle" ? runIdle : runRounds;
+    try {
       rounds.push(...(await run({ ...workload, load }, groups, how)));
+    } catch (error) {
+      // What the others have to show is not to be lost.
+      how.failed(`${runtime}: ${error.message}`);
     }
-  } catch (error) {
-    // The others' figures are not to be lost.
-    how.failed(error.message);
-  } finally {
-    progress.end();
   }
+  progress.end();
   const percentilesNs = takePercentiles(rounds);
   // Hundredths of a second measure compilers warming up: no ratios from that.
   const comparisons = isSmoke ? [] : compare(workload, participants, rounds);

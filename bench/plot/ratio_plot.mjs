@@ -4,22 +4,30 @@
 import { targetOf } from "../targets.mjs";
 import { chart, colourOf, dashesOf, element, powerScale, text, ticksBetween } from "./chart.mjs";
 
-const WIDTH = 760;
-const LEFT = 210;
-const RIGHT = 680;
+/** Of the scale; labels are left of it, figures right. */
+const SCALE = 470;
+const RIGHT_OF_SCALE = 80;
+/** What a letter takes on average. */
+const LETTER = 6.2;
 const TOP = 44;
 const ROW = 24;
 const BAR = 14;
 
 export function ratioPlot(workload, { workload: name, comparisons }) {
-  const [{ key, unit, better }] = workload.figures;
-  const rows = comparisons
-    .filter(({ figure }) => figure === key)
-    .map((one) => ({ ...one, target: targetOf(workload, one.ours, one.theirs)?.target }));
+  const { figures } = workload;
+  const [{ unit, better }] = figures;
+  const unitOf = (figure) => figures.find(({ key }) => key === figure).unit;
+  const rows = comparisons.map((one) => ({
+    ...one,
+    label: `${one.ours} ÷ ${one.theirs}${figures.length > 1 ? `, ${unitOf(one.figure)}` : ""}`,
+    target: targetOf(workload, one.ours, one.theirs)?.target,
+  }));
+  const left = Math.max(210, ...rows.map(({ label }) => 24 + label.length * LETTER));
+  const right = left + SCALE;
   const ends = rows.flatMap(({ min, max, target }) => [min, max, ...(target ? [target] : [])]);
   const least = Math.min(0.8, ...ends) * 0.95;
   const most = Math.max(1.25, ...ends) * 1.05;
-  const x = powerScale(least, most, LEFT, RIGHT);
+  const x = powerScale(least, most, left, right);
   const bottom = TOP + rows.length * ROW;
   const parts = [];
   let last = Number.NEGATIVE_INFINITY;
@@ -32,11 +40,11 @@ export function ratioPlot(workload, { workload: name, comparisons }) {
     last = at;
     parts.push(text(at, bottom + 18, tick, "quiet middle"));
   }
-  for (const [index, { ours, theirs, ratio, min, max, target }] of rows.entries()) {
+  for (const [index, { ours, label, ratio, min, max, target }] of rows.entries()) {
     const middle = TOP + index * ROW + ROW / 2;
     const [from, to] = [x(1), x(ratio)].sort((a, b) => a - b);
     const isNative = dashesOf(ours) !== undefined;
-    parts.push(text(LEFT - 12, middle + 4, `${ours} ÷ ${theirs}`, "end"));
+    parts.push(text(left - 12, middle + 4, label, "end"));
     parts.push(
       element("rect", {
         x: from,
@@ -59,11 +67,12 @@ export function ratioPlot(workload, { workload: name, comparisons }) {
         }),
       );
     }
-    parts.push(text(RIGHT + 12, middle + 4, ratio.toFixed(2)));
+    parts.push(text(right + 12, middle + 4, ratio.toFixed(2)));
   }
   const direction = better === "more" ? "more is better" : "less is better";
   const hasTarget = rows.some(({ target }) => target);
   const legend = `line: least to largest pair${hasTarget ? "; red: target" : ""}`;
-  parts.push(text(LEFT, bottom + 38, legend, "quiet"));
-  return chart(WIDTH, bottom + 50, `${name}: ${unit}, ours ÷ theirs (${direction})`, parts);
+  parts.push(text(left, bottom + 38, legend, "quiet"));
+  const of = figures.length > 1 ? "" : `${unit}, `;
+  return chart(right + RIGHT_OF_SCALE, bottom + 50, `${name}: ${of}ours ÷ theirs (${direction})`, parts);
 }
