@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
 import { packOrExit } from "./pack.mjs";
+import { stageJsr } from "./packages/jsr.mjs";
 import { version } from "./packages/manifests.mjs";
 import {
   checkChangelog,
@@ -24,7 +25,8 @@ import { setUpOrExit } from "./setup.mjs";
 const HELP = `Usage: npm run release [-- --publish]
 
 Builds the shim of every platform; checks that all versions agree, that the changelog has an entry with a date and that the checkout
-is clean; packs; then publishes to npm, platforms first, and to JSR last. A rehearsal by default.
+is clean; packs; then publishes to npm, platforms first, and to JSR last. Without --publish it is a dry run: all of that, but nothing
+leaves this machine.
 
   --publish   really publish, with npm's provenance: for CI, which can prove where it runs
   --help      this text`;
@@ -49,26 +51,32 @@ if (complaints.length > 0 && options.publish) {
   process.exit(1);
 }
 
-const [deno] = runtimeCommand("deno");
 const steps = [
   // Those of platforms come first.
-  ...packages.map(({ tarball }) => ["npm", "publish", tarball, "--access=public", "--provenance"]),
-  [deno, "publish"],
-].map((words) =>
-  options.publish ? words : [...words, "--dry-run", ...(words[0] === deno ? ["--allow-dirty"] : [])],
-);
+  ...packages.map(({ tarball }) => ({
+    words: ["npm", "publish", tarball, "--access=public", "--provenance"],
+    folder: ROOT,
+    rehearsal: ["--dry-run"],
+  })),
+  {
+    words: [runtimeCommand("deno")[0], "publish"],
+    folder: stageJsr(),
+    rehearsal: ["--dry-run", "--allow-dirty"],
+  },
+];
 
-for (const [program, ...words] of steps) {
-  console.log(`release: ${[program, ...words].join(" ")}`);
+for (const { words, folder, rehearsal } of steps) {
+  const [program, ...args] = options.publish ? words : [...words, ...rehearsal];
+  console.log(`release: ${[program, ...args].join(" ")}`);
   if (options.publish) {
-    const code = await run(program, words);
+    const code = await run(program, args, { folder });
     if (code === 0) continue;
     console.error(`release: ended with ${code}; what was published before stays published`);
     process.exit(1);
   }
-  const result = capture(program, words);
+  const result = capture(program, args, { cwd: folder });
   if (result.status === 0) continue;
-  complaints.push(`${program} ${words[0]} would fail`);
+  complaints.push(`${program} ${args[0]} would fail`);
   console.error(tail(result.stderr || result.stdout, 15));
 }
 if (complaints.length > 0) {

@@ -34,7 +34,9 @@ export function checkChangelog(text, version) {
   const [title, ...body] = section.split("\n");
   const complaints = [];
   if (!/, \d{4}-\d{2}-\d{2}$/.test(title))
-    complaints.push(`CHANGELOG.md: "${title}" has no date; "${version}, YYYY-MM-DD"`);
+    complaints.push(
+      `CHANGELOG.md: "${title}" has no date. The day is yours to decide: "${version}, YYYY-MM-DD"`,
+    );
   if (!body.some((line) => line.startsWith("- "))) complaints.push(`CHANGELOG.md says nothing of ${version}`);
   return complaints;
 }
@@ -50,7 +52,9 @@ export function checkCheckout(root = ROOT) {
   const complaints = [];
   const { repository } = JSON.parse(read("package.json", root));
   if (repository === undefined)
-    complaints.push("package.json names no repository, which npm's provenance needs");
+    complaints.push(
+      'package.json names no repository, which npm\'s provenance and the links of the README need. The address is yours to decide: "repository": "git+https://HOST/OWNER/NAME.git"',
+    );
   const changed = capture("git", ["status", "--porcelain", "--untracked-files=no"], {
     cwd: root,
   }).stdout.trim();

@@ -42,10 +42,10 @@ export function capture(program, args, options = {}) {
  * Runs a program with our own input and output. Resolves with its exit code: 124 when it ran longer than
  * `limitMs` and was killed, 127 when it could not start.
  */
-export function run(program, args, { limitMs = 0, environment = {}, onSignal = true } = {}) {
+export function run(program, args, { limitMs = 0, environment = {}, onSignal = true, folder = ROOT } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
-      cwd: ROOT,
+      cwd: folder,
       stdio: "inherit",
       env: { ...process.env, ...environment },
     });

@@ -1,7 +1,8 @@
 /** What the tarballs hold, how large they are unpacked, and what the linters of packages say of them. */
 import { entryPoints } from "../entry_points.mjs";
+import { stageJsr } from "../packages/jsr.mjs";
 import { runtimeCommand } from "../runtimes.mjs";
-import { capture, ROOT, tail } from "../setup/command.mjs";
+import { capture, tail } from "../setup/command.mjs";
 import { tool } from "./tools.mjs";
 
 /** Unpacked bytes: what a user's disk and a container's layers have to carry. */
@@ -24,7 +25,7 @@ function checkSize({ unpackedBytes }, limitBytes) {
   return text;
 }
 
-function lint(words, folder = ROOT) {
+function lint(words, folder) {
   const [program, ...args] = words;
   const result = capture(program, args, { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
   if (result.status !== 0) throw new Error(tail(`${result.stdout}${result.stderr}`, 30));
@@ -48,7 +49,7 @@ export async function testContents({ report, packages, folder }) {
     lint([...tool("@arethetypeswrong/cli/dist/index.js"), main.tarball, "--profile", "esm-only"], folder),
   );
   await report.try("deno", "deno publish --dry-run", () => {
-    lint([runtimeCommand("deno")[0], "publish", "--dry-run", "--allow-dirty"]);
+    lint([runtimeCommand("deno")[0], "publish", "--dry-run", "--allow-dirty"], stageJsr());
     return `${entryPoints().length} entry points, no slow types`;
   });
 }

@@ -10,6 +10,8 @@ import { capture, tail } from "../setup/command.mjs";
 import { tool } from "./tools.mjs";
 
 const START_LIMIT_MS = 30_000;
+/** Runs before the registry: its standard input is a pipe of ours, which ends with us, however we end. */
+const TETHER = "data:text/javascript,process.stdin.on('end',()=>process.exit()).resume()";
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -64,8 +66,9 @@ export class Registry {
     writeFileSync(file, configuration(this.#folder));
     const [program, ...words] = tool("verdaccio/bin/verdaccio");
     const parts = [];
-    this.#child = spawn(program, [...words, "--config", file, "--listen", `127.0.0.1:${port}`], {
-      stdio: ["ignore", "pipe", "pipe"],
+    const tethered = ["--import", TETHER, ...words];
+    this.#child = spawn(program, [...tethered, "--config", file, "--listen", `127.0.0.1:${port}`], {
+      stdio: ["pipe", "pipe", "pipe"],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream.on("data", (part) => parts.push(part));

@@ -26,7 +26,9 @@ test("the changelog needs an entry for the version, with a date and a text", () 
   const text =
     "# Changes\n\n## 1.1.0, 2026-11-21\n\n- News.\n\n## 1.0.0, not yet released\n\n- First.\n\n## 0.9.0, 2026-01-01\n";
   expect(checkChangelog(text, "1.1.0")).toEqual([]);
-  expect(checkChangelog(text, "1.0.0")).toEqual([expect.stringMatching(/has no date/)]);
+  expect(checkChangelog(text, "1.0.0")).toEqual([
+    expect.stringMatching(/has no date\. The day is yours to decide/),
+  ]);
   expect(checkChangelog(text, "0.9.0")).toEqual([expect.stringMatching(/says nothing/)]);
   expect(checkChangelog(text, "1.1")).toEqual(["CHANGELOG.md has no entry for 1.1"]);
 });
