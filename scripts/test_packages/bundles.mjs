@@ -2,7 +2,7 @@
  * Bundled and compiled programs: in the project, elsewhere without anything, and elsewhere with the shim beside them. The last two
  * must work too: over native sockets with a reason that says what to do, and over io_uring.
  */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { runtimeCommand } from "../runtimes.mjs";
 import { expectEcho } from "./expect.mjs";
@@ -17,6 +17,7 @@ const WHAT_TO_DO = new RegExp(
 );
 const [bun] = runtimeCommand("bun");
 const [deno] = runtimeCommand("deno");
+const DENO_PERMISSIONS = ["--allow-net", "--allow-ffi"];
 
 async function makeProject(context) {
   const project = new Project(join(context.folder, "bundles"), context.environment);
@@ -35,6 +36,7 @@ async function makeProject(context) {
 /** Copies a file to a folder where nothing else is. */
 function moveAlone(context, path) {
   const folder = join(context.folder, "elsewhere", `${basename(dirname(path))}-${basename(path)}`);
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   copyFileSync(path, join(folder, basename(path)));
   return { folder, path: join(folder, basename(path)) };
@@ -84,6 +86,12 @@ async function testEsbuild(context, project) {
       besideNeedsKoffi: true,
     });
   }
+  await tryBundle(context, project, {
+    where: "deno",
+    what: "esbuild, esm",
+    file: "out/esbuild.mjs",
+    start: [deno, "run", ...DENO_PERMISSIONS],
+  });
 }
 
 async function testBunBuild(context, project) {
@@ -105,27 +113,45 @@ async function testBunBuild(context, project) {
   });
 }
 
+/**
+ * `deno compile` puts a program behind a runtime of its own, denort: one that DENORT_BIN names, or Deno's download site has. Where neither
+ * is to be had, the program is put behind the whole Deno, which does not start it but shows what was embedded.
+ */
 async function testDenoCompile(context, project) {
-  await context.report.try("deno", "deno compile, alone", async () => {
-    const permissions = ["--allow-net", "--allow-ffi"];
+  const compile = (source, output, options) =>
+    project.run([deno, "compile", "--quiet", ...DENO_PERMISSIONS, "--output", output, source], options);
+  let missing;
+  await context.report.try("deno", "deno compile, packages embedded, alone", async () => {
     try {
-      await project.run([
-        deno,
-        "compile",
-        "--quiet",
-        ...permissions,
-        "--output",
-        "out/deno-compiled",
-        "echo.mjs",
-      ]);
+      await compile("echo.mjs", "out/deno-compiled");
     } catch (error) {
       if (!error.message.includes("dl.deno.land")) throw error;
-      throw skipped(
-        "deno compile downloads its runtime from dl.deno.land, which cannot be reached from here",
-      );
+      missing = "no denort: dl.deno.land cannot be reached from here, and DENORT_BIN names none";
+      throw skipped(missing);
     }
     const { path, folder } = moveAlone(context, project.path("out/deno-compiled"));
     return expectEcho(await project.runEcho([path], { folder }), "uring");
+  });
+  if (missing !== undefined) {
+    await context.report.try("deno", "deno compile, packages embedded, not started", async () => {
+      await compile("echo.mjs", "out/deno-embedded", { environment: { DENORT_BIN: deno } });
+      const program = readFileSync(project.path("out/deno-embedded"));
+      for (const file of ["echo.mjs", "node_modules/ringwire/dist/mod.js", SHIM])
+        if (!program.includes(readFileSync(project.path(file)))) throw new Error(`${file} is not embedded`);
+      return "program, Ringwire and libringwire.so are in it";
+    });
+    return;
+  }
+  // A bundle in a folder without packages: nothing is embedded but itself.
+  const { folder } = moveAlone(context, project.path("out/esbuild.mjs"));
+  await compile("esbuild.mjs", project.path("out/deno-bundle"), { folder });
+  await tryBundle(context, project, {
+    where: "deno",
+    what: "deno compile of a bundle",
+    file: "out/deno-bundle",
+    start: [],
+    // An executable looks beside itself only, wherever it is started.
+    inProject: "native",
   });
 }
 

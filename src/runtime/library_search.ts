@@ -11,6 +11,9 @@ const FILE = "libringwire.so";
 /** Where this code lies. Bundles in CommonJS form do not know: there the program's own file stands for it. */
 export const HERE: string = import.meta.url ?? pathToFileURL(process.argv[1] ?? "./").href;
 
+/** The source and what dist/ makes of it are as deep. */
+const IN_CHECKOUT = /\/(src\/runtime|dist\/shared)\/[^/]+$/;
+
 /**
  * npm's package with the shim for this machine, e.g. `@ringwire/linux-x64-gnu`; undefined where none is made.
  *
@@ -47,22 +50,25 @@ export function libraryAdvice(packageName: string | undefined): string {
  * @param installed - What the runtime knows of an installed package.
  */
 export function searchLibrary(installed: string | undefined): string | undefined {
-  // A bundle is followed by the shim into its folder, a compiled program into the executable's.
-  const candidates = [
-    installed,
-    besideHere(`./${FILE}`),
-    join(dirname(process.execPath), FILE),
-    builtLibrary(),
-  ];
+  const candidates = [installed, besideBundle(), besideExecutable(), builtLibrary()];
   return candidates.find((path) => path !== undefined && existsSync(path));
 }
 
-/** Where the shim lies in a checkout, whether or not it was built: `src/runtime/` and `dist/shared/` are as deep. */
-export function builtLibrary(): string | undefined {
-  return besideHere(`../../ffi/build/${FILE}`);
+/** Into a bundle's folder the shim follows it. Undefined when this code was not loaded from files. */
+export function besideBundle(): string | undefined {
+  return besideHere(`./${FILE}`);
 }
 
-/** Undefined when this code was not loaded from files. */
+/** A compiled program has it in the executable's folder. */
+export function besideExecutable(): string {
+  return join(dirname(process.execPath), FILE);
+}
+
+/** Where the shim lies in a checkout, whether or not it was built; undefined where this code is no part of one. */
+export function builtLibrary(): string | undefined {
+  return IN_CHECKOUT.test(HERE) ? besideHere(`../../ffi/build/${FILE}`) : undefined;
+}
+
 function besideHere(path: string): string | undefined {
   const url = new URL(path, HERE);
   return url.protocol === "file:" ? fileURLToPath(url) : undefined;

@@ -1,10 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { expect, test } from "vitest";
 import { runtime } from "../../src/runtime/detect.ts";
-import { libraryAdvice, libraryPackage, searchLibrary, usesMusl } from "../../src/runtime/library_search.ts";
+import {
+  besideBundle,
+  besideExecutable,
+  builtLibrary,
+  libraryAdvice,
+  libraryPackage,
+  searchLibrary,
+  usesMusl,
+} from "../../src/runtime/library_search.ts";
 
 const hasPackage: boolean =
   process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
@@ -24,6 +32,12 @@ test("what to do without a shim names the package, or says that there is none", 
   );
   expect(libraryAdvice(undefined)).toMatch(/^for this machine there is no package with it,/);
   expect(runtime.libraryAdvice()).toBe(libraryAdvice(libraryPackage(usesMusl())));
+});
+
+test("the build of a checkout, beside a bundle and beside an executable are three places", () => {
+  expect(builtLibrary()).toMatch(/\/ffi\/build\/libringwire\.so$/);
+  expect(besideBundle()).toMatch(/\/src\/runtime\/libringwire\.so$/);
+  expect(besideExecutable()).toBe(join(dirname(process.execPath), "libringwire.so"));
 });
 
 test("an installed package comes before the build of the checkout, if it is there", () => {

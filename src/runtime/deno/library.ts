@@ -1,7 +1,8 @@
 /** Opens the shim with Deno.dlopen, where --allow-ffi was given. */
 
+import { libraryAdvice, libraryPackage } from "../library_search.ts";
 import type { ArgumentType, LibraryFunctions, SymbolTable } from "../runtime.ts";
-import { BUILD_ADVICE, libraryError } from "../system.ts";
+import { libraryError } from "../system.ts";
 
 /** As much of the namespace as is used here. */
 interface DenoFfi {
@@ -30,6 +31,8 @@ export function openLibrary<Table extends SymbolTable>(path: string, table: Tabl
   try {
     return deno.dlopen(path, declarations).symbols as unknown as LibraryFunctions<Table>;
   } catch (cause) {
-    throw libraryError(path, cause instanceof Error ? cause.message : String(cause), BUILD_ADVICE, cause);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    // Without --allow-read nobody has looked whether the file is there (library_search.ts).
+    throw libraryError(path, why, libraryAdvice(libraryPackage(false)), cause);
   }
 }

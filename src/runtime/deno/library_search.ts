@@ -2,20 +2,23 @@
 
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { builtLibrary, libraryAdvice } from "../library_search.ts";
+import { besideBundle, besideExecutable, builtLibrary, libraryAdvice } from "../library_search.ts";
 import { jsrLibrary } from "./jsr_library.ts";
 import { FFI_ADVICE } from "./library.ts";
 
 /** As much of the namespace as is used here. */
-interface DenoPermissions {
+interface DenoSystem {
+  /** Whether `deno compile` made this program. */
+  readonly build: { readonly standalone: boolean };
   readonly permissions: {
     querySync(descriptor: { name: "read" | "ffi"; path?: string }): { readonly state: string };
   };
 }
 
+const deno = (globalThis as unknown as { Deno: DenoSystem }).Deno;
+
 function isGranted(descriptor: { name: "read" | "ffi"; path?: string }): boolean {
-  const { permissions } = (globalThis as unknown as { Deno: DenoPermissions }).Deno;
-  return permissions.querySync(descriptor).state === "granted";
+  return deno.permissions.querySync(descriptor).state === "granted";
 }
 
 /** In a project's node_modules, or in Deno's cache of npm packages. */
@@ -23,7 +26,7 @@ const INSTALLED = /\/(node_modules|npm)\//;
 
 /** See {@link Runtime.findLibrary}. */
 export function searchLibrary(packageName: string | undefined): string | undefined {
-  return installedLibrary(packageName) ?? jsrLibrary ?? readableBuild();
+  return installedLibrary(packageName) ?? jsrLibrary ?? libraryOfProgram();
 }
 
 /** See {@link Runtime.libraryAdvice}. From JSR nothing was asked for without the permission. */
@@ -41,10 +44,11 @@ function installedLibrary(packageName: string | undefined): string | undefined {
   }
 }
 
-function readableBuild(): string | undefined {
-  const path = builtLibrary();
+/** Of a program that no package manager has installed: a compiled one, a checkout or a bundle. */
+function libraryOfProgram(): string | undefined {
+  const path = deno.build.standalone ? besideExecutable() : (builtLibrary() ?? besideBundle());
   if (path === undefined) return undefined;
   if (isGranted({ name: "read", path })) return existsSync(path) ? path : undefined;
-  // Nobody may look. What npm has not installed is a checkout: whether it was built is for dlopen to say.
+  // Nobody may look: whether it is there is for dlopen to say, unless npm has installed us, which puts nothing there.
   return INSTALLED.test(path) ? undefined : path;
 }
