@@ -93,9 +93,10 @@ function packFolder(folder) {
   if (result.status !== 0) throw new Error(`npm pack failed in ${folder}:\n${tail(result.stderr)}`);
   // npm 11 answers with a list, npm 12 with an object by name.
   const [packed] = Object.values(JSON.parse(result.stdout));
-  const { name, filename, unpackedSize, files } = packed;
+  const { name, filename, size, unpackedSize, files } = packed;
   return {
     name,
+    packedBytes: size,
     unpackedBytes: unpackedSize,
     files: files.map(({ path }) => path),
     tarball: join(OUTPUT, filename),
@@ -121,7 +122,7 @@ function pack(shims) {
  * Packs everything, or ends the process with the complaint.
  *
  * @param shims - See scripts/packages/shims.mjs.
- * @returns For each package its name, tarball, files and size; for those of platforms, which come first, also whether the shim is the
+ * @returns For each package its name, tarball, files and sizes; for those of platforms, which come first, also whether the shim is the
  *   checkout's own.
  */
 export function packOrExit(shims) {

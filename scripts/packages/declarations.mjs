@@ -70,7 +70,7 @@ class Module {
     }
   }
 
-  /** The text with only what is wanted in it, and paths as programs need them. */
+  /** The text with only what is wanted in it, paths as programs need them, and half of tsc's indentation. */
   print() {
     const parts = [];
     let from = 0;
@@ -79,7 +79,8 @@ class Module {
       if (this.wanted.has(statement)) parts.push(this.#slice(statement, from));
       from = statement.end;
     }
-    return `${parts.join("").trim()}\n`;
+    const text = parts.join("").trim();
+    return `${text.replace(/^(?: {4})+/gm, (spaces) => spaces.slice(spaces.length / 2))}\n`;
   }
 
   #slice(statement, from) {

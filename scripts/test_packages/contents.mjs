@@ -5,8 +5,11 @@ import { runtimeCommand } from "../runtimes.mjs";
 import { capture, tail } from "../setup/command.mjs";
 import { tool } from "./tools.mjs";
 
-/** Unpacked bytes: what a user's disk and a container's layers have to carry. */
-const MAIN_LIMIT_BYTES = 460_000;
+/**
+ * Unpacked bytes: what a user's disk and a container's layers have to carry. The budget of the main package was 300 KB once: that is its
+ * JavaScript alone, minified. A third more is declarations, which are mostly what editors show about each name.
+ */
+const MAIN_LIMIT_BYTES = 450_000;
 const PLATFORM_LIMIT_BYTES = 6_000_000;
 const PLATFORM_FILES = [
   "LICENSE",
@@ -19,9 +22,11 @@ const PLATFORM_FILES = [
 ];
 const MAIN_FILE = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w/.-]+\.(js|d\.ts))$/;
 
-function checkSize({ unpackedBytes }, limitBytes) {
-  const text = `${(unpackedBytes / 1000).toFixed(0)} KB unpacked`;
-  if (unpackedBytes > limitBytes) throw new Error(`${text}, more than ${limitBytes / 1000} KB`);
+const inKilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} KB`;
+
+function checkSize({ packedBytes, unpackedBytes }, limitBytes) {
+  const text = `${inKilobytes(unpackedBytes)} unpacked, ${inKilobytes(packedBytes)} to download`;
+  if (unpackedBytes > limitBytes) throw new Error(`${text}, more than ${inKilobytes(limitBytes)}`);
   return text;
 }
 

@@ -24,6 +24,13 @@ export function expectEcho(result, transport, reason = /./) {
   return `${transport}, first echo after ${result.ms.toFixed(0)} ms${late}`;
 }
 
+/** Checks that a stack trace names what an error went through. */
+export function expectTrace({ stack }, names) {
+  const unnamed = names.filter((name) => !stack.includes(`at ${name} (`));
+  if (unnamed.length > 0) throw new Error(`the trace does not name ${unnamed.join(", ")}:\n${stack}`);
+  return names.join(", ");
+}
+
 /** Checks what `ringwire doctor` printed: that it works, which transport it names and why. */
 export function expectDoctor(output, transport, shim, reason = /./) {
   const line = (label) => new RegExp(`^${label} +(.*)$`, "m").exec(output)?.[1] ?? "";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { version } from "../packages/manifests.mjs";
 import { RUNTIMES, runtimeCommand } from "../runtimes.mjs";
 import { ROOT } from "../setup/command.mjs";
-import { expectDoctor, expectEcho } from "./expect.mjs";
+import { expectDoctor, expectEcho, expectTrace } from "./expect.mjs";
 import { Project } from "./project.mjs";
 import { nodePrograms, tool } from "./tools.mjs";
 
@@ -33,6 +33,7 @@ async function npmProject(context, name, words) {
   const project = new Project(join(context.folder, name), context.environment);
   project.add("echo.mjs");
   project.add("required.cjs");
+  project.add("trace.mjs");
   await project.install(["npm", "install", ...words, "ringwire"]);
   return project;
 }
@@ -45,6 +46,11 @@ async function testNpm(context) {
     );
     await context.report.try(where, "npm install ringwire, ringwire doctor", async () =>
       expectDoctor(await project.run([...words, PROGRAM, "doctor"]), "uring", OF_PACKAGE),
+    );
+  }
+  for (const { where, words } of everyRuntime(DENO_PERMISSIONS)) {
+    await context.report.try(where, "npm install ringwire, names in a stack trace", async () =>
+      expectTrace(await project.runForJson([...words, "trace.mjs"]), ["checkKnown", "new Loop"]),
     );
   }
   for (const { major, program } of nodePrograms()) {

@@ -49,10 +49,10 @@ test("what is exported for other files only is left out, with its comment and wh
   write();
   expect(written("mod.d.ts")).toBe('export { Loop } from "./loop.js";\n');
   expect(written("loop.d.ts")).toBe(
-    'import { type Options } from "./options.js";\n/** A loop. */\nexport declare class Loop {\n    constructor(options?: Options);\n}\n',
+    'import { type Options } from "./options.js";\n/** A loop. */\nexport declare class Loop {\n  constructor(options?: Options);\n}\n',
   );
   expect(written("options.d.ts")).toBe(
-    "/** How long. */\ntype Milliseconds = number;\n/** Options. */\nexport interface Options {\n    readonly waitMs?: Milliseconds;\n}\n",
+    "/** How long. */\ntype Milliseconds = number;\n/** Options. */\nexport interface Options {\n  readonly waitMs?: Milliseconds;\n}\n",
   );
   expect(written("engine.d.ts")).toBeUndefined();
 });
