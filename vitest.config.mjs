@@ -9,8 +9,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup/deno_worker.mjs"],
     fileParallelism: false,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // For hangs, as all waits of tests are: slow machines are no failures.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 5_000,
   },
 });

@@ -72,6 +72,17 @@ test("rounds in which the cores were far apart count where there are too few oth
   expect(of(far)).toMatchObject({ pairs: 1, leftOut: 0, condition: "far" });
 });
 
+test("rounds in which others had the cores are left out, and counted", () => {
+  const alone = { others: 0.01, speeds: [FAST, FAST] };
+  const steady = [
+    { ...run("Bun.serve", 100), ...alone },
+    { ...run("bun uring", 200), ...alone },
+  ];
+  const disturbed = [steady[0] as object, { ...run("bun uring", 90), ...alone, others: 0.2 }];
+  const [comparison] = compare(RATE, PARTICIPANTS, [steady, disturbed, steady]);
+  expect(comparison).toMatchObject({ pairs: 2, leftOut: 1, condition: "near", ratio: 2 });
+});
+
 test("a machine that was never steady gives figures all the same", () => {
   const unsteady = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 90, [FAST, SLOW])];
   expect(compare(RATE, PARTICIPANTS, [unsteady])[0]).toMatchObject({ pairs: 1, condition: "unsteady" });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { connect } from "../../src/mod.ts";
 import { missing } from "../uring/open_test_transport.ts";
-import { killPrograms, runCli, startCli } from "./child_program.ts";
+import { killPrograms, runCli, runEchoed, startCli } from "./child_program.ts";
 
 afterEach(killPrograms);
 
@@ -87,8 +87,7 @@ for (const transport of ["uring", "native"] as const) {
       const path = join(folder, "echo.sock");
       const echo = startCli(["echo", "--unix", path, "--transport", transport]);
       const [, url] = await echo.output(/^listening (ws\+unix:\S+) transport/);
-      const client = await runCli(["connect", url, "--wait", "100"], "over a path\n");
-      expect(client).toMatchObject({ code: 0, stdout: "over a path\n" });
+      expect(await runEchoed([url], "over a path\n")).toMatchObject({ code: 0, stdout: "over a path\n" });
       echo.signal("SIGTERM");
       expect((await echo.ended).code).toBe(0);
       rmSync(folder, { recursive: true });

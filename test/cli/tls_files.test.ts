@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Authority, NO_OPENSSL } from "../tls/authority.mjs";
 import { missing } from "../uring/open_test_transport.ts";
-import { type ChildProgram, killPrograms, runCli, startCli } from "./child_program.ts";
+import { type ChildProgram, killPrograms, runCli, runEchoed, startCli } from "./child_program.ts";
 
 if (NO_OPENSSL !== undefined)
   console.warn(`SKIPPED: TLS of the command line cannot be tested: ${NO_OPENSSL}`);
@@ -31,8 +31,8 @@ describe.skipIf(NO_OPENSSL !== undefined)("the command line with TLS", () => {
       async () => {
         const { echo, url, ready } = await startEcho("--transport", transport);
         expect(ready).toContain(`transport=${transport} drive=auto tls=on`);
-        const words = ["connect", url, "--ca", authority.rootFile, "--transport", transport, "--wait", "200"];
-        const { code, stdout, stderr } = await runCli(words, "a\nb\n");
+        const words = [url, "--ca", authority.rootFile, "--transport", transport];
+        const { code, stdout, stderr } = await runEchoed(words, "a\nb\n");
         expect({ code, stdout }).toEqual({ code: 0, stdout: "a\nb\n" });
         expect(stderr).toMatch(AGREED);
         expect(stderr).toMatch(/^closed 1000$/m);
@@ -53,7 +53,7 @@ describe.skipIf(NO_OPENSSL !== undefined)("the command line with TLS", () => {
     expect(refused.stderr).toMatch(
       /^ringwire: ERR_TLS_(UNKNOWN_ISSUER|SELF_SIGNED): [^\n]+ option --ca\b[^\n]*\n$/,
     );
-    const insecure = await runCli(["connect", url, "--insecure", "--wait", "200"], "a\n");
+    const insecure = await runEchoed([url, "--insecure"], "a\n");
     expect(insecure).toMatchObject({ code: 0, stdout: "a\n" });
     expect(insecure.stderr).toMatch(/is not verified/);
     expect(insecure.stderr).toMatch(AGREED);
@@ -73,19 +73,19 @@ describe.skipIf(NO_OPENSSL !== undefined)("the command line with TLS", () => {
       code: 1,
     });
     const { certFile, keyFile } = authority.identity("client");
-    const words = ["connect", url, "--ca", authority.rootFile, "--cert", certFile, "--key", keyFile];
-    expect(await runCli([...words, "--wait", "200"], "a\n")).toMatchObject({ code: 0, stdout: "a\n" });
+    const words = [url, "--ca", authority.rootFile, "--cert", certFile, "--key", keyFile];
+    expect(await runEchoed(words, "a\n")).toMatchObject({ code: 0, stdout: "a\n" });
     echo.signal("SIGTERM");
     expect((await echo.ended).stderr).toMatch(/^refused: ERR_TLS_SELF_SIGNED: [^\n]+ option --client-ca\b/m);
   });
 
   test("another name than the certificate's is refused, --servername names it", async () => {
     const { url } = await startEcho();
-    const words = ["connect", url, "--ca", authority.rootFile, "--wait", "200"];
-    const wrong = await runCli([...words, "--servername", "elsewhere.example"], "a\n");
+    const words = [url, "--ca", authority.rootFile];
+    const wrong = await runCli(["connect", ...words, "--servername", "elsewhere.example"], "a\n");
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toMatch(/^ringwire: ERR_TLS_HOST_MISMATCH: .* option --servername$/m);
-    expect(await runCli([...words, "--servername", "localhost"], "a\n")).toMatchObject({
+    expect(await runEchoed([...words, "--servername", "localhost"], "a\n")).toMatchObject({
       code: 0,
       stdout: "a\n",
     });

@@ -117,7 +117,8 @@ onEachTransport("bad input", (rig) => {
     expect(["ERR_CONNECTION_TIMEOUT", "ERR_HOST_UNREACHABLE", "ERR_CONNECTION_REFUSED"]).toContain(
       error.code,
     );
-    expect(performance.now() - startMs).toBeLessThan(3_000);
+    // The default is 5,000.
+    expect(performance.now() - startMs).toBeLessThan(4_500);
   });
 
   test("a closed loop refuses servers and clients with ERR_NOT_OPEN", async () => {

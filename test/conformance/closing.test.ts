@@ -262,12 +262,12 @@ onEachTransport("closing", (rig) => {
     const startMs = performance.now();
     await server.stop({ graceMs: 80 });
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(75);
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    expect(performance.now() - startMs).toBeLessThan(4_500);
     expect(journal.of("close").length).toBe(1);
     await peer.until("it was cut off", () => peer.isOver);
   });
 
-  for (const graceMs of [3_000, 0]) {
+  for (const graceMs of [30_000, 0]) {
     test(`a server stops under load, ${graceMs > 0 ? "gracefully" : "by force"}`, async () => {
       const server = await rig.serve({ websocket: { message: (ws, data) => void ws.send(data) } });
       let echoes = 0;

@@ -77,9 +77,7 @@ onEachTransport("compression among ourselves", (rig) => {
     { mode: "dedicated", thresholdBytes: 0, windowBits: 12 },
   ];
 
-  test("every mode of a client with every mode of a server, sizes around the threshold, in order", {
-    timeout: 60_000,
-  }, async () => {
+  test("every mode of a client with every mode of a server, sizes around the threshold, in order", async () => {
     for (const ours of MODES) {
       const seen: string[] = [];
       const server = await rig.serve({
@@ -132,7 +130,7 @@ onEachTransport("compression among ourselves", (rig) => {
       expect([next, wrong]).toEqual([COUNT, 0]);
     });
 
-    test(`${mode}: 16 MiB go both ways, alike and random`, { timeout: 60_000 }, async () => {
+    test(`${mode}: 16 MiB go both ways, alike and random`, async () => {
       const { client } = await rig.pair(
         { compression: mode, maxMessageBytes: 16 * MIB, maxBufferedBytes: 40 * MIB, ...echo },
         { compression: mode, maxBufferedBytes: 40 * MIB },
@@ -422,9 +420,7 @@ onEachTransport("compression with bytes by hand", (rig) => {
   });
 
   for (const delivery of ["queue", "batch", "message"] as const) {
-    test(`one read that becomes 40 MiB is taken as fast as the program takes it: ${delivery}`, {
-      timeout: 60_000,
-    }, async () => {
+    test(`one read that becomes 40 MiB is taken as fast as the program takes it: ${delivery}`, async () => {
       const COUNT = 40;
       const payload = compress(new Uint8Array(MIB));
       const wire = concat(
@@ -533,7 +529,7 @@ onEachTransport("compression with bytes by hand", (rig) => {
 });
 
 onEachTransport("compression with many connections", (rig) => {
-  test("1,000 connections with the shared mode each get their own answers", { timeout: 60_000 }, async () => {
+  test("1,000 connections with the shared mode each get their own answers", async () => {
     const server = await rig.serve<{ path: string }>({
       fetch(request, it) {
         it.upgrade(request, { data: { path: new URL(request.url).pathname } });
@@ -570,9 +566,7 @@ onEachTransport("compression with many connections", (rig) => {
     for (const client of clients) client.terminate();
   });
 
-  test("2,000 dedicated connections, one after another and ended in every way, leave no memory behind", {
-    timeout: 60_000,
-  }, async () => {
+  test("2,000 dedicated connections, one after another and ended in every way, leave no memory behind", async () => {
     const server = await rig.serve({ websocket: { compression: ALL, ...echo } });
     const cycle = async (index: number): Promise<void> => {
       const client = await rig.connect(server, { websocket: { compression: ALL } });
@@ -625,7 +619,7 @@ onEachTransport("compression with the npm package ws", (rig) => {
   });
   afterAll(() => peer.kill());
 
-  test("our client, ws as the server: every combination of parameters", { timeout: 60_000 }, async () => {
+  test("our client, ws as the server: every combination of parameters", async () => {
     const SIZES = [0, 1, 9, 10, 11, 99, 100, 101, 1_000, 70_000, 50, 300_000];
     let compressed = 0;
     for (const { ours, theirs } of COMBINATIONS) {
@@ -638,7 +632,7 @@ onEachTransport("compression with the npm package ws", (rig) => {
     expect(compressed).toBeGreaterThan(COMBINATIONS.length / 2);
   });
 
-  test("our server, ws as the client: every combination of parameters", { timeout: 60_000 }, async () => {
+  test("our server, ws as the client: every combination of parameters", async () => {
     const jobs: { url: string; options: unknown }[] = [];
     const agreed: { extensions: string }[] = [];
     for (const { ours, theirs } of COMBINATIONS) {

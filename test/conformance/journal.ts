@@ -95,7 +95,7 @@ export class Journal {
   }
 
   /** Waits until a condition holds; looked at after each entry. */
-  until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+  until(what: string, condition: () => boolean, timeoutMs = 30_000): Promise<void> {
     return this.#watchers.until(what, condition, timeoutMs);
   }
 

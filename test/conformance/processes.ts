@@ -34,6 +34,7 @@ export class Running {
   readonly child: ChildProcess;
   output = "";
   readonly #ended: Promise<number | null>;
+  #hasClosed = false;
   #waiters: (() => void)[] = [];
 
   constructor(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
@@ -48,7 +49,10 @@ export class Running {
     this.child.stdout?.on("data", take);
     this.child.stderr?.on("data", take);
     this.#ended = new Promise((resolve) => this.child.on("close", resolve));
-    this.#ended.then(() => take(""));
+    this.#ended.then(() => {
+      this.#hasClosed = true;
+      take("");
+    });
   }
 
   /** Waits until a pattern is printed. */
@@ -56,8 +60,8 @@ export class Running {
     for (;;) {
       const found = pattern.exec(this.output);
       if (found !== null) return found;
-      if (this.child.exitCode !== null)
-        throw new Error(`The process ended without ${pattern}: ${this.output}`);
+      // Not `exitCode`: what it printed last may come behind its end.
+      if (this.#hasClosed) throw new Error(`The process ended without ${pattern}: ${this.output}`);
       await this.more();
     }
   }
@@ -68,7 +72,7 @@ export class Running {
   }
 
   /** Waits for its end; kills it after a while. */
-  async end(killAfterMs = 15_000): Promise<Outcome> {
+  async end(killAfterMs = 45_000): Promise<Outcome> {
     const timer = setTimeout(() => this.child.kill("SIGKILL"), killAfterMs);
     const code = await this.#ended;
     clearTimeout(timer);

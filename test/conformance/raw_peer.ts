@@ -116,7 +116,7 @@ export class RawPeer {
   }
 
   /** Waits until a condition about this peer holds. */
-  until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+  until(what: string, condition: () => boolean, timeoutMs = 30_000): Promise<void> {
     return this.#watchers.until(what, condition, timeoutMs);
   }
 

@@ -7,9 +7,7 @@ import { onEachTransport } from "./rig.ts";
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 onEachTransport("review", (rig) => {
-  test("a synchronous loop of sends ends at the limit, and the connection lives", {
-    timeout: 30_000,
-  }, async () => {
+  test("a synchronous loop of sends ends at the limit, and the connection lives", async () => {
     const MIB = 1 << 20;
     let taken = 0;
     let largest = 0;
@@ -103,9 +101,7 @@ onEachTransport("review", (rig) => {
     expect(errors.map((error) => error.code)).toEqual(["ERR_HANDLER"]);
   });
 
-  test("a full queue and a silent peer: the keepalive still closes the connection", {
-    timeout: 20_000,
-  }, async () => {
+  test("a full queue and a silent peer: the keepalive still closes the connection", async () => {
     const errors: string[] = [];
     let closed: () => void = () => {};
     const end = new Promise<void>((resolve) => {

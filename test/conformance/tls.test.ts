@@ -70,7 +70,7 @@ onEachSecureTransport("wss:", (rig) => {
     expect([client.tls, accepted.tls]).toEqual([undefined, undefined]);
   });
 
-  test("16 MiB go both ways at once", { timeout: 30_000 }, async () => {
+  test("16 MiB go both ways at once", async () => {
     const big = new Uint8Array(16 * MIB);
     for (let index = 0; index < big.length; index += 4_093) big[index] = index;
     const [up, down] = [new Journal(), new Journal()];
@@ -154,7 +154,7 @@ onEachSecureTransport("wss:", (rig) => {
     await rig.connect(server, { tls: clientTls(), websocket: journal.handlers() });
     const silent = await rig.raw(server);
     await pause(30);
-    await server.stop({ graceMs: 2_000 });
+    await server.stop({ graceMs: 30_000 });
     expect(await journal.see("close")).toMatchObject({ code: 1001, wasClean: true });
     await silent.until("it is over", () => silent.isOver);
     const late = await refusal(rig.connect(server, { tls: clientTls() }));
@@ -240,7 +240,7 @@ onEachSecureTransport("a handshake", (rig) => {
     );
     expect(error).toMatchObject({ code: "ERR_TLS_TIMEOUT", isRetryable: true, shouldReconnect: true });
     expect(performance.now() - beginMs).toBeGreaterThan(250);
-    expect(performance.now() - beginMs).toBeLessThan(2_500);
+    expect(performance.now() - beginMs).toBeLessThan(8_000);
     await peers[0].until("the client has left", () => peers[0].isOver);
   });
 

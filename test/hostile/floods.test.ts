@@ -108,9 +108,7 @@ onEachTransport("hostile floods", (rig) => {
       }
     });
 
-    test(`[frames.pings] a ${victim} owes a peer that does not read one pong for all its pings, and holds 64 KiB at most`, {
-      timeout: 30_000,
-    }, async () => {
+    test(`[frames.pings] a ${victim} owes a peer that does not read one pong for all its pings, and holds 64 KiB at most`, async () => {
       // 26 MiB of answers: more than the kernel's buffers of both ends hold.
       const total = 200_000;
       let pings = 0;
@@ -189,9 +187,7 @@ onEachTransport("hostile floods", (rig) => {
     });
   }
 
-  test("[frames.unread] empty messages that nobody takes from `for await` hold the sender up as well", {
-    timeout: 30_000,
-  }, async () => {
+  test("[frames.unread] empty messages that nobody takes from `for await` hold the sender up as well", async () => {
     const attack = await Attack.prepare(rig);
     const server = await rig.serve({ websocket: { pingIntervalMs: 0 } });
     const peer = await rig.raw(server);

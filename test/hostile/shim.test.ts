@@ -17,9 +17,7 @@ import { Attack } from "./attack.ts";
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 onEachTransport("hostile connections", (rig) => {
-  test("[shim.stale] what is under way for a connection that is reset never reaches the one that gets its place", {
-    timeout: 30_000,
-  }, async () => {
+  test("[shim.stale] what is under way for a connection that is reset never reaches the one that gets its place", async () => {
     const wrong: string[] = [];
     let messages = 0;
     const server = await rig.serve<{ id: string }>({
@@ -88,9 +86,7 @@ onEachTransport("hostile connections", (rig) => {
     }
   });
 
-  test("[shim.buffers] sockets that are terminated while their bytes are being handled spoil nobody's bytes", {
-    timeout: 30_000,
-  }, async () => {
+  test("[shim.buffers] sockets that are terminated while their bytes are being handled spoil nobody's bytes", async () => {
     const attack = await Attack.prepare(rig, "server", {
       message(ws) {
         ws.send(new Uint8Array(100_000));
@@ -123,9 +119,7 @@ onEachTransport("hostile connections", (rig) => {
     await attack.expectUnharmed();
   });
 
-  test("[shim.enobufs] more bytes than the smallest arenas hold, from many at once, all arrive in order", {
-    timeout: 30_000,
-  }, async () => {
+  test("[shim.enobufs] more bytes than the smallest arenas hold, from many at once, all arrive in order", async () => {
     const loop = rig.newLoop({ receiveArenaBytes: 262_144, sendArenaBytes: 131_072, submissionEntries: 8 });
     const server = await rig.serve({
       loop,
@@ -191,9 +185,7 @@ onEachTransport("hostile connections", (rig) => {
     await attack.expectUnharmed();
   });
 
-  test("[shim.full] ten thousand alternating sends in one turn, through eight submission entries, all arrive in order", {
-    timeout: 30_000,
-  }, async () => {
+  test("[shim.full] ten thousand alternating sends in one turn, through eight submission entries, all arrive in order", async () => {
     const loop = rig.newLoop({ submissionEntries: 8 });
     const pairs: { to: Socket; seen: string[] }[] = [];
     const server = await rig.serve({ loop, websocket: {} });
@@ -233,9 +225,7 @@ onEachTransport("hostile connections", (rig) => {
     }
   });
 
-  test("[shim.buffers] 500 peers that connect, send and reset at once leave the server as it was", {
-    timeout: 30_000,
-  }, async () => {
+  test("[shim.buffers] 500 peers that connect, send and reset at once leave the server as it was", async () => {
     const attack = await Attack.prepare(rig);
     const before = rig.loop.stats.connections;
     for (let round = 0; round < 10; round++) {
@@ -436,9 +426,7 @@ describe.skipIf(missing !== undefined)("the shim's functions", () => {
     ring.close();
   });
 
-  test("[shim.sanitizers] two seconds of random commands, turns and peers: what no command may touch stays as it was", {
-    timeout: 30_000,
-  }, async () => {
+  test("[shim.sanitizers] two seconds of random commands, turns and peers: what no command may touch stays as it was", async () => {
     const ring = new RawRing();
     const { handle: listener, port } = ring.listen();
     const { commands, bytes, fields, sendStart } = ring.block;

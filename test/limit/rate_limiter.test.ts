@@ -18,7 +18,7 @@ describe("RateLimiter", () => {
     const tookMs = performance.now() - beganMs;
     expect(order).toEqual([1, 2, 3, 4, 5, 6]);
     expect(tookMs).toBeGreaterThanOrEqual(79);
-    expect(tookMs).toBeLessThan(1_000);
+    expect(tookMs).toBeLessThan(10_000);
     expect(limit.waiting).toBe(0);
   });
 

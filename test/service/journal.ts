@@ -69,7 +69,7 @@ export class EndpointJournal {
   }
 
   /** Waits until a condition holds; looked at after each entry. */
-  until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+  until(what: string, condition: () => boolean, timeoutMs = 30_000): Promise<void> {
     return this.#watchers.until(what, condition, timeoutMs);
   }
 

@@ -301,7 +301,7 @@ onEachTlsTransport("a peer of a TLS listener", (rig) => {
       const tookMs = performance.now() - beginMs;
       expect(listening.accepting.failures[0].code).toBe("ERR_TLS_TIMEOUT");
       expect(tookMs).toBeGreaterThan(200);
-      expect(tookMs).toBeLessThan(2_500);
+      expect(tookMs).toBeLessThan(8_000);
       await peer.until("it is over", () => peer.isOver);
       stop();
     });
@@ -326,7 +326,7 @@ onEachTlsTransport("a server that a TLS client meets", (rig) => {
     await until("it is given up", () => client.closedCount === 1);
     expect(client.error?.code).toBe("ERR_TLS_TIMEOUT");
     expect(performance.now() - beginMs).toBeGreaterThan(200);
-    expect(performance.now() - beginMs).toBeLessThan(2_500);
+    expect(performance.now() - beginMs).toBeLessThan(8_000);
     expect(client.events).toEqual(["closed"]);
   });
 

@@ -17,7 +17,7 @@ describe.skipIf(missing !== undefined)("a program over io_uring", () => {
   });
 
   test("stays alive while a listener is open", async () => {
-    const outcome = await runScenario("stays", library!, ["-A"], 1_500);
+    const outcome = await runScenario("stays", library!, ["-A"], 1_000);
     expect(outcome.output).toContain("echoed");
     expect(outcome.code).toBeNull();
   });

@@ -169,7 +169,7 @@ onEachSecureTransport("the option tls", (rig) => {
     const url = server.url.replace("ws:", "wss:");
     for (const [connectTimeoutMs, handshakeTimeoutMs] of [
       [80, 240],
-      [2_000, 120],
+      [20_000, 120],
     ]) {
       const startMs = performance.now();
       const tls = { ...clientTls(), handshakeTimeoutMs };
@@ -177,7 +177,7 @@ onEachSecureTransport("the option tls", (rig) => {
       const tookMs = performance.now() - startMs;
       expect(error.code).toBe("ERR_TLS_TIMEOUT");
       expect(tookMs).toBeGreaterThan(handshakeTimeoutMs - 20);
-      expect(tookMs).toBeLessThan(handshakeTimeoutMs + 1_000);
+      expect(tookMs).toBeLessThan(10_000);
     }
     const engine = engineOf(rig.loop);
     const resolve = vi
@@ -185,10 +185,10 @@ onEachSecureTransport("the option tls", (rig) => {
       .mockImplementation(() => new Promise(() => undefined));
     try {
       const startMs = performance.now();
-      const tls = { ...clientTls(), handshakeTimeoutMs: 5_000 };
+      const tls = { ...clientTls(), handshakeTimeoutMs: 30_000 };
       const lost = await failureOf(rig.connect("wss://name.example/", { connectTimeoutMs: 100, tls }));
       expect(lost.code).toBe("ERR_CONNECTION_TIMEOUT");
-      expect(performance.now() - startMs).toBeLessThan(2_000);
+      expect(performance.now() - startMs).toBeLessThan(10_000);
     } finally {
       resolve.mockRestore();
     }
