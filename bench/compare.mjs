@@ -15,7 +15,7 @@ export function runsByName(rounds) {
   const byName = new Map();
   for (const run of rounds.flat()) byName.set(run.name, [...(byName.get(run.name) ?? []), run]);
   for (const [name, runs] of byName) {
-    byName.set(name, underBestCondition(runs, ({ speeds = [] }) => speeds).chosen);
+    byName.set(name, underBestCondition(runs.map((run) => [run])).chosen.flat());
   }
   return byName;
 }
@@ -30,7 +30,7 @@ function pairsOf(rounds, ours, theirs) {
 /**
  * @param workload - From workloads.mjs.
  * @param participants - From participants.mjs.
- * @param rounds - { name, report, speeds } of each run; `speeds` are readings of the speedometer, where there were any.
+ * @param rounds - { name, report, speeds, others } of each run; the last two as speed.mjs has them, where it was there.
  * @returns For each pair of names and figure: the ratio, its extremes, how many pairs count, how many were left out, and the machine's
  * condition.
  */
@@ -39,9 +39,7 @@ export function compare(workload, participants, rounds) {
   for (const { name, peers } of participants) {
     for (const peer of peers) {
       const pairs = pairsOf(rounds, name, peer);
-      const { condition, chosen } = underBestCondition(pairs, (pair) =>
-        pair.flatMap(({ speeds = [] }) => speeds),
-      );
+      const { condition, chosen } = underBestCondition(pairs);
       if (chosen.length === 0) continue;
       for (const { key } of workload.figures) {
         const ratios = chosen.map(([ours, theirs]) => ours.report[key] / theirs.report[key]);

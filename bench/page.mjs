@@ -23,7 +23,8 @@ Made by \`npm run bench\` from the files in bench/results; do not edit. One comm
 - **Slices** are a fraction of a second. Those that are compared are measured right after one another, A B C and then C B A, while all others are stopped; every two rounds
   all start afresh, because two processes of the same program are not equally fast.
 - **The machine** changes its speed: hosts move virtual cores, and a cache line between two that share no cache takes 480 ns instead of 90. So cores are kept awake, and before and after each slice they do a
-  fixed piece of work: pairs between which they changed their speed by more than 15 %, or were far apart, are left out, unless there are no others; then the row says "cores apart".
+  fixed piece of work: pairs between which they changed their speed by more than 15 %, were far apart, or in which others (another program, the host) took more than 5 % of them, are left out, unless there
+  are too few others; then the row says "cores apart" or "unsteady".
 - **Saturated** is whose core was busy. Where it is the load generator's, the figure is what it could ask for, not what the server could give; where it is neither, something else
   took the cores meanwhile, or both waited for each other.
 - **Latencies** of a throughput test are those of a full pipeline (a message is sent when one has come back), and not corrected for coordinated omission; \`rate\` is. In the pictures

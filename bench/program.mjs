@@ -3,8 +3,9 @@
  * measured, so that what it does in the background costs nobody.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { findProgram, ROOT, tail } from "../scripts/setup/command.mjs";
 
@@ -75,6 +76,13 @@ export class Program {
   residentBytes() {
     const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) * 1024;
+  }
+
+  /** Processor time of all its threads, nanoseconds. */
+  cpuNs() {
+    const folder = `/proc/${this.pid}/task`;
+    const ofThread = (thread) => Number.parseInt(readFileSync(join(folder, thread, "schedstat"), "utf8"), 10);
+    return readdirSync(folder).reduce((sum, thread) => sum + ofThread(thread), 0);
   }
 
   stop() {

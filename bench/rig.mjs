@@ -82,6 +82,11 @@ export class Rig {
     this.#sleep(true);
   }
 
+  /** The participant and, unless it is alone, who drives it. */
+  get programs() {
+    return this.#isAlone ? [this.#subject] : [this.#subject, this.#driver];
+  }
+
   /** What was measured, with the resident memory of both sides afterwards. */
   async slice({ warmupSeconds, seconds }) {
     this.#sleep(false);

@@ -28,8 +28,10 @@ async function runRound(rigs, { speed, slice, failed, progress }) {
   for (const one of [...rigs]) {
     try {
       const before = await speed.settle();
+      const othersShare = speed.watch(one.rig.programs);
       const report = await one.rig.slice(slice);
-      round.push({ name: one.name, report, speeds: [before, await speed.read()] });
+      const others = Number(othersShare().toFixed(3));
+      round.push({ name: one.name, report, others, speeds: [before, await speed.read()] });
       progress(one.name, report);
     } catch (error) {
       failed(error.message);
@@ -43,7 +45,7 @@ async function runRound(rigs, { speed, slice, failed, progress }) {
  * @param groups - From participants.mjs.
  * @param how - `pairs`: rounds in which the machine was steady; `slice`: { warmupSeconds, seconds }; `firstSeconds`: how long a
  * process that has just been started warms up; `speed`; `failed(message)`; `progress(name, report)`; `pauseMs`: between two starts.
- * @returns Rounds in the order of time, each a list of { name, report, speeds }.
+ * @returns Rounds in the order of time, each a list of { name, report, others, speeds }.
  */
 export async function runRounds(workload, groups, { pairs, firstSeconds, pauseMs, ...how }) {
   const rounds = [];
@@ -60,7 +62,7 @@ export async function runRounds(workload, groups, { pairs, firstSeconds, pauseMs
         for (let count = 0; count < ROUNDS_OF_A_START && steady < pairs && done < most; count++, done++) {
           if (rigs.length === 0) return rounds;
           const round = await runRound(done % 2 === 0 ? rigs : [...rigs].reverse(), how);
-          if (conditionOf(round.flatMap(({ speeds }) => speeds)) === "near") steady++;
+          if (conditionOf(round) === "near") steady++;
           rounds.push(round);
         }
       } finally {

@@ -1,5 +1,5 @@
 /**
- * How fast the machine is between two slices, and keeping it so. Where cores are virtual, the host moves them as it likes: programs on two cores that
+ * How fast the machine is between two slices, who else has its cores, and keeping it steady. Where cores are virtual, the host moves them as it likes: programs on two cores that
  * share no cache talk at half the speed, and not all suffer alike. Cores that never sleep are moved seldom, so ours are kept awake
  * (bench/load/speed.c); what was measured while they were apart is left out.
  */
@@ -10,6 +10,8 @@ import { Program } from "./program.mjs";
 const STEADY_WITHIN = 1.15;
 /** A cache line goes to and fro in 40 to 150 ns between cores that share a cache; in 200 to 600 between others. */
 const NEAR_NS = 200;
+/** Which share of the cores others may have: another program, or the host. */
+const OTHERS_AT_MOST = 0.05;
 /** A core that wakes up may come back to where the other is. */
 const ASLEEP_MS = 20;
 /** How much time may go into that, in a group and in all. */
@@ -18,11 +20,13 @@ const SETTLING_MS = { group: 9_000, run: 180_000 };
 /** The speedometer. */
 export class Speed {
   #program;
+  #coreCount = 0;
   #groupMs = SETTLING_MS.group;
   #runMs = SETTLING_MS.run;
 
   static async start(program, cores) {
     const speed = new Speed();
+    speed.#coreCount = cores.length;
     speed.#program = new Program("speed", { command: [program, ...cores.map(String)] });
     await speed.read();
     return speed;
@@ -54,6 +58,22 @@ export class Speed {
     return reading;
   }
 
+  /**
+   * Begins to watch who has the cores, which ours never leave idle.
+   *
+   * @returns A function that tells which share of them neither `programs` nor ours had meanwhile.
+   */
+  watch(programs) {
+    const all = [...programs, this.#program];
+    const cpuNs = () => all.reduce((sum, program) => sum + program.cpuNs(), 0);
+    const beginNs = cpuNs();
+    const beginMs = performance.now();
+    return () => {
+      const coresNs = (performance.now() - beginMs) * 1e6 * this.#coreCount;
+      return Math.max(0, 1 - (cpuNs() - beginNs) / coresNs);
+    };
+  }
+
   stop() {
     return this.#program.stop();
   }
@@ -68,13 +88,17 @@ function isWithin(values) {
 }
 
 /**
- * What the machine was like, from all readings of a while: "near", its cores shared a cache and kept their speed; "far", they shared none; or "unsteady".
- * Without readings it is taken for near.
+ * What the machine was like during some runs: "near", its cores shared a cache and kept their speed; "far", they shared none; or "unsteady", which it also was
+ * when others had them. Without readings it is taken for near.
+ *
+ * @param runs - Of each `speeds`, readings before and after it, and `others`, the share of the cores that others had.
  */
-export function conditionOf(readings) {
+export function conditionOf(runs) {
+  const readings = runs.flatMap(({ speeds = [] }) => speeds);
   const steps = readings.map((reading) => reading.slice(0, -1));
   const keptSpeed = (steps[0] ?? []).every((_, core) => isWithin(steps.map((step) => step[core])));
-  if (!keptSpeed) return "unsteady";
+  const keptCores = runs.every(({ others = 0 }) => others <= OTHERS_AT_MOST);
+  if (!keptSpeed || !keptCores) return "unsteady";
   if (readings.every(isNear)) return "near";
   return readings.some(isNear) ? "unsteady" : "far";
 }
@@ -85,12 +109,12 @@ const ENOUGH = 2;
 /**
  * Of those that were measured, the ones under the best condition of which there are enough.
  *
- * @param readingsOf - All readings of a candidate.
+ * @param candidates - Lists of runs.
  * @returns The chosen, and their condition.
  */
-export function underBestCondition(candidates, readingsOf) {
+export function underBestCondition(candidates) {
   const by = { near: [], far: [], unsteady: [] };
-  for (const candidate of candidates) by[conditionOf(readingsOf(candidate))].push(candidate);
+  for (const candidate of candidates) by[conditionOf(candidate)].push(candidate);
   const conditions = Object.keys(by);
   const condition =
     conditions.find((name) => by[name].length >= ENOUGH) ??
