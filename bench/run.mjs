@@ -28,7 +28,7 @@ import { Speed } from "./speed.mjs";
 import { figureText } from "./table.mjs";
 import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
 
-const DEFAULT_PAIRS = 6;
+const DEFAULT_PAIRS = 5;
 const DEFAULT_SECONDS = 0.15;
 const WARMUP_SECONDS = 0.08;
 const FIRST_SECONDS = 0.3;
