@@ -91,30 +91,68 @@ async function testWithoutOptional(context) {
   }
 }
 
-async function testBun(context) {
-  const project = new Project(join(context.folder, "bun"), context.environment);
-  project.add("echo.mjs");
+/**
+ * Other ways to install, most of them with a layout of their own: on which runtimes each is tried, and how its doctor is started if not by its
+ * path.
+ */
+function managers({ folder }) {
   const [bun] = runtimeCommand("bun");
-  await context.report.try("bun", "bun add ringwire", async () => {
-    await project.install([bun, "add", "ringwire"]);
-    return expectEcho(await project.runEcho([bun, "echo.mjs"]), "uring");
-  });
-  await context.report.try("bun", "bun add ringwire, bunx ringwire doctor", async () =>
-    expectDoctor(await project.run([bun, "x", "--bun", "ringwire", "doctor"]), "uring", OF_PACKAGE),
-  );
+  const store = ["--store-dir", join(folder, "pnpm-store")];
+  return [
+    {
+      what: "npm ci",
+      installs: [
+        ["npm", "install", "ringwire"],
+        ["npm", "ci"],
+      ],
+      doctor: ["npm", "exec", "--", "ringwire", "doctor"],
+      runtimes: ["node"],
+    },
+    {
+      what: "npm install, workspace",
+      workspace: "packages/app",
+      installs: [["npm", "install", "ringwire", "--workspace=app"]],
+      runtimes: ["node"],
+    },
+    // Of links, in which only what a package names itself is in its reach.
+    {
+      what: "pnpm add",
+      installs: [[...tool("pnpm/bin/pnpm.cjs"), "add", "ringwire", ...store]],
+      runtimes: RUNTIMES,
+    },
+    {
+      what: "bun add",
+      installs: [[bun, "add", "ringwire"]],
+      doctor: [bun, "x", "--bun", "ringwire", "doctor"],
+      runtimes: ["bun"],
+    },
+    {
+      what: "bun add --linker isolated",
+      installs: [[bun, "add", "--linker", "isolated", "ringwire"]],
+      runtimes: ["bun"],
+    },
+  ];
 }
 
-/** A node_modules of links, in which only what a package names itself is in its reach. */
-async function testPnpm(context) {
-  const project = new Project(join(context.folder, "pnpm"), context.environment);
-  project.add("echo.mjs");
-  const store = ["--store-dir", join(context.folder, "pnpm-store")];
-  await project.install([...tool("pnpm/bin/pnpm.cjs"), "add", "ringwire", ...store]);
-  for (const runtime of RUNTIMES) {
-    const words = runtime === "deno" ? deno(...DENO_PERMISSIONS) : runtimeCommand(runtime);
-    await context.report.try(runtime, "pnpm add ringwire", async () =>
-      expectEcho(await project.runEcho([...words, "echo.mjs"]), "uring"),
-    );
+async function testManagers(context) {
+  for (const { what, installs, doctor, runtimes, workspace } of managers(context)) {
+    const { report, environment } = context;
+    const root = new Project(join(context.folder, what.replace(/\W+/g, "-")), environment);
+    const project = workspace === undefined ? root : new Project(root.path(workspace), environment);
+    if (workspace !== undefined)
+      root.write("package.json", JSON.stringify({ private: true, workspaces: [workspace] }));
+    project.add("echo.mjs");
+    for (const words of installs) await root.install(words);
+    for (const runtime of runtimes) {
+      const words = runtime === "deno" ? deno(...DENO_PERMISSIONS) : runtimeCommand(runtime);
+      await report.try(runtime, what, async () =>
+        expectEcho(await project.runEcho([...words, "echo.mjs"]), "uring"),
+      );
+      const program = doctor ?? [...words, root.path(PROGRAM), "doctor"];
+      await report.try(runtime, `${what}, ringwire doctor`, async () =>
+        expectDoctor(await project.run(program), "uring", OF_PACKAGE),
+      );
+    }
   }
 }
 
@@ -182,8 +220,7 @@ async function testDeno(context, project, what, permissions) {
 export async function testInstalls(context) {
   await testNpm(context);
   await testWithoutOptional(context);
-  await testBun(context);
-  await testPnpm(context);
+  await testManagers(context);
   await testDenoSpecifier(context);
   await testJsr(context);
 }
