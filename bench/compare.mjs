@@ -71,7 +71,8 @@ export function saturation({ loadCpuPercent, serverCpuPercent }, isPolling) {
  * What two runs of the same workload say about the same ratios.
  *
  * @param result - As kept; `before` holds the comparisons of the run before it.
- * @returns { before, after, difference, isSameCondition } for each ratio that both have; `difference` is a share of the smaller one.
+ * @returns { before, after, difference, isComparable } for each ratio that both have; `difference` is a share of the smaller one. Those of an unsteady machine, or of
+ * cores that were apart in one of the two only, cannot be compared.
  */
 export function repeatability({ comparisons = [], before }) {
   const rows = [];
@@ -85,7 +86,7 @@ export function repeatability({ comparisons = [], before }) {
       before: same,
       after,
       difference: large / small - 1,
-      isSameCondition: same.condition === after.condition,
+      isComparable: same.condition === after.condition && after.condition !== "unsteady",
     });
   }
   return rows;

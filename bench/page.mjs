@@ -104,8 +104,11 @@ function targets(results) {
 /** Two runs whose ratios differ by no more say the same. */
 const SAME_WITHIN = 0.1;
 
-const first = (values) => values.sort()[0];
-const last = (values) => values.sort().at(-1);
+/** From the first to the last date, or the one that there is. */
+function spanText(dates) {
+  const [first, ...more] = [...new Set(dates)].sort();
+  return more.length === 0 ? first : `${first} to ${more.at(-1)}`;
+}
 
 /** What the run before this one says about the same ratios; those that differ, the furthest first. */
 export function repeatedText(results) {
@@ -113,23 +116,23 @@ export function repeatedText(results) {
   const rows = repeated.flatMap((result) =>
     repeatability(result).map((row) => ({ workload: result.workload, ...row })),
   );
-  const comparable = rows.filter(({ isSameCondition }) => isSameCondition);
+  const comparable = rows.filter(({ isComparable }) => isComparable);
   if (comparable.length === 0) return "There are no two results of any workload yet.";
   const differing = comparable
     .filter(({ difference }) => difference > SAME_WITHIN)
     .sort((a, b) => b.difference - a.difference);
   const within = comparable.length - differing.length;
-  const dates = repeated.map(({ machine }) => machine.date);
-  const datesBefore = repeated.map(({ before }) => before.date);
+  const dates = spanText(repeated.map(({ machine }) => machine.date));
+  const datesBefore = spanText(repeated.map(({ before }) => before.date));
   const commits = new Set(repeated.flatMap(({ machine, before }) => [machine.commit, before.commit]));
   const count = `${within} of ${comparable.length} ratios (${((within / comparable.length) * 100).toFixed(0)} %) are within ${SAME_WITHIN * 100} %`;
   const parts = [
-    `Measured at ${first(datesBefore)} to ${last(datesBefore)} UTC and again at ${first(dates)} to ${last(dates)} (${commits.size > 1 ? "commits" : "commit"} ${[...commits].join(", ")}): ${count}.`,
+    `Measured at ${datesBefore} UTC and again at ${dates} (${commits.size > 1 ? "commits" : "commit"} ${[...commits].join(", ")}): ${count}.`,
   ];
   const apart = rows.length - comparable.length;
   if (apart > 0) {
-    const verb = apart === 1 ? "One more was" : `${apart} more were`;
-    parts[0] += ` ${verb} measured with the cores together in one run and apart in the other, and not compared.`;
+    const verb = apart === 1 ? "One more is" : `${apart} more are`;
+    parts[0] += ` ${verb} not compared: the machine was unsteady, or the cores were together in one run and apart in the other.`;
   }
   if (differing.length > 0) {
     const cells = differing.map(({ workload, before, after, difference }) => [

@@ -1,7 +1,7 @@
 /**
  * What is being measured: a Ringwire echo server, on any runtime, over either transport.
  *
- * Options: --transport uring|native, --drive auto|spin; --cert FILE --key FILE for TLS, --ktls on|off.
+ * Options: --transport uring|native, --drive auto|spin, --wait-us N; --cert FILE --key FILE for TLS, --ktls on|off.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -11,6 +11,7 @@ const { values } = parseArgs({
   options: {
     transport: { type: "string", default: "uring" },
     drive: { type: "string", default: "auto" },
+    "wait-us": { type: "string", default: "0" },
     cert: { type: "string" },
     key: { type: "string" },
     ktls: { type: "string" },
@@ -20,6 +21,7 @@ const { values } = parseArgs({
 const loop = new Loop({
   transport: values.transport as "uring" | "native",
   drive: values.drive as "auto" | "spin",
+  waitUs: Number(values["wait-us"]),
 });
 const { cert, key, ktls } = values;
 const server = await serve({

@@ -18,7 +18,7 @@ const script = new URL("../../bench/compare.mjs", import.meta.url).href;
 const { compare, median, repeatability, saturation } = (await import(script)) as {
   compare(workload: object, participants: object[], rounds: object[][]): Comparison[];
   median(values: number[]): number;
-  repeatability(result: object): { difference: number }[];
+  repeatability(result: object): { difference: number; isComparable: boolean }[];
   saturation(cpu: { loadCpuPercent: number; serverCpuPercent: number }, isPolling: boolean): string;
 };
 
@@ -110,6 +110,20 @@ test("how far two runs are apart does not depend on which was first", () => {
   const [back] = repeatability({ comparisons: ratios(2.2), before: { comparisons: ratios(2) } });
   expect(there?.difference).toBeCloseTo(0.1);
   expect(back?.difference).toBeCloseTo(0.1);
+});
+
+test("ratios are compared under the same condition, and none of an unsteady machine", () => {
+  const isComparable = (before: string, after: string): boolean | undefined => {
+    const ratios = (condition: string): object[] => [
+      { ours: "a", theirs: "b", figure: "f", ratio: 2, condition },
+    ];
+    return repeatability({ comparisons: ratios(after), before: { comparisons: ratios(before) } })[0]
+      ?.isComparable;
+  };
+  expect(isComparable("near", "near")).toBe(true);
+  expect(isComparable("far", "far")).toBe(true);
+  expect(isComparable("near", "far")).toBe(false);
+  expect(isComparable("unsteady", "unsteady")).toBe(false);
 });
 
 test("a ratio that only one of two runs has is not compared", () => {
