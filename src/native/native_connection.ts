@@ -4,7 +4,7 @@ import { RingwireError } from "../errors.ts";
 import type { NativeConnecting, NativeSocket, NativeSocketHandler } from "../runtime/runtime.ts";
 import type { TlsInfo } from "../tls.ts";
 import { type Address, type Connection, type ConnectionHandler, NOBODY } from "../transport.ts";
-import type { SendArena } from "./send_arena.ts";
+import type { Arena } from "./arena.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /** From this size on, a piece of a turn is written by itself rather than copied behind another piece. */
@@ -12,7 +12,7 @@ const WRITE_ALONE_BYTES = 16_384;
 
 /** What a connection needs of its transport. */
 export interface ConnectionHost {
-  readonly arena: SendArena;
+  readonly arena: Arena;
   readonly maxQueuedBytes: number;
   /** Makes room in the arena. May flush. */
   makeRoom(sizeBytes: number): void;
@@ -41,7 +41,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
   /** Whether `flush` has been asked for. */
   isDirty = false;
   readonly #host: ConnectionHost;
-  readonly #arena: SendArena;
+  readonly #arena: Arena;
   #socket: NativeSocket | undefined = undefined;
   /** A connect that has no outcome yet. */
   #connecting: NativeConnecting | undefined = undefined;
@@ -229,12 +229,16 @@ export class NativeConnection implements Connection, NativeSocketHandler {
   received(bytes: Uint8Array, start: number, end: number): void {
     if (this.#isDeaf) return;
     const host = this.#host;
+    const arena = this.#arena;
+    const isTaken = arena.take(bytes, start, end);
     host.enter();
     try {
-      this.handler.received(bytes, start, end);
+      if (isTaken) this.handler.received(arena.bytes, 0, end - start);
+      else this.handler.received(bytes, start, end);
     } catch (error) {
       host.threw(error);
     }
+    if (isTaken) arena.release();
     host.leave();
   }
 

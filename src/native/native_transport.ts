@@ -6,7 +6,6 @@
 import { RingwireError } from "../errors.ts";
 import type { Codec } from "../protocol/codec.ts";
 import type { Kernels } from "../protocol/kernels.ts";
-import { scalarKernels } from "../protocol/scalar_kernels.ts";
 import type { NativeListener, NativeSocket, NativeSocketHandler, Runtime } from "../runtime/runtime.ts";
 import type {
   ConnectEndpoint,
@@ -20,8 +19,9 @@ import type {
   TransportLimits,
   TransportStats,
 } from "../transport.ts";
+import { Arena } from "./arena.ts";
 import { type ConnectionHost, NativeConnection } from "./native_connection.ts";
-import { SendArena } from "./send_arena.ts";
+import { NativeKernels } from "./native_kernels.ts";
 
 /** Larger gains nothing: the system takes less than this at once. */
 const MAX_ARENA_BYTES = 1 << 20;
@@ -43,8 +43,6 @@ export interface NativeTransportOptions extends DriveOptions {
   readonly limits: TransportLimits;
   /** Why native sockets are used, for people. */
   readonly reason: string;
-  /** @default scalarKernels */
-  readonly kernels?: Kernels;
   /** Opens the codec when it is first needed. @default runtime.openCodec */
   readonly openCodec?: () => Codec;
 }
@@ -73,10 +71,10 @@ class NativeTransport implements Transport {
     this.#runtime = options.runtime;
     this.#limits = options.limits;
     this.reason = options.reason;
-    this.kernels = options.kernels ?? scalarKernels;
     this.#openCodec = options.openCodec ?? (() => options.runtime.openCodec());
     this.#spinMs = options.drive === "spin" ? options.spinUs / 1_000 : 0;
     this.#turns = new Turns(options.runtime, options.limits, this.#spinMs, this.#connections);
+    this.kernels = new NativeKernels(this.#turns.arena);
   }
 
   get codec(): Codec {
@@ -209,7 +207,7 @@ function refuse(socket: NativeSocket): NativeSocketHandler {
 
 /** Turns of one transport: when what was committed is flushed, and when deferred callbacks come. */
 class Turns implements ConnectionHost {
-  readonly arena: SendArena;
+  readonly arena: Arena;
   readonly maxQueuedBytes: number;
   count = 0;
   shortSends = 0;
@@ -236,7 +234,7 @@ class Turns implements ConnectionHost {
   readonly #onSpin = (): void => this.#spin();
 
   constructor(runtime: Runtime, limits: TransportLimits, spinMs: number, connections: Set<NativeConnection>) {
-    this.arena = new SendArena(Math.min(limits.sendArenaBytes, MAX_ARENA_BYTES));
+    this.arena = new Arena(Math.min(limits.sendArenaBytes, MAX_ARENA_BYTES));
     this.maxQueuedBytes = limits.maxQueuedBytes;
     this.#maxQueuedTotalBytes = limits.maxQueuedTotalBytes;
     this.#runtime = runtime;

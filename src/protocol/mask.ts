@@ -28,8 +28,14 @@ export function rotateKey(key: number, by: number): number {
  * @param key - The key, rotated so that its lowest byte applies to `bytes[start]`.
  */
 export function unmask(bytes: Uint8Array, start: number, end: number, key: number): void {
-  if (end - start >= WORDS_FROM_BYTES && LITTLE_ENDIAN) unmaskWords(bytes, start, end, key);
-  else unmaskBytes(bytes, start, end, key);
+  if (end - start < WORDS_FROM_BYTES) {
+    unmaskBytes(bytes, start, end, key);
+    return;
+  }
+  // Typed arrays of words must begin at a multiple of four of their buffer.
+  const from = start + (-(bytes.byteOffset + start) & 3);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + from, (end - from) >>> 2);
+  unmaskWords(bytes, words, from, start, end, key);
 }
 
 function unmaskBytes(bytes: Uint8Array, start: number, end: number, key: number): void {
@@ -48,16 +54,30 @@ function unmaskBytes(bytes: Uint8Array, start: number, end: number, key: number)
   if (at + 2 < end) bytes[at + 2] ^= key2;
 }
 
-function unmaskWords(bytes: Uint8Array, start: number, end: number, key: number): void {
-  // Typed arrays of words must begin at a multiple of four of their buffer.
-  const head = -(bytes.byteOffset + start) & 3;
+/**
+ * XORs a range of at least four bytes in place, through words that somebody has a view of.
+ *
+ * @param words - A view of the same memory, whose first word is `bytes[origin, origin + 4)`.
+ */
+export function unmaskWords(
+  bytes: Uint8Array,
+  words: Int32Array,
+  origin: number,
+  start: number,
+  end: number,
+  key: number,
+): void {
+  if (!LITTLE_ENDIAN) {
+    unmaskBytes(bytes, start, end, key);
+    return;
+  }
+  const head = (origin - start) & 3;
   const from = start + head;
-  const count = (end - from) >>> 2;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + from, count);
   unmaskBytes(bytes, start, from, key);
   const wordKey = rotateKey(key, head) | 0;
-  let at = 0;
-  for (const last = count - 7; at < last; at += 8) {
+  let at = (from - origin) >>> 2;
+  const last = at + ((end - from) >>> 2);
+  for (const lastEight = last - 7; at < lastEight; at += 8) {
     words[at] ^= wordKey;
     words[at + 1] ^= wordKey;
     words[at + 2] ^= wordKey;
@@ -67,8 +87,8 @@ function unmaskWords(bytes: Uint8Array, start: number, end: number, key: number)
     words[at + 6] ^= wordKey;
     words[at + 7] ^= wordKey;
   }
-  for (; at < count; at++) words[at] ^= wordKey;
-  unmaskBytes(bytes, from + (count << 2), end, wordKey);
+  for (; at < last; at++) words[at] ^= wordKey;
+  unmaskBytes(bytes, origin + (last << 2), end, wordKey);
 }
 
 /**

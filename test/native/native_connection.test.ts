@@ -12,6 +12,7 @@ import {
   connectPair,
   connectTo,
   listenLocal,
+  patternByte,
   Recorder,
   sendBytes,
   sendText,
@@ -135,6 +136,31 @@ describe("native connections", () => {
     expect(client.error).toBeUndefined();
     expect(server.events).toContain("ended");
   });
+
+  test.each([100, 40_000])(
+    "a read of %i bytes stays as it is while its handler sends more than ever before, and flushes",
+    async (size) => {
+      const transport = open();
+      const read = Uint8Array.from({ length: size }, (_, index) => patternByte(index));
+      let isIntact = true;
+      const accepting = new Accepting({
+        received(at, bytes, start, end) {
+          const before = bytes.slice(start, end);
+          for (let round = 0; round < 20; round++) {
+            sendBytes(at.connection!, new Uint8Array(60_000).fill(0xee));
+            if (round === 10) transport.flush();
+          }
+          isIntact &&= bytes.subarray(start, end).every((byte, index) => byte === before[index]);
+        },
+      });
+      const client = connectTo(transport, await listenLocal(transport, accepting), {}, false);
+      sendBytes(client.connection!, read);
+      await until("all of it is there", () => accepting.recorders[0]?.receivedBytes === size);
+      expect(accepting.recorders[0]!.bytes()).toEqual(read);
+      expect(isIntact).toBe(true);
+      await until("the answers are there", () => client.receivedBytes >= 20 * 60_000);
+    },
+  );
 
   test("what is sent before a connect has its outcome arrives, and close waits for it", async () => {
     const transport = open();
