@@ -365,9 +365,14 @@ onEachTransport("HTTP", (rig) => {
 
   test("a peer that half-closes after its request still gets the answer, and cannot be upgraded any more", async () => {
     const results: boolean[] = [];
+    let decide: () => void = () => undefined;
+    const decided = new Promise<void>((resolve) => {
+      decide = resolve;
+    });
     const server = await rig.serve({
       async fetch(request, it) {
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        if (request.url.endsWith("/other")) return new Response("other");
+        await decided;
         results.push(it.upgrade(request));
         return new Response("late");
       },
@@ -378,6 +383,14 @@ onEachTransport("HTTP", (rig) => {
       `GET / ${H}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     );
     peer.end();
+    await new Promise((resolve) => peer.socket.once("finish", resolve));
+    // The server hears of the end before it hears of requests that were sent afterwards.
+    for (let round = 0; round < 3; round++) {
+      const other = await rig.raw(server);
+      other.write(`GET /other ${H}\r\n`);
+      expect(await other.head()).toContain("200 OK");
+    }
+    decide();
     expect(await peer.head()).toContain("200 OK");
     expect(results).toEqual([false]);
     await peer.until("it is closed", () => peer.hasClosed);

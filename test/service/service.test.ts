@@ -317,7 +317,8 @@ onEachTransport("service", (rig) => {
         ]);
       }),
     );
-    expect([server.connections, beats]).toEqual([0, 1]);
+    expect(beats).toBe(1);
+    while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   });
 
   test("gives `removed` as its last reason, whatever it was ending of already", async () => {

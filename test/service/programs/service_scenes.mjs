@@ -66,10 +66,11 @@ const SCENES = {
     service.add({
       url,
       reconnect: { initialMs: 20, maxMs: 100 },
-      connectTimeoutMs: 200,
+      connectTimeoutMs: 500,
       websocket: {
-        pingIntervalMs: 80,
-        pongTimeoutMs: 80,
+        pingIntervalMs: 100,
+        // A busy machine's stalls are no broken network.
+        pongTimeoutMs: 500,
         open: () => console.log("open"),
         message: () => undefined,
       },
