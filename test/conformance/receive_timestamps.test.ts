@@ -16,8 +16,14 @@ afterAll(() => {
   if (NO_OPENSSL === undefined) authority().remove();
 });
 
-/** By `batch` and by `for await`: how long after it was sent a message says that it came, while the program was busy; milliseconds. */
-async function agesMs(rig: Rig, loop: LoopOptions, isSecure: boolean): Promise<number[]> {
+/** A message to a busy program: since before and since after it was sent, when it says that it came; milliseconds. */
+interface Age {
+  readonly sinceBeforeMs: number;
+  readonly sinceAfterMs: number;
+}
+
+/** One by `batch` and one by `for await`. */
+async function agesOf(rig: Rig, loop: LoopOptions, isSecure: boolean): Promise<Age[]> {
   const accepted: Socket[] = [];
   const server = await rig.serve({
     ...((isSecure ? { tls: serverTls() } : {}) as Partial<ServeOptions<undefined>>),
@@ -34,19 +40,25 @@ async function agesMs(rig: Rig, loop: LoopOptions, isSecure: boolean): Promise<n
   });
   const queueing = await rig.connect(server, options);
   while (accepted.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-  const sentNs = accepted.map((ws) => {
+  const sent = accepted.map((ws) => {
+    const beforeNs = nowNs();
     // Corked: it leaves now, and not when we are no longer busy.
     ws.cork(() => ws.send("x"));
-    return nowNs();
+    return { beforeNs, afterNs: nowNs() };
   });
-  while (nowNs() < sentNs[1] + BUSY_MS * 1e6);
+  while (nowNs() < sent[1].afterNs + BUSY_MS * 1e6);
   const queued = (await queueing[Symbol.asyncIterator]().next()).value as Message;
-  return [(await batchedNs) - sentNs[0], queued.receivedNs - sentNs[1]].map((ns) => ns / 1e6);
+  const receivedNs = [await batchedNs, queued.receivedNs];
+  return sent.map(({ beforeNs, afterNs }, index) => ({
+    sinceBeforeMs: (receivedNs[index] - beforeNs) / 1e6,
+    sinceAfterMs: (receivedNs[index] - afterNs) / 1e6,
+  }));
 }
 
 onEachTransport("receive timestamps", (rig) => {
   test("tell when the read was handled, unless asked for more", async () => {
-    for (const ageMs of await agesMs(rig, {}, false)) expect(ageMs).toBeGreaterThanOrEqual(BUSY_MS - 1);
+    for (const { sinceAfterMs } of await agesOf(rig, {}, false))
+      expect(sinceAfterMs).toBeGreaterThanOrEqual(BUSY_MS - 1);
   });
 
   test("of the kernel tell when it received, or are refused", async () => {
@@ -60,10 +72,13 @@ onEachTransport("receive timestamps", (rig) => {
       return;
     }
     for (const isSecure of NO_OPENSSL === undefined ? [false, true] : [false]) {
-      for (const ageMs of await agesMs(rig, KERNEL, isSecure)) {
-        // Received at once, and not before it was sent, up to how long our look at the clock was interrupted.
-        expect(ageMs).toBeGreaterThan(-10);
-        expect(ageMs).toBeLessThan(BUSY_MS / 2);
+      // Where others begin and end to ask for stamps, the kernel leaves one out now and then: that message says when it was handled.
+      for (let hasBoth = false, round = 0; !hasBoth; round++) {
+        const ages = await agesOf(rig, KERNEL, isSecure);
+        // Not before it was sent, but for how exactly the two clocks are known.
+        for (const { sinceBeforeMs } of ages) expect(sinceBeforeMs).toBeGreaterThan(-10);
+        hasBoth = ages.every(({ sinceAfterMs }) => sinceAfterMs < BUSY_MS / 2);
+        expect(hasBoth || round < 9).toBe(true);
       }
     }
   });
