@@ -276,7 +276,14 @@ function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
   let reason = `native sockets of ${runtime.name} asked for`;
   if (wanted !== "native") {
     try {
-      return openUringTransport({ runtime, library, ...driven, limits, receiveStamps });
+      return openUringTransport({
+        runtime,
+        library,
+        ...driven,
+        waitUs: numbers.waitUs,
+        limits,
+        receiveStamps,
+      });
     } catch (error) {
       if (wanted === "uring" || !(error instanceof RingwireError)) throw error;
       reason = error.message;

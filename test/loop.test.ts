@@ -70,6 +70,7 @@ onEachTransport("loop", (rig) => {
       { maxConnections: 0 },
       { submissionEntries: 7 },
       { spinUs: -1 },
+      { waitUs: 1_001 },
     ]) {
       expect(() => new Loop({ transport: rig.kind, ...wrong })).toThrow(RangeError);
     }

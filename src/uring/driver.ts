@@ -7,6 +7,7 @@ import type { Runtime, WakeSocket } from "../runtime/runtime.ts";
 import type { DriveOptions } from "../transport.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { EAGAIN, errnoName } from "./errno.ts";
+import { Odds } from "./odds.ts";
 import type { Ring } from "./ring.ts";
 
 /** A burst ends after this many turns or this long, so that the program's timers and other I/O get their share. */
@@ -15,19 +16,21 @@ const BURST_MS = 1;
 /**
  * Parking and waking cost about 6 µs. Where the next event tends to come sooner than LINGER_MS after the last
  * one (a ping-pong within one machine), `auto` waits for it awake: measured 6.8 instead of 12 µs round trip. It
- * keeps score, so that a program whose events come later never pays for waiting: once misses outweigh hits,
- * only every LINGER_PROBE-th burst tries again.
+ * keeps score (see Odds), so that a program whose events come later never pays for waiting.
  */
 const LINGER_MS = 0.02;
-const LINGER_SCORE_MAX = 16;
-const LINGER_HIT = 2;
-const LINGER_PROBE = 64;
 /** `spin`: how long a burst goes on without an event before the runtime's loop has a look at its other I/O. */
 const SLICE_MS = 0.1;
 /** Bursts that may follow from microtasks alone before a task is waited for: microtasks starve everything else. */
 const MICROTASK_BURSTS = 16;
 /** Without parking, the ring is looked at this often. */
 const IDLE_POLL_MS = 1;
+
+/** How a ring is driven. */
+export interface DriverOptions extends DriveOptions {
+  /** How long the thread may wait in the kernel for this ring alone before it parks, microseconds. @default 0 */
+  readonly waitUs?: number;
+}
 
 /** Drives one ring by a runtime's event loop. */
 export class Driver {
@@ -37,6 +40,7 @@ export class Driver {
   readonly #broken: (error: unknown) => void;
   readonly #isManual: boolean;
   readonly #spinMs: number;
+  readonly #waitUs: number;
   #wake: WakeSocket | undefined = undefined;
   /** Whether a parked ring will wake us. */
   #canPark = false;
@@ -49,17 +53,19 @@ export class Driver {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #microtaskBursts = 0;
   #lastEventMs = -Infinity;
-  #lingerScore = 0;
-  #burstsUntilProbe = 1;
+  readonly #lingerOdds = new Odds();
+  readonly #waitOdds = new Odds();
+  /** Before it parks, the next deferred task waits in the kernel. */
+  #wantsWait = false;
   readonly #onMicrotask = (): void => this.#microtask();
-  readonly #onWake = (): void => this.#task();
+  readonly #onWake = (): void => this.#task(false);
   readonly #onTask = (): void => {
     this.#taskQueued = false;
-    this.#task();
+    this.#task(true);
   };
   readonly #onTimer = (): void => {
     this.#timer = undefined;
-    this.#task();
+    this.#task(false);
   };
 
   /** @param broken - A turn has failed: the ring is of no more use. */
@@ -67,7 +73,7 @@ export class Driver {
     runtime: Runtime,
     ring: Ring,
     dispatcher: Dispatcher,
-    options: DriveOptions,
+    options: DriverOptions,
     broken: (error: unknown) => void,
   ) {
     this.#runtime = runtime;
@@ -76,6 +82,7 @@ export class Driver {
     this.#broken = broken;
     this.#isManual = options.drive === "manual";
     this.#spinMs = options.drive === "spin" ? options.spinUs / 1_000 : 0;
+    this.#waitUs = options.waitUs ?? 0;
   }
 
   /** Why it cannot sleep, for people; undefined when it can. */
@@ -135,7 +142,7 @@ export class Driver {
     this.#microtaskQueued = false;
     if (this.#isClosed) return;
     if (!this.#taskQueued && this.#microtaskBursts++ < MICROTASK_BURSTS) {
-      this.#burst();
+      this.#burst(false);
       return;
     }
     // Send now; the task looks at what came.
@@ -147,9 +154,10 @@ export class Driver {
     }
   }
 
-  #task(): void {
+  /** @param isDeferred - The runtime's loop has come round since this was asked for. */
+  #task(isDeferred: boolean): void {
     this.#microtaskBursts = 0;
-    if (!this.#isClosed && !this.#inBurst) this.#burst();
+    if (!this.#isClosed && !this.#inBurst) this.#burst(isDeferred);
   }
 
   #queueTask(): void {
@@ -158,10 +166,10 @@ export class Driver {
     this.#runtime.defer(this.#onTask);
   }
 
-  #burst(): void {
+  #burst(isDeferred: boolean): void {
     this.#inBurst = true;
     try {
-      if (this.#takeTurns()) this.#queueTask();
+      if (this.#takeTurns(isDeferred)) this.#queueTask();
       else if (!this.#canPark) this.#sleepWithoutParking();
     } catch (error) {
       this.#broken(error);
@@ -170,32 +178,45 @@ export class Driver {
   }
 
   /** Takes turns for a while. Returns whether more have to follow soon. */
-  #takeTurns(): boolean {
+  #takeTurns(isDeferred: boolean): boolean {
     const runtime = this.#runtime;
     const stayMs = this.#stayMs();
-    const startMs = runtime.nowMs();
+    // Before a wait, promises of handlers, timers and other I/O are to have had their chance.
+    let mayWait = isDeferred;
+    let startMs = runtime.nowMs();
     let nowMs = startMs;
-    let isWaiting = false;
+    let isLingering = false;
     for (let turns = 0; turns < BURST_TURNS; ) {
       const stays = nowMs - this.#lastEventMs < stayMs;
-      if (isWaiting && !stays) {
-        this.#lingered(false);
-        isWaiting = false;
+      if (isLingering && !stays) {
+        this.#lingerOdds.waited(false);
+        isLingering = false;
       }
-      const count = this.#dispatcher.takeTurn(this.#canPark && !stays, 0);
+      let count = this.#dispatcher.takeTurn(this.#canPark && !stays && !this.#wantsWait, 0);
       if (this.#isClosed) return false;
       nowMs = runtime.nowMs();
       if (count === 0 && this.#ring.commandCount === 0) {
-        if (!stays) return false;
-        if (nowMs - Math.max(startMs, this.#lastEventMs) >= SLICE_MS) return true;
-        isWaiting = true;
-        continue;
+        if (stays) {
+          if (nowMs - Math.max(startMs, this.#lastEventMs) >= SLICE_MS) return true;
+          isLingering = true;
+          continue;
+        }
+        if (!this.#wantsWait) return false;
+        if (!mayWait) return true;
+        this.#wantsWait = false;
+        count = this.#dispatcher.takeTurn(false, this.#waitUs);
+        if (this.#isClosed) return false;
+        this.#waitOdds.waited(count > 0);
+        nowMs = startMs = runtime.nowMs();
+        if (count === 0) continue;
       }
       turns++;
       if (count > 0) {
         this.#lastEventMs = nowMs;
-        if (isWaiting) this.#lingered(true);
-        isWaiting = false;
+        if (isLingering) this.#lingerOdds.waited(true);
+        isLingering = false;
+        mayWait = false;
+        this.#wantsWait ||= this.#waitUs > 0 && this.#waitOdds.favourWaiting();
       }
       if (nowMs - startMs >= BURST_MS) return true;
     }
@@ -205,15 +226,7 @@ export class Driver {
   /** How long after an event this burst stays awake. */
   #stayMs(): number {
     if (this.#spinMs > 0) return this.#spinMs;
-    if (this.#lingerScore > 0) return LINGER_MS;
-    if (--this.#burstsUntilProbe > 0) return 0;
-    this.#burstsUntilProbe = LINGER_PROBE;
-    return LINGER_MS;
-  }
-
-  #lingered(isHit: boolean): void {
-    if (isHit) this.#lingerScore = Math.min(LINGER_SCORE_MAX, this.#lingerScore + LINGER_HIT);
-    else if (this.#lingerScore > 0) this.#lingerScore--;
+    return this.#lingerOdds.favourWaiting() ? LINGER_MS : 0;
   }
 
   #sleepWithoutParking(): void {

@@ -9,7 +9,6 @@ import type {
   ConnectEndpoint,
   Connection,
   ConnectionHandler,
-  DriveOptions,
   ListenEndpoint,
   Listener,
   ListenerHandler,
@@ -18,7 +17,7 @@ import type {
   TransportStats,
 } from "../transport.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type DriverOptions } from "./driver.ts";
 import { addressText, readAddress, writeConnectEndpoint, writeListenEndpoint } from "./endpoint.ts";
 import { socketError } from "./errno.ts";
 import { KernelClock } from "./kernel_clock.ts";
@@ -33,7 +32,7 @@ import { UringKernels } from "./uring_kernels.ts";
 import { UringListener } from "./uring_listener.ts";
 
 /** What {@link openUringTransport} takes. */
-export interface UringTransportOptions extends DriveOptions {
+export interface UringTransportOptions extends DriverOptions {
   readonly runtime: Runtime;
   /** Path of the shim; undefined when the search found none. */
   readonly library: string | undefined;
