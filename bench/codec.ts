@@ -12,6 +12,7 @@ import { type Engine, engineOf, Loop } from "../src/loop.ts";
 import type { WebSocketHandlers } from "../src/mod.ts";
 import { scalarKernels } from "../src/protocol/scalar_kernels.ts";
 import { Session } from "../src/websocket/session.ts";
+import { SessionContext } from "../src/websocket/session_context.ts";
 import { readSettings } from "../src/websocket/settings.ts";
 import { MemoryConnection, MemoryPipe } from "./memory_stream.ts";
 
@@ -42,7 +43,8 @@ function openSession(
 ): Session<undefined> {
   const settings = readSettings(role, handlers);
   const info = { url: "ws://memory/", protocol: "", extensions: "" };
-  const session = new Session(engine, connection, settings, info, undefined, undefined, () => {});
+  const context = new SessionContext(engine, settings);
+  const session = new Session(context, connection, info, undefined, undefined);
   connection.handler = session;
   session.opened();
   return session;

@@ -197,6 +197,11 @@ export class MessageDecoder {
     return (this.#holds & (HOLDS_HEADER | HOLDS_FRAME | HOLDS_MESSAGE)) !== 0;
   }
 
+  /** Whether it remembers nothing of what it was fed: the bytes of another connection may follow. */
+  get isIdle(): boolean {
+    return this.#holds === 0 && this.#at === this.#inputEnd && this.#inflater === undefined;
+  }
+
   /** Bytes collected so far of an incomplete message. */
   get messageBytes(): number {
     return this.#message?.sizeBytes ?? 0;

@@ -4,71 +4,60 @@
 
 import { RingwireError } from "../errors.ts";
 
-/** The handlers of one socket, stream … (`Subject`, which they get first). */
-export class HandlerCalls<Subject> {
-  readonly #subject: Subject;
-  readonly #kind: string;
-  readonly #error: ((subject: Subject, error: RingwireError) => unknown) | undefined;
-  readonly #failed: (error: RingwireError) => void;
+/** A socket, a stream … whose handlers are called. */
+export interface HandlerOwner<Subject> {
+  /** What handlers get first. */
+  readonly subject: Subject;
+  /** Of the subject, for the message of errors: "WebSocket". */
+  readonly kind: string;
+  /** The handler of failures. */
+  readonly errorHandler: ((subject: Subject, error: RingwireError) => unknown) | undefined;
+  /** Told of what every other handler throws, as `ERR_HANDLER`. */
+  handlerFailed(error: RingwireError): void;
+}
 
-  /**
-   * @param kind - Of the subject, for the message of errors: "WebSocket".
-   * @param error - The handler of failures.
-   * @param failed - Told of what every other handler throws, as `ERR_HANDLER`.
-   */
-  constructor(
-    subject: Subject,
-    kind: string,
-    error: ((subject: Subject, error: RingwireError) => unknown) | undefined,
-    failed: (error: RingwireError) => void,
-  ) {
-    this.#subject = subject;
-    this.#kind = kind;
-    this.#error = error;
-    this.#failed = failed;
+/** Calls a handler, if there is one. */
+export function callHandler<Subject, Given extends unknown[]>(
+  owner: HandlerOwner<Subject>,
+  handler: ((subject: Subject, ...given: Given) => unknown) | undefined,
+  ...given: Given
+): void {
+  if (handler === undefined) return;
+  try {
+    settleHandler(owner, handler(owner.subject, ...given));
+  } catch (thrown) {
+    handlerThrew(owner, thrown);
   }
+}
 
-  /** Calls a handler, if there is one. */
-  call<Given extends unknown[]>(
-    handler: ((subject: Subject, ...given: Given) => unknown) | undefined,
-    ...given: Given
-  ): void {
-    if (handler === undefined) return;
-    try {
-      this.settle(handler(this.#subject, ...given));
-    } catch (thrown) {
-      this.threw(thrown);
-    }
-  }
+/** Takes what a handler has returned, for who calls one itself. */
+export function settleHandler<Subject>(owner: HandlerOwner<Subject>, result: unknown): void {
+  if (result instanceof Promise) result.catch((thrown: unknown) => handlerThrew(owner, thrown));
+}
 
-  /** Takes what a handler has returned, for who calls one itself. */
-  settle(result: unknown): void {
-    if (result instanceof Promise) result.catch((thrown: unknown) => this.threw(thrown));
-  }
+/** Takes what a handler has thrown, for who calls one itself. */
+export function handlerThrew<Subject>(owner: HandlerOwner<Subject>, thrown: unknown): void {
+  owner.handlerFailed(asError(owner, thrown));
+}
 
-  /** Takes what a handler has thrown, for who calls one itself. */
-  threw(thrown: unknown): void {
-    this.#failed(this.#asError(thrown));
+/** Calls the handler of failures. A program without one still learns of its own bugs, on the console; a peer's faults show in `close`. */
+export function tellError<Subject>(owner: HandlerOwner<Subject>, error: RingwireError): void {
+  const { errorHandler } = owner;
+  if (errorHandler === undefined) {
+    if (error.code === "ERR_HANDLER") console.error(error);
+    return;
   }
+  const complain = (thrown: unknown): void => console.error(asError(owner, thrown));
+  try {
+    const result = errorHandler(owner.subject, error);
+    if (result instanceof Promise) result.catch(complain);
+  } catch (thrown) {
+    complain(thrown);
+  }
+}
 
-  /** Calls the handler of failures. A program without one still learns of its own bugs, on the console; a peer's faults show in `close`. */
-  tell(error: RingwireError): void {
-    if (this.#error === undefined) {
-      if (error.code === "ERR_HANDLER") console.error(error);
-      return;
-    }
-    const complain = (thrown: unknown): void => console.error(this.#asError(thrown));
-    try {
-      const result = this.#error(this.#subject, error);
-      if (result instanceof Promise) result.catch(complain);
-    } catch (thrown) {
-      complain(thrown);
-    }
-  }
-
-  #asError(thrown: unknown): RingwireError {
-    return handlerError(thrown, `A ${this.#kind} handler`);
-  }
+function asError<Subject>({ kind }: HandlerOwner<Subject>, thrown: unknown): RingwireError {
+  return handlerError(thrown, `A ${kind} handler`);
 }
 
 /**

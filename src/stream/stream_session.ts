@@ -5,7 +5,7 @@ import type { Engine } from "../loop.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
-import { HandlerCalls } from "./handler_calls.ts";
+import { callHandler, type HandlerOwner, tellError } from "./handler_calls.ts";
 import type { SendStatus } from "./send_status.ts";
 import { Stream } from "./stream.ts";
 import type { StreamSettings } from "./stream_options.ts";
@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 const CHECKS_PER_INTERVAL = 8;
 
 /** See the top of this file. */
-export class StreamSession<Data> implements ConnectionHandler {
+export class StreamSession<Data> implements ConnectionHandler, HandlerOwner<Stream<Data>> {
   readonly stream: Stream<Data>;
   readonly connection: Connection;
   readonly settings: StreamSettings<Data>;
@@ -26,7 +26,6 @@ export class StreamSession<Data> implements ConnectionHandler {
   /** What broke the connection, if anything did. */
   failure: RingwireError | undefined = undefined;
   readonly #engine: Engine;
-  readonly #calls: HandlerCalls<Stream<Data>>;
   readonly #closeDeadline: CallbackTimer;
   readonly #idleCheck: CallbackTimer;
   #resolveGone: () => void = () => undefined;
@@ -67,9 +66,6 @@ export class StreamSession<Data> implements ConnectionHandler {
     this.#closeDeadline = new CallbackTimer(() => this.#closeTimedOut());
     this.#idleCheck = new CallbackTimer(() => this.#checkIdle());
     this.stream = new Stream(this, url, data);
-    this.#calls = new HandlerCalls(this.stream, "stream", settings.handlers.error, (error) =>
-      this.#handlerFailed(error),
-    );
   }
 
   // ── from the transport ───────────────────────────────────────────────────────────────────────
@@ -78,7 +74,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   opened(): void {
     this.#silentSinceMs = this.#engine.runtime.nowMs();
     this.#scheduleIdleCheck();
-    this.#calls.call(this.settings.handlers.open);
+    callHandler(this, this.settings.handlers.open);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {
@@ -98,7 +94,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   }
 
   drained(): void {
-    if (this.writer.shrank()) this.#calls.call(this.settings.handlers.drain);
+    if (this.writer.shrank()) callHandler(this, this.settings.handlers.drain);
   }
 
   closed(error: RingwireError | undefined): void {
@@ -171,7 +167,7 @@ export class StreamSession<Data> implements ConnectionHandler {
   // ── receiving ────────────────────────────────────────────────────────────────────────────────
 
   #deliver(bytes: Uint8Array): void {
-    this.#calls.call(this.settings.handlers.data, bytes);
+    callHandler(this, this.settings.handlers.data, bytes);
   }
 
   #hold(bytes: Uint8Array): void {
@@ -218,7 +214,7 @@ export class StreamSession<Data> implements ConnectionHandler {
     const { end } = this.settings.handlers;
     if (this.#isGone || this.state !== "open") return;
     if (end === undefined) this.close();
-    else this.#calls.call(end);
+    else callHandler(this, end);
   }
 
   #discard(): void {
@@ -245,8 +241,8 @@ export class StreamSession<Data> implements ConnectionHandler {
     }
     if (this.state === "closed") return;
     this.state = "closed";
-    if (this.failure !== undefined) this.#calls.tell(this.failure);
-    this.#calls.call(this.settings.handlers.close, this.failure);
+    if (this.failure !== undefined) tellError(this, this.failure);
+    callHandler(this, this.settings.handlers.close, this.failure);
     this.#resolveGone();
   }
 
@@ -296,7 +292,21 @@ export class StreamSession<Data> implements ConnectionHandler {
       this.#fail(new RingwireError("ERR_IDLE_TIMEOUT", "The peer was silent for longer than idleTimeoutMs"));
   }
 
-  #handlerFailed(error: RingwireError): void {
+  // ── from its handlers' calls ─────────────────────────────────────────────────────────────────
+
+  get subject(): Stream<Data> {
+    return this.stream;
+  }
+
+  get kind(): string {
+    return "stream";
+  }
+
+  get errorHandler(): StreamSettings<Data>["handlers"]["error"] {
+    return this.settings.handlers.error;
+  }
+
+  handlerFailed(error: RingwireError): void {
     if (this.failure === undefined && !this.#isGone) this.#fail(error);
     else console.error(error);
   }

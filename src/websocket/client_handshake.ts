@@ -14,6 +14,7 @@ import { type Caller, Dialer, type DialPlan } from "../stream/dialer.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { Session } from "./session.ts";
+import { SessionContext } from "./session_context.ts";
 import type { HandledSettings } from "./settings.ts";
 
 /** What to ask whom for. */
@@ -149,15 +150,9 @@ export class ClientHandshake<Data> implements Caller, ConnectionHandler {
     const { protocol, deflate } = checkUpgradeResponse(this.#parser, expected, bytes.subarray(start, end));
     this.#finish();
     engine.metrics.took(engine.runtime.nowMs() - this.#beganMs);
-    const session = new Session<Data>(
-      engine,
-      connection,
-      this.#settings,
-      { url: plan.url, protocol, extensions: deflate?.text ?? "" },
-      deflate,
-      plan.data,
-      () => undefined,
-    );
+    const info = { url: plan.url, protocol, extensions: deflate?.text ?? "" };
+    const context = new SessionContext(engine, this.#settings);
+    const session = new Session<Data>(context, connection, info, deflate, plan.data);
     connection.handler = session;
     this.#opener.opened(session);
     session.opened();

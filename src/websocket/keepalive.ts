@@ -5,6 +5,7 @@
  * be up to 1/8 late, and a busy connection pays one store per read.
  */
 
+import type { Engine } from "../loop.ts";
 import { Timer, type TimerWheel } from "../timer_wheel.ts";
 import type { Settings } from "./settings.ts";
 
@@ -23,51 +24,47 @@ export interface KeepaliveTarget {
   deadlinePassed(deadline: Deadline): void;
 }
 
+/** What it shares with those of other sockets. */
+export interface KeepaliveContext {
+  readonly engine: { readonly wheel: TimerWheel; readonly runtime: Pick<Engine["runtime"], "nowMs"> };
+  readonly settings: Settings;
+}
+
 const CHECKS_PER_INTERVAL = 8;
 
 /** See the top of this file. */
 export class Keepalive extends Timer {
   /** Set by the socket whenever bytes arrive. */
   active: boolean = true;
-  readonly #wheel: TimerWheel;
-  readonly #nowMs: () => number;
-  readonly #settings: Settings;
+  readonly #context: KeepaliveContext;
   readonly #target: KeepaliveTarget;
-  readonly #periodMs: number;
   #closing = false;
   #quietSinceMs = 0;
   #pingSentMs = -1;
   #unfinishedSinceMs = -1;
   #unfinishedCount = -1;
 
-  constructor(wheel: TimerWheel, nowMs: () => number, settings: Settings, target: KeepaliveTarget) {
+  constructor(context: KeepaliveContext, target: KeepaliveTarget) {
     super();
-    this.#wheel = wheel;
-    this.#nowMs = nowMs;
-    this.#settings = settings;
+    this.#context = context;
     this.#target = target;
-    this.#periodMs =
-      Math.min(
-        settings.idleTimeoutMs || Infinity,
-        settings.pingIntervalMs || Infinity,
-        settings.messageTimeoutMs || Infinity,
-      ) / CHECKS_PER_INTERVAL;
   }
 
   /** Begins to watch an open socket. */
   start(): void {
-    const nowMs = this.#nowMs();
+    const nowMs = this.#nowMs;
+    const periodMs = this.#periodMs;
     this.#quietSinceMs = nowMs;
     // An endpoint that is removed as soon as it is there closes before it is watched.
     if (this.#closing) return;
-    if (this.#periodMs !== Infinity) this.#wheel.schedule(this, nowMs, this.#periodMs);
+    if (periodMs !== Infinity) this.#wheel.schedule(this, nowMs, periodMs);
   }
 
   /** From now on only the deadline for closing counts. */
   closing(): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.#wheel.schedule(this, this.#nowMs(), this.#settings.closeTimeoutMs);
+    this.#wheel.schedule(this, this.#nowMs, this.#context.settings.closeTimeoutMs);
   }
 
   /** Ends all watching. */
@@ -76,12 +73,31 @@ export class Keepalive extends Timer {
   }
 
   override expired(): void {
-    const passed = this.#closing ? "close" : this.#check(this.#nowMs());
+    const passed = this.#closing ? "close" : this.#check(this.#nowMs);
     if (passed !== undefined) this.#target.deadlinePassed(passed);
   }
 
+  get #wheel(): TimerWheel {
+    return this.#context.engine.wheel;
+  }
+
+  get #nowMs(): number {
+    return this.#context.engine.runtime.nowMs();
+  }
+
+  /** Between two looks; Infinity: there is nothing to look for. */
+  get #periodMs(): number {
+    const { idleTimeoutMs, pingIntervalMs, messageTimeoutMs } = this.#context.settings;
+    const intervalMs = Math.min(
+      idleTimeoutMs || Infinity,
+      pingIntervalMs || Infinity,
+      messageTimeoutMs || Infinity,
+    );
+    return intervalMs / CHECKS_PER_INTERVAL;
+  }
+
   #check(nowMs: number): Deadline | undefined {
-    const { idleTimeoutMs, pingIntervalMs, pongTimeoutMs } = this.#settings;
+    const { idleTimeoutMs, pingIntervalMs, pongTimeoutMs } = this.#context.settings;
     if (this.active || !this.#target.isReceiving) {
       this.active = false;
       this.#quietSinceMs = nowMs;
@@ -101,7 +117,7 @@ export class Keepalive extends Timer {
   }
 
   #isMessageOverdue(nowMs: number): boolean {
-    const { messageTimeoutMs } = this.#settings;
+    const { messageTimeoutMs } = this.#context.settings;
     const target = this.#target;
     if (messageTimeoutMs === 0 || !target.inMessage || !target.isReceiving) {
       this.#unfinishedSinceMs = -1;

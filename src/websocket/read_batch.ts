@@ -22,6 +22,12 @@ const EMPTY = new Uint8Array(0);
 
 let sendMessage: (batch: ReadBatch, outbox: Outbox) => SendStatus;
 
+/** Who fills a batch with what its peer has sent. */
+export interface Receiver {
+  /** When the messages came, if it is asked for now: monotonic nanoseconds. */
+  nowNs(): number;
+}
+
 /** {@link MessageBatch} over a list of numbers: filled by a socket's inbox, walked by its program. */
 export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMessage {
   static {
@@ -42,12 +48,12 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   readonly list: MessageList = new MessageList();
   readonly #kernels: Kernels;
   readonly #zeroCopy: boolean;
-  readonly #nowNs: () => number;
   readonly #readUtf8: Utf8Reader;
   /** Where the messages lie: nearly always in one read. */
   #buffer: Uint8Array = EMPTY;
   /** By record: messages that were put together elsewhere because they came in several reads. */
   #others: Map<number, Uint8Array> | undefined = undefined;
+  #receiver: Receiver | undefined = undefined;
   #receivedNs = 0;
   readonly #step: { done: boolean; value: BatchMessage };
   /** The record that the iteration stands at: a multiple of `RECORD_WORDS`. */
@@ -56,24 +62,27 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   /**
    * @param kernels - What unmasks: a binary message stays masked until somebody looks at it.
    * @param zeroCopy - Whether `bytes()` gives views instead of copies.
-   * @param nowNs - The clock: monotonic nanoseconds.
    * @param reader - What texts are read with.
    */
-  constructor(kernels: Kernels, zeroCopy: boolean, nowNs: () => number, reader: Utf8Reader) {
+  constructor(kernels: Kernels, zeroCopy: boolean, reader: Utf8Reader) {
     this.#kernels = kernels;
     this.#zeroCopy = zeroCopy;
-    this.#nowNs = nowNs;
     this.#readUtf8 = reader;
     this.#step = { done: false, value: this };
   }
 
   get receivedNs(): number {
-    if (this.#receivedNs === 0) this.#receivedNs = this.#nowNs();
+    if (this.#receivedNs === 0) this.#receivedNs = this.#receiver?.nowNs() ?? 0;
     return this.#receivedNs;
   }
 
   get count(): number {
     return this.list.count;
+  }
+
+  /** Says who fills it from now on; undefined: nobody does. */
+  lend(receiver: Receiver | undefined): void {
+    this.#receiver = receiver;
   }
 
   /** Whether the list can be filled with messages that lie in `bytes`. */

@@ -25,6 +25,7 @@ import type {
 import { ConnectionLimiter, type ReadConnectionLimit } from "./connection_limit.ts";
 import type { ServeOptions, Server, UpgradeOptions } from "./server.ts";
 import { Session } from "./session.ts";
+import { SessionContext } from "./session_context.ts";
 import type { HandledSettings } from "./settings.ts";
 
 /** A request in the program's hands. */
@@ -66,7 +67,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   server: Server<Data> | undefined = undefined;
   readonly #engine: Engine;
   readonly #options: ServeOptions<Data>;
-  readonly #settings: HandledSettings<Data>;
+  readonly #context: SessionContext<Data>;
   readonly #maxConnections: number;
   readonly #requiredHeaders: readonly string[];
   /** Undefined: connections may come as fast as they like. */
@@ -93,7 +94,10 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   ) {
     this.#engine = { ...engine, metrics: engine.metrics.part() };
     this.#options = options;
-    this.#settings = settings;
+    this.#context = new SessionContext(this.#engine, settings, (session) => {
+      this.sockets.delete(session);
+      this.#checkStopped();
+    });
     this.limits = limits;
     this.#maxConnections = maxConnections;
     this.#requiredHeaders = options.requiredHeaders ?? [];
@@ -262,7 +266,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       http.refuse(badRequest(`This server speaks subprotocol ${protocol}, which the client does not offer`));
       return true;
     }
-    const { compression } = this.#settings;
+    const { compression } = this.#context.settings;
     const deflate = compression && answerOffers(upgrade.extensions, compression);
     const extensions = deflate?.text ?? "";
     const answer = writeUpgradeResponse({
@@ -272,21 +276,14 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       headers: entriesOf(options.headers ?? []),
     });
     // A Host may be empty; a target in absolute form says itself which host is meant (RFC 9112 §3.2.2).
-    const url = head.target.startsWith("/")
-      ? `${this.isSecure ? "wss" : "ws"}://${head.headers.get("host") || "localhost"}${head.target}`
-      : `ws${head.target.slice("http".length)}`;
-    const session = new Session<Data>(
-      this.#engine,
-      http.connection,
-      this.#settings,
-      { url, protocol, extensions },
-      deflate,
-      options.data as Data,
-      (gone) => {
-        this.sockets.delete(gone);
-        this.#checkStopped();
-      },
-    );
+    const { target } = head;
+    const parts = target.startsWith("/")
+      ? [this.isSecure ? "wss://" : "ws://", head.headers.get("host") || "localhost", target]
+      : ["ws", target.slice("http".length)];
+    // Joined, not added: sums of slices keep the whole request alive.
+    const url = parts.join("");
+    const info = { url, protocol, extensions };
+    const session = new Session<Data>(this.#context, http.connection, info, deflate, options.data as Data);
     this.sockets.add(session);
     const early = http.takeOver(answer, session) as Uint8Array;
     session.opened();

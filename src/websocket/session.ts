@@ -4,9 +4,6 @@
  */
 
 import { RingwireError } from "../errors.ts";
-import type { Engine } from "../loop.ts";
-import type { Counters } from "../metrics/counters.ts";
-import type { Inflater } from "../protocol/codec.ts";
 import {
   DECODE_BINARY,
   DECODE_CLOSE,
@@ -14,11 +11,17 @@ import {
   DECODE_PING,
   DECODE_PONG,
   DECODE_TEXT,
-  MessageDecoder,
+  type MessageDecoder,
 } from "../protocol/message_decoder.ts";
 import { OPCODE_PING } from "../protocol/opcode.ts";
 import type { DeflateAgreement } from "../protocol/permessage_deflate.ts";
-import { HandlerCalls } from "../stream/handler_calls.ts";
+import {
+  callHandler,
+  type HandlerOwner,
+  handlerThrew,
+  settleHandler,
+  tellError,
+} from "../stream/handler_calls.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { Compressor } from "./compressor.ts";
 import { FrameSender } from "./frame_sender.ts";
@@ -30,6 +33,7 @@ import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { Pacer } from "./pacer.ts";
 import { ReceiveLimiter } from "./receive_limiter.ts";
 import { RoundTrip } from "./round_trip.ts";
+import type { SessionContext } from "./session_context.ts";
 import { tellClosed, tellFailed, tellLimit, tellOpened, tellPressure } from "./session_events.ts";
 import type { HandledSettings } from "./settings.ts";
 import { Socket, type SocketInfo } from "./socket.ts";
@@ -53,12 +57,13 @@ const DEADLINES: Readonly<Record<Exclude<Deadline, "close">, () => RingwireError
 };
 
 /** See the top of this file. */
-export class Session<Data> implements ConnectionHandler, KeepaliveTarget, OutboxOwner, Recipient {
+export class Session<Data>
+  implements ConnectionHandler, HandlerOwner<Socket<Data>>, KeepaliveTarget, OutboxOwner, Recipient
+{
   readonly socket: Socket<Data>;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly connection: Connection;
-  readonly settings: HandledSettings<Data>;
   state: "open" | "closing" | "closed" = "open";
   messageCount: number = 0;
   /** What broke the connection, if anything did. */
@@ -68,18 +73,15 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   isClosedByUs: boolean = false;
   /** Told of a failure before the program is, for who will not wait for the peer to close too. */
   whenFailing: ((error: RingwireError) => void) | undefined = undefined;
-  readonly #engine: Engine;
-  readonly #counters: Counters;
-  readonly #decoder: MessageDecoder;
+  readonly #context: SessionContext<Data>;
+  /** Undefined while nothing is held of what the peer has sent; with compression the socket's own from the beginning. */
+  #decoder: MessageDecoder | undefined;
   readonly #compressor: Compressor | undefined;
   /** Undefined: the peer may send as fast as it likes. */
   readonly #limiter: ReceiveLimiter | undefined;
   readonly #keepalive: Keepalive;
-  readonly #roundTrip: RoundTrip = new RoundTrip();
-  readonly #gone: (session: Session<Data>) => void;
-  readonly #calls: HandlerCalls<Socket<Data>>;
-  readonly #onMessage: HandledSettings<Data>["handlers"]["message"];
-  readonly #onBatch: HandledSettings<Data>["handlers"]["batch"];
+  /** Undefined until a ping was sent. */
+  #roundTrip: RoundTrip | undefined = undefined;
   /** Input is ignored: the peer's Close frame came, or the connection failed. */
   #isDeaf = false;
   /** The connection is gone; `closed` may still wait for messages that the program has not resumed to take. */
@@ -96,40 +98,25 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   /** The peer's end came behind the backlog. */
   #endsAfterBacklog = false;
   readonly #inflates: boolean;
-  #closeListeners: ((info: CloseInfo) => void)[] = [];
+  #closeListeners: ((info: CloseInfo) => void)[] | undefined = undefined;
 
   /**
    * @param deflate - How messages are compressed; undefined: not at all.
-   * @param gone - Told once, before the `close` handler, when the connection is gone.
    */
   constructor(
-    engine: Engine,
+    context: SessionContext<Data>,
     connection: Connection,
-    settings: HandledSettings<Data>,
     info: SocketInfo,
     deflate: DeflateAgreement | undefined,
     data: Data,
-    gone: (session: Session<Data>) => void,
   ) {
-    const { transport, runtime, metrics } = engine;
-    const nowMs = (): number => runtime.nowMs();
+    const { engine, settings } = context;
+    const { transport, metrics } = engine;
     const maskKeys = settings.isClient && !settings.zeroMask ? engine.maskKeys : undefined;
-    this.#engine = engine;
-    this.#counters = metrics;
+    this.#context = context;
     this.connection = connection;
-    this.settings = settings;
-    this.#gone = gone;
-    this.#onMessage = settings.handlers.message;
-    this.#onBatch = settings.handlers.batch;
-    this.#decoder = new MessageDecoder({
-      masked: !settings.isClient,
-      maxMessageBytes: settings.maxMessageBytes,
-      maxFragments: settings.maxFragments,
-      kernels: transport.kernels,
-      // Where a string is made of it anyway, making it is the check.
-      checkText: !settings.textAsString || settings.delivery === "batch",
-      openInflater: deflate && ((): Inflater => transport.codec.openInflater(deflate.receiving)),
-    });
+    this.#decoder =
+      deflate && context.openDecoder(() => context.engine.transport.codec.openInflater(deflate.receiving));
     const sender = new FrameSender(
       connection,
       transport.kernels,
@@ -146,12 +133,13 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     this.#limiter =
       settings.receiveLimit &&
       new ReceiveLimiter(settings.receiveLimit, engine, () => this.inbox.throttle(false));
-    this.inbox = new Inbox(engine, connection, settings, this);
-    this.#keepalive = new Keepalive(engine.wheel, nowMs, settings, this);
+    this.inbox = new Inbox(context, connection, this);
+    this.#keepalive = new Keepalive(context, this);
     this.socket = new Socket(this, info, data);
-    this.#calls = new HandlerCalls(this.socket, "WebSocket", settings.handlers.error, (error) =>
-      this.#handlerFailed(error),
-    );
+  }
+
+  get settings(): HandledSettings<Data> {
+    return this.#context.settings;
   }
 
   // ── from the transport ───────────────────────────────────────────────────────────────────────
@@ -159,21 +147,21 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   /** The handshake is done: by the code that did it, not by the transport, which opened long before. */
   opened(): void {
     this.#keepalive.start();
-    this.#counters.opened();
-    tellOpened(this.#engine.diagnostics, this);
-    this.#calls.call(this.settings.handlers.open);
+    this.#context.engine.metrics.opened();
+    tellOpened(this.#context.engine.diagnostics, this);
+    callHandler(this, this.settings.handlers.open);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {
     this.#keepalive.active = true;
-    this.#counters.bytesReceived += end - start;
+    this.#context.engine.metrics.bytesReceived += end - start;
     if (this.#isDeaf) return;
     if (this.#backlog === undefined) this.#decode(bytes, start, end);
     else this.#backlog.push(bytes.slice(start, end));
   }
 
   #decode(bytes: Uint8Array, start: number, end: number): void {
-    const decoder = this.#decoder;
+    const decoder = this.#borrowDecoder();
     const messagesBefore = this.messageCount;
     this.inbox.begin();
     decoder.feed(bytes, start, end);
@@ -189,21 +177,32 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
       const event = decoder.next();
       if (event === DECODE_BINARY || event === DECODE_TEXT) {
         this.messageCount++;
-        if (limiter !== undefined && !this.#admits(limiter)) continue;
+        if (limiter !== undefined && !this.#admits(limiter, decoder)) continue;
         if (!this.inbox.take(event === DECODE_TEXT, decoder)) this.#failText();
       } else if (event === DECODE_MORE) {
         break;
       } else {
-        if (limiter !== undefined && isPingOrPong(event) && !this.#admits(limiter)) continue;
-        this.#takeOther(event);
+        if (limiter !== undefined && isPingOrPong(event) && !this.#admits(limiter, decoder)) continue;
+        this.#takeOther(event, decoder);
       }
       if (mayWait && this.#mustWait && !this.#isDeaf) {
         this.#backlog = [decoder.takeRest()];
         break;
       }
     }
-    this.#counters.messagesReceived += this.messageCount - messagesBefore;
+    this.#context.engine.metrics.messagesReceived += this.messageCount - messagesBefore;
     if (!this.#isGone) this.inbox.finish();
+    if (!this.#isDeaf && !this.#inflates && decoder.isIdle) this.#returnDecoder(decoder);
+  }
+
+  #borrowDecoder(): MessageDecoder {
+    this.#decoder ??= this.#context.decoders.take();
+    return this.#decoder;
+  }
+
+  #returnDecoder(decoder: MessageDecoder): void {
+    this.#decoder = undefined;
+    this.#context.decoders.give(decoder);
   }
 
   ended(): void {
@@ -229,7 +228,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
 
   /** A program that sends on `drain` has no more to send once the socket closes. One that has paused until `drain` still must go on. */
   #tellDrained(): void {
-    if (this.state === "open" || this.inbox.isPaused) this.#calls.call(this.settings.handlers.drain);
+    if (this.state === "open" || this.inbox.isPaused) callHandler(this, this.settings.handlers.drain);
   }
 
   closed(error: RingwireError | undefined): void {
@@ -244,7 +243,7 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     if (this.state === "open") this.state = "closing";
     if (!this.#wasClean && this.failure === undefined) this.failure = error;
     const isDrainDue = this.outbox.abandon();
-    this.#decoder.close();
+    this.#decoder?.close();
     this.#compressor?.close();
     this.#limiter?.close();
     if (isDrainDue) this.#tellDrained();
@@ -257,22 +256,22 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   // ── from the inbox ───────────────────────────────────────────────────────────────────────────
 
   deliver(value: string | Uint8Array, isText: boolean): void {
-    const handler = this.#onMessage;
+    const handler = this.#context.onMessage;
     if (handler === undefined) return;
     try {
       const result = handler(this.socket, value, isText);
-      if (typeof result === "object") this.#calls.settle(result);
+      if (typeof result === "object") settleHandler(this, result);
     } catch (thrown) {
-      this.#calls.threw(thrown);
+      handlerThrew(this, thrown);
     }
   }
 
   deliverBatch(batch: MessageBatch): void {
     try {
-      const result = this.#onBatch?.(this.socket, batch);
-      if (typeof result === "object") this.#calls.settle(result);
+      const result = this.#context.onBatch?.(this.socket, batch);
+      if (typeof result === "object") settleHandler(this, result);
     } catch (thrown) {
-      this.#calls.threw(thrown);
+      handlerThrew(this, thrown);
     }
   }
 
@@ -283,7 +282,27 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
 
   readable(): void {
     // Not now: no handler runs inside a call of the program.
-    if (this.#backlog !== undefined) this.#engine.soon(() => this.#decodeBacklog());
+    if (this.#backlog !== undefined) this.#context.engine.soon(() => this.#decodeBacklog());
+  }
+
+  // ── from its handlers' calls ─────────────────────────────────────────────────────────────────
+
+  get subject(): Socket<Data> {
+    return this.socket;
+  }
+
+  get kind(): string {
+    return "WebSocket";
+  }
+
+  get errorHandler(): HandledSettings<Data>["handlers"]["error"] {
+    return this.settings.handlers.error;
+  }
+
+  handlerFailed(error: RingwireError): void {
+    this.inbox.discard();
+    if (this.failure === undefined && this.state !== "closed" && !this.#isGone) this.fail(error);
+    else this.#report(error);
   }
 
   // ── from the keepalive ───────────────────────────────────────────────────────────────────────
@@ -293,11 +312,11 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   }
 
   get inMessage(): boolean {
-    return this.#decoder.inMessage;
+    return this.#decoder?.inMessage === true;
   }
 
   sendKeepalivePing(): void {
-    if (this.state === "open" && this.outbox.keepalivePing()) this.#roundTrip.pinged(EMPTY, this.#nowMs);
+    if (this.state === "open" && this.outbox.keepalivePing()) this.#pinged(EMPTY);
   }
 
   deadlinePassed(deadline: Deadline): void {
@@ -338,19 +357,22 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   ping(payload: Uint8Array): SendStatus {
     if (this.state !== "open") return "dropped";
     const status = this.outbox.control(OPCODE_PING, payload);
-    if (status !== "dropped") this.#roundTrip.pinged(payload, this.#nowMs);
+    if (status !== "dropped") this.#pinged(payload);
     return status;
   }
 
   /** How long the peer took to answer the last ping, milliseconds; undefined before. */
   get roundTripMs(): number | undefined {
-    return this.#roundTrip.lastMs;
+    return this.#roundTrip?.lastMs;
   }
 
   /** Calls back once the connection is gone. */
   whenClosed(listener: (info: CloseInfo) => void): void {
     if (this.closeInfo !== undefined) listener(this.closeInfo);
-    else this.#closeListeners.push(listener);
+    else {
+      this.#closeListeners ??= [];
+      this.#closeListeners.push(listener);
+    }
   }
 
   /** Fails the connection (RFC 6455 §7.1.7): reports, sends the error's close code, reads nothing more. */
@@ -365,27 +387,32 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
 
   /** Sends what the turn has gathered now. */
   flush(): void {
-    this.#engine.transport.flush();
+    this.#context.engine.transport.flush();
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
 
   get #nowMs(): number {
-    return this.#engine.runtime.nowMs();
+    return this.#context.engine.runtime.nowMs();
   }
 
   get #wasClean(): boolean {
     return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
   }
 
+  #pinged(payload: Uint8Array): void {
+    this.#roundTrip ??= new RoundTrip();
+    this.#roundTrip.pinged(payload, this.#nowMs);
+  }
+
   /** Whether what the decoder stands at is delivered, under `receiveLimit`. */
-  #admits(limiter: ReceiveLimiter): boolean {
-    const isAdmitted = limiter.admits(this.#decoder.end - this.#decoder.start);
+  #admits(limiter: ReceiveLimiter, decoder: MessageDecoder): boolean {
+    const isAdmitted = limiter.admits(decoder.end - decoder.start);
     if (isAdmitted && !limiter.mustWait()) return true;
     if (limiter.whenExceeded === "pause") this.inbox.throttle(true);
-    else if (limiter.whenExceeded === "drop") this.#counters.messagesShed++;
+    else if (limiter.whenExceeded === "drop") this.#context.engine.metrics.messagesShed++;
     else this.#failRate();
-    tellLimit(this.#engine.diagnostics, this, limiter.whenExceeded);
+    tellLimit(this.#context.engine.diagnostics, this, limiter.whenExceeded);
     return isAdmitted;
   }
 
@@ -423,21 +450,23 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
         : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean: false };
     this.state = "closed";
     this.closeInfo = info;
-    this.#counters.closed();
-    tellClosed(this.#engine.diagnostics, this, info);
-    this.#gone(this);
-    this.#calls.call(this.settings.handlers.close, info.code, info.reason, info.wasClean);
-    for (const listener of this.#closeListeners.splice(0)) listener(info);
+    this.#context.engine.metrics.closed();
+    tellClosed(this.#context.engine.diagnostics, this, info);
+    this.#context.gone(this);
+    callHandler(this, this.settings.handlers.close, info.code, info.reason, info.wasClean);
+    const listeners = this.#closeListeners ?? [];
+    this.#closeListeners = undefined;
+    for (const listener of listeners) listener(info);
   }
 
   // ── from the outbox ──────────────────────────────────────────────────────────────────────────
 
   congested(): void {
-    tellPressure(this.#engine.diagnostics, this, "high");
+    tellPressure(this.#context.engine.diagnostics, this, "high");
   }
 
   relieved(): void {
-    tellPressure(this.#engine.diagnostics, this, "low");
+    tellPressure(this.#context.engine.diagnostics, this, "low");
   }
 
   /** The program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
@@ -459,15 +488,14 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   }
 
   /** Control frames, and failures. */
-  #takeOther(event: number): void {
-    const decoder = this.#decoder;
+  #takeOther(event: number, decoder: MessageDecoder): void {
     if (event === DECODE_PING || event === DECODE_PONG) {
       const payload =
         decoder.start === decoder.end ? EMPTY : decoder.bytes.subarray(decoder.start, decoder.end);
       if (event === DECODE_PONG) this.#takePong(payload);
       else if (this.state === "open") this.outbox.answerPing(payload);
       const { ping, pong } = this.settings.handlers;
-      this.#calls.call(event === DECODE_PING ? ping : pong, payload);
+      callHandler(this, event === DECODE_PING ? ping : pong, payload);
     } else if (event === DECODE_CLOSE) {
       this.#takeClose(decoder.closeCode, decoder.closeReason);
     } else {
@@ -478,8 +506,8 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
   }
 
   #takePong(payload: Uint8Array): void {
-    const roundTripMs = this.#roundTrip.answered(payload, this.#nowMs);
-    if (roundTripMs !== undefined) this.#counters.answered(roundTripMs);
+    const roundTripMs = this.#roundTrip?.answered(payload, this.#nowMs);
+    if (roundTripMs !== undefined) this.#context.engine.metrics.answered(roundTripMs);
   }
 
   #takeClose(code: number, reason: string): void {
@@ -532,16 +560,10 @@ export class Session<Data> implements ConnectionHandler, KeepaliveTarget, Outbox
     );
   }
 
-  #handlerFailed(error: RingwireError): void {
-    this.inbox.discard();
-    if (this.failure === undefined && this.state !== "closed" && !this.#isGone) this.fail(error);
-    else this.#report(error);
-  }
-
   #report(error: RingwireError): void {
-    this.#counters.failed(error);
-    tellFailed(this.#engine.diagnostics, this, error);
-    this.#calls.tell(error);
+    this.#context.engine.metrics.failed(error);
+    tellFailed(this.#context.engine.diagnostics, this, error);
+    tellError(this, error);
   }
 }
 

@@ -4,6 +4,7 @@ import { DECODE_MORE, DECODE_TEXT, MessageDecoder } from "../../src/protocol/mes
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 import { runtime } from "../../src/runtime/detect.ts";
 import { Inbox } from "../../src/websocket/inbox.ts";
+import { SessionContext } from "../../src/websocket/session_context.ts";
 import { readSettings } from "../../src/websocket/settings.ts";
 import { concat, frame } from "../protocol/frames.ts";
 import { FakeConnection } from "./fake_connection.ts";
@@ -26,7 +27,7 @@ class Fixture {
       transport: { kernels: scalarKernels },
       soon: (callback: () => void) => void this.soon.push(callback),
     } as unknown as Engine;
-    this.inbox = new Inbox(engine, this.connection, settings, {
+    this.inbox = new Inbox(new SessionContext(engine, settings), this.connection, {
       deliver: (value) => {
         this.delivered.push(value);
         this.onDeliver?.();

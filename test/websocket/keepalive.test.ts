@@ -14,7 +14,8 @@ class Watched {
   readonly keepalive: Keepalive;
 
   constructor(options: object) {
-    this.keepalive = new Keepalive(this.wheel, () => this.nowMs, readSettings("server", options), this);
+    const engine = { wheel: this.wheel, runtime: { nowMs: () => this.nowMs } };
+    this.keepalive = new Keepalive({ engine, settings: readSettings("server", options) }, this);
     this.keepalive.start();
   }
 

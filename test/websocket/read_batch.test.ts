@@ -6,7 +6,7 @@ import { ReadBatch } from "../../src/websocket/read_batch.ts";
 const bytes = new TextEncoder().encode('one{"two":2}three');
 
 function filled(zeroCopy: boolean): ReadBatch {
-  const batch = new ReadBatch(scalarKernels, zeroCopy, () => 7, runtime.readUtf8);
+  const batch = new ReadBatch(scalarKernels, zeroCopy, runtime.readUtf8);
   batch.add(true, bytes, 0, 3);
   batch.add(true, bytes, 3, 12);
   batch.add(false, bytes, 12, 17);
@@ -56,7 +56,7 @@ describe("message batch", () => {
     const masked = new TextEncoder().encode("..plain");
     for (let index = 2; index < masked.length; index++)
       masked[index] ^= [0x37, 0xfa, 0x21, 0x3d][(index - 2) & 3];
-    const batch = new ReadBatch(scalarKernels, true, () => 7, runtime.readUtf8);
+    const batch = new ReadBatch(scalarKernels, true, runtime.readUtf8);
     expect(batch.isFor(masked)).toBe(true);
     batch.list.add(2, 7, 0x3d21fa37, 2);
     const seen: string[] = [];

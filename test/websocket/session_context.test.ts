@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { engineOf, Loop } from "../../src/loop.ts";
+import type { WebSocketHandlers } from "../../src/websocket/handlers.ts";
+import { Session } from "../../src/websocket/session.ts";
+import { SessionContext } from "../../src/websocket/session_context.ts";
+import { readSettings } from "../../src/websocket/settings.ts";
+import { concat, frame } from "../protocol/frames.ts";
+import { FakeConnection } from "./fake_connection.ts";
+
+const loop = new Loop({ transport: "native" });
+
+/** Sessions of one client's options, and what they were given. */
+class Fixture {
+  readonly seen: string[] = [];
+  readonly context: SessionContext<string>;
+
+  constructor(handlers: (fixture: Fixture) => WebSocketHandlers<string>) {
+    this.context = new SessionContext(engineOf(loop), readSettings("client", handlers(this)));
+  }
+
+  open(name: string): Session<string> {
+    const info = { url: "ws://fake/", protocol: "", extensions: "" };
+    const session = new Session(this.context, new FakeConnection(), info, undefined, name);
+    session.opened();
+    return session;
+  }
+
+  read(session: Session<string>, ...parts: Uint8Array[]): void {
+    const bytes = concat(...parts);
+    session.received(bytes, 0, bytes.length);
+    // What a socket has been given is its own: the buffer of a read is used again.
+    bytes.fill(0xee);
+  }
+}
+
+describe("sockets that share a decoder", () => {
+  test("keep apart what has come of their messages, however their pieces mix", () => {
+    const fixture = new Fixture(({ seen }) => ({
+      message: (ws, text) => void seen.push(`${ws.data} ${text}`),
+    }));
+    const sessions = ["a", "b", "c"].map((name) => fixture.open(name));
+    const whole = concat(frame(0x01, "hel"), frame(0x89, "?"), frame(0x80, "lo"), frame(0x81, "you"));
+    for (let at = 0; at < whole.length; at++) {
+      for (const session of sessions) fixture.read(session, whole.slice(at, at + 1));
+    }
+    expect(fixture.seen).toEqual(["a hello", "b hello", "c hello", "a you", "b you", "c you"]);
+  });
+
+  test("are not reached by what another one's peer has done wrong", () => {
+    const fixture = new Fixture(({ seen }) => ({
+      message: (ws, text) => void seen.push(`${ws.data} ${text}`),
+      error: (ws, error) => void seen.push(`${ws.data} ${error.code}`),
+    }));
+    const [bad, closing, good] = ["bad", "closing", "good"].map((name) => fixture.open(name));
+    fixture.read(bad, frame(0x83, "reserved"));
+    fixture.read(closing, frame(0x81, "bye"), frame(0x88, ""), frame(0x81, "too late"));
+    fixture.read(good, frame(0x81, "hello"));
+    expect(fixture.seen).toEqual(["bad ERR_PROTOCOL", "closing bye", "good hello"]);
+  });
+});
+
+describe("sockets that share a batch", () => {
+  test("each see their own messages when one receives inside the other's handler", () => {
+    let inner: Session<string> | undefined;
+    const fixture = new Fixture((the) => ({
+      batch(ws, messages) {
+        for (const message of messages) {
+          the.seen.push(`${ws.data} ${message.text()}`);
+          if (ws.data === "outer" && inner !== undefined) the.read(inner, frame(0x81, "x"), frame(0x81, "y"));
+        }
+      },
+    }));
+    inner = fixture.open("inner");
+    fixture.read(fixture.open("outer"), frame(0x81, "1"), frame(0x81, "2"));
+    expect(fixture.seen).toEqual(["outer 1", "inner x", "inner y", "outer 2", "inner x", "inner y"]);
+  });
+
+  test("do not lose it when another one is dropped meanwhile", () => {
+    let other: Session<string> | undefined;
+    const fixture = new Fixture(({ seen }) => ({
+      batch(ws, messages) {
+        other?.terminate();
+        for (const message of messages) seen.push(`${ws.data} ${message.text()} ${messages.receivedNs > 0}`);
+      },
+    }));
+    other = fixture.open("other");
+    fixture.read(fixture.open("outer"), frame(0x81, "1"), frame(0x81, "2"));
+    expect(fixture.seen).toEqual(["outer 1 true", "outer 2 true"]);
+  });
+});
