@@ -117,7 +117,7 @@ export function repeatedText(results) {
     repeatability(result).map((row) => ({ workload: result.workload, ...row })),
   );
   const comparable = rows.filter(({ isComparable }) => isComparable);
-  if (comparable.length === 0) return "There are no two results of any workload yet.";
+  if (rows.length === 0) return "There are no two results of any workload yet.";
   const differing = comparable
     .filter(({ difference }) => difference > SAME_WITHIN)
     .sort((a, b) => b.difference - a.difference);
@@ -125,7 +125,7 @@ export function repeatedText(results) {
   const dates = spanText(repeated.map(({ machine }) => machine.date));
   const datesBefore = spanText(repeated.map(({ before }) => before.date));
   const commits = new Set(repeated.flatMap(({ machine, before }) => [machine.commit, before.commit]));
-  const count = `${within} of ${comparable.length} ratios (${((within / comparable.length) * 100).toFixed(0)} %) are within ${SAME_WITHIN * 100} %`;
+  const count = `${within} of ${comparable.length} ratios are within ${SAME_WITHIN * 100} %`;
   const parts = [
     `Measured at ${datesBefore} UTC and again at ${dates} (${commits.size > 1 ? "commits" : "commit"} ${[...commits].join(", ")}): ${count}.`,
   ];

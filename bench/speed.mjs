@@ -3,6 +3,7 @@
  * share no cache talk at half the speed, and not all suffer alike. Cores that never sleep are moved seldom, so ours are kept awake
  * (bench/load/speed.c); what was measured while they were apart is left out.
  */
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Program } from "./program.mjs";
 
@@ -17,10 +18,27 @@ const ASLEEP_MS = 20;
 /** How much time may go into that, in a group and in all. */
 const SETTLING_MS = { group: 9_000, run: 180_000 };
 
+/** The kernel's threads to which it puts off what comes in for everybody. */
+function deferredWork() {
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return processes.flatMap((id) => {
+    try {
+      const isOne = readFileSync(`/proc/${id}/comm`, "utf8").startsWith("ksoftirqd/");
+      return isOne
+        ? [{ cpuNs: () => Number.parseInt(readFileSync(`/proc/${id}/schedstat`, "utf8"), 10) }]
+        : [];
+    } catch {
+      // It has just ended.
+      return [];
+    }
+  });
+}
+
 /** The speedometer. */
 export class Speed {
   #program;
   #coreCount = 0;
+  #deferredWork = deferredWork();
   #groupMs = SETTLING_MS.group;
   #runMs = SETTLING_MS.run;
 
@@ -61,10 +79,10 @@ export class Speed {
   /**
    * Begins to watch who has the cores, which ours never leave idle.
    *
-   * @returns A function that tells which share of them neither `programs` nor ours had meanwhile.
+   * @returns A function that tells which share of them neither `programs` nor the kernel on their behalf nor ours had meanwhile.
    */
   watch(programs) {
-    const all = [...programs, this.#program];
+    const all = [...programs, ...this.#deferredWork, this.#program];
     const cpuNs = () => all.reduce((sum, program) => sum + program.cpuNs(), 0);
     const beginNs = cpuNs();
     const beginMs = performance.now();
