@@ -229,7 +229,7 @@ if (!IS_PINNED) console.error("bench: fewer than two cores, or no taskset: serve
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
-if (!isSmoke) console.log(`${chosen.length} workloads, about ${minutes(expectedSeconds())}`);
+if (!isSmoke) console.log(`This takes about ${minutes(expectedSeconds())}.`);
 const cores = IS_PINNED
   ? Array.from({ length: Math.min(4, availableParallelism()) }, (_, core) => core)
   : [0];
@@ -264,7 +264,7 @@ for (const name of chosen) {
 }
 await speed.stop();
 authority?.remove();
-console.log(`\n${chosen.length} workloads in ${minutes((performance.now() - beganMs) / 1000)}.`);
+console.log(`\nThat took ${minutes((performance.now() - beganMs) / 1000)}.`);
 if (isKept) console.log("Kept in bench/results, summed up in bench/RESULTS.md.");
 for (const text of complaints) console.error(`not explained yet (bench/explanations.mjs): ${text}`);
 for (const text of failures) console.error(`failed: ${text}`);
