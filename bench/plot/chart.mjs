@@ -23,9 +23,10 @@ export function colourOf(name) {
   return COLOURS[OWNERS[name] ?? (Object.hasOwn(COLOURS, first) ? first : "other")];
 }
 
-/** How a participant's line is dashed: ours over io_uring not at all. */
+/** How a participant's line is dashed: ours over io_uring not at all, or hardly where it is set otherwise. */
 export function dashesOf(name) {
   if (name.endsWith(" uring")) return undefined;
+  if (name.includes(" uring, ")) return "12 3";
   return name.endsWith(" native") ? "7 3" : "2 3";
 }
 
