@@ -28,8 +28,8 @@ const LAYERS = [
   { name: "detection", files: /^runtime\/detect\.ts$/, imports: ["errors", "seam", "bun", "deno", "node"] },
   // Standard input and output, signals, exit code: for programs, which the library is not.
   { name: "console", files: /^runtime\/console\.ts$/, imports: ["errors"] },
-  { name: "files", files: /^runtime\/(files|checksum)\.ts$/, imports: ["errors"] },
-  { name: "system", files: /^runtime\//, imports: ["errors", "protocol", "seam"] },
+  { name: "files", files: /^runtime\/(files|crc32)\.ts$/, imports: ["errors", "protocol"] },
+  { name: "system", files: /^runtime\//, imports: ["errors", "protocol", "seam", "files"] },
   // Options name the Loop and the Replay that they take.
   { name: "options", files: /^(tls_)?options\.ts$/, imports: ["errors", "seam", "loop", "limit", "record"] },
   // A replay is a transport; a recorder stands around one, and takes it from the loop's engine.

@@ -15,7 +15,7 @@
  * with RW_TURN_RECYCLE.
  *
  * Every function returns >= 0 or -errno, validates every handle, offset and length it is given, and
- * takes only 32-bit integers (pointers: rw_ring_open, the *_at kernels, the codecs and TLS contexts), so that every FFI can
+ * takes only 32-bit integers (pointers: rw_ring_open, the *_at kernels, rw_copy_crc32, the codecs and TLS contexts), so that every FFI can
  * use its fast path. A ring belongs to the thread that opened it; when that thread ends without closing it,
  * its sockets are closed.
  */
@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define RW_ABI_VERSION 5u
+#define RW_ABI_VERSION 6u
 #define RW_API __attribute__((visibility("default")))
 
 /* ── control page: u32 fields, by index ─────────────────────────────────────────────────────── */
@@ -340,6 +340,11 @@ RW_API int32_t rw_unmask_at(void *data, uint32_t bytes, uint32_t key);
  * cut off; -EILSEQ = not UTF-8 (and no continuation can make it so). */
 RW_API int32_t rw_utf8(uint32_t ring, uint32_t offset, uint32_t bytes);
 RW_API int32_t rw_utf8_at(const void *data, uint32_t bytes);
+/* Copies `bytes` bytes from in + in_offset to out + out_offset, and puts their CRC-32 (as zlib and gzip have it) at out + sum_offset, four
+ * bytes, the lowest first. Where both places are the same, nothing is copied; else they must not overlap. The caller answers for
+ * what it passes lying inside of its memory, as with codecs. Returns 0; -EINVAL for NULL. */
+RW_API int32_t rw_copy_crc32(const void *in, uint32_t in_offset, uint32_t bytes, void *out, uint32_t out_offset,
+			     uint32_t sum_offset);
 /* Name of the instruction set in use: 0 scalar, 1 SSE2, 2 AVX2, 3 AVX-512, 4 NEON. rw_kernel_select
  * forces one (tests, benches); -ENOTSUP when the CPU lacks it. */
 RW_API int32_t rw_kernel_set(void);

@@ -11,16 +11,17 @@ struct kernel_choice {
 	enum kernel_set set;
 	mask_kernel *mask;
 	utf8_kernel *utf8; /* NULL: scalar only */
+	crc32_kernel *crc32;
 };
 
 static const struct kernel_choice choices[KERNEL_SETS] = {
-	[KERNEL_SCALAR] = { KERNEL_SCALAR, mask_scalar, NULL },
+	[KERNEL_SCALAR] = { KERNEL_SCALAR, mask_scalar, NULL, crc32_scalar },
 #if defined(__x86_64__)
-	[KERNEL_SSE] = { KERNEL_SSE, mask_sse2, utf8_ssse3 },
-	[KERNEL_AVX2] = { KERNEL_AVX2, mask_avx2, utf8_avx2 },
-	[KERNEL_AVX512] = { KERNEL_AVX512, mask_avx512, utf8_avx512 },
+	[KERNEL_SSE] = { KERNEL_SSE, mask_sse2, utf8_ssse3, crc32_scalar },
+	[KERNEL_AVX2] = { KERNEL_AVX2, mask_avx2, utf8_avx2, crc32_scalar },
+	[KERNEL_AVX512] = { KERNEL_AVX512, mask_avx512, utf8_avx512, crc32_avx512 },
 #elif defined(__aarch64__)
-	[KERNEL_NEON] = { KERNEL_NEON, mask_neon, utf8_neon },
+	[KERNEL_NEON] = { KERNEL_NEON, mask_neon, utf8_neon, crc32_scalar },
 #endif
 };
 
@@ -165,6 +166,19 @@ RW_API int32_t rw_utf8_at(const void *data, uint32_t bytes)
 	if (bytes == 0)
 		return 0;
 	return data ? validate(data, bytes) : -EINVAL;
+}
+
+RW_API int32_t rw_copy_crc32(const void *in, uint32_t in_offset, uint32_t bytes, void *out, uint32_t out_offset, uint32_t sum_offset)
+{
+	uint8_t *target = out;
+	uint32_t sum;
+
+	if (!in || !out)
+		return -EINVAL;
+	sum = kernels()->crc32(0, target + out_offset, (const uint8_t *)in + in_offset, bytes);
+	for (uint32_t i = 0; i < sizeof sum; i++)
+		target[sum_offset + i] = (uint8_t)(sum >> 8 * i);
+	return 0;
 }
 
 RW_API int32_t rw_kernel_set(void)

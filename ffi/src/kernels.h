@@ -23,6 +23,10 @@ typedef void mask_kernel(uint8_t *to, const uint8_t *from, size_t bytes, uint32_
  * a vector, is left to the scalar code. */
 typedef ptrdiff_t utf8_kernel(const uint8_t *data, size_t bytes);
 
+/* Copies, unless to is from, and goes on with a CRC-32 as zlib has it: the first begins with 0. */
+typedef uint32_t crc32_kernel(uint32_t sum, uint8_t *to, const uint8_t *from, size_t bytes);
+
+crc32_kernel crc32_scalar;
 void mask_scalar(uint8_t *to, const uint8_t *from, size_t bytes, uint32_t key);
 /* 0 to 3: valid, that many bytes at the end are cut off; -1: not UTF-8. */
 int32_t utf8_scalar(const uint8_t *data, size_t bytes);
@@ -30,6 +34,7 @@ int32_t utf8_scalar(const uint8_t *data, size_t bytes);
 #if defined(__x86_64__)
 mask_kernel mask_sse2, mask_avx2, mask_avx512;
 utf8_kernel utf8_ssse3, utf8_avx2, utf8_avx512;
+crc32_kernel crc32_avx512; /* needs VPCLMULQDQ as well */
 #elif defined(__aarch64__)
 mask_kernel mask_neon;
 utf8_kernel utf8_neon;

@@ -66,6 +66,52 @@ TEST(masking_agrees_with_its_definition)
 	for_each_set(check_mask);
 }
 
+/* Bit by bit, as the polynomial says. */
+static uint32_t plain_crc32(const uint8_t *data, uint32_t bytes)
+{
+	uint32_t sum = UINT32_MAX;
+
+	for (uint32_t i = 0; i < bytes; i++) {
+		sum ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			sum = sum >> 1 ^ (sum & 1 ? 0xedb88320u : 0);
+	}
+	return ~sum;
+}
+
+static void check_crc32(void)
+{
+	static uint8_t original[9000], out[9100], expected[9100];
+	uint8_t *end = end_of_page(sizeof original) + sizeof original;
+
+	fill_random(original, sizeof original, 11);
+	for (uint32_t bytes = 0; bytes <= sizeof original; bytes += bytes < 1100 ? 1 : 487) {
+		uint32_t at = 8 + bytes % 67, sum = plain_crc32(original, bytes);
+
+		memset(out, 0xa5, sizeof out);
+		memset(expected, 0xa5, sizeof expected);
+		memcpy(expected + at, original, bytes);
+		for (int i = 0; i < 4; i++)
+			expected[i + 1] = (uint8_t)(sum >> 8 * i);
+		memcpy(end - bytes, original, bytes);
+		CHECK_EQUAL(rw_copy_crc32(end - bytes, 0, bytes, out, at, 1), 0);
+		CHECK(memcmp(out, expected, sizeof out) == 0);
+		/* In place: summed, not moved. */
+		memset(out + 1, 0, 4);
+		CHECK_EQUAL(rw_copy_crc32(out, at, bytes, out, at, 1), 0);
+		CHECK(memcmp(out, expected, sizeof out) == 0);
+	}
+	CHECK_EQUAL(rw_copy_crc32("....123456789", 4, 9, out, 4, 0), 0);
+	CHECK(memcmp(out, "\x26\x39\xf4\xcb" "123456789", 13) == 0);
+	CHECK_EQUAL(rw_copy_crc32(NULL, 0, 0, out, 4, 0), -EINVAL);
+	CHECK_EQUAL(rw_copy_crc32(original, 0, 0, NULL, 4, 0), -EINVAL);
+}
+
+TEST(copying_with_a_checksum_agrees_with_its_definition)
+{
+	for_each_set(check_crc32);
+}
+
 /* RFC 3629 by its grammar, one code point at a time; 0 to 3, or -EILSEQ. */
 static int32_t reference(const uint8_t *data, uint32_t bytes)
 {

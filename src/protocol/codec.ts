@@ -67,12 +67,27 @@ export interface DeflateEffort {
   readonly memoryLevel: number;
 }
 
+/**
+ * Copies `from[start, end)` to `to[at, …)` and puts its CRC-32, as zlib and gzip have it, at `to[sumAt]`, four bytes, the lowest first.
+ * Where both are the same place, nothing is copied; else they must not overlap.
+ */
+export type CopyCrc32 = (
+  from: Uint8Array,
+  start: number,
+  end: number,
+  to: Uint8Array,
+  at: number,
+  sumAt: number,
+) => void;
+
 /** Makes the codecs of one loop. */
 export interface Codec {
   /** What it is, for people: "the shim", "zlib 1.3.1 of the runtime". */
   readonly name: string;
   openDeflater(parameters: DeflateParameters, effort: DeflateEffort): Deflater;
   openInflater(parameters: DeflateParameters): Inflater;
+  /** For recordings. Needs no state, so it works on after `close`. */
+  readonly copyCrc32: CopyCrc32;
   /** Gives back what connections without takeover share. Those with takeover are closed one by one. Idempotent. */
   close(): void;
 }

@@ -27,12 +27,14 @@
  * because headers have a checksum of their own, a reader finds its way again behind damage in the middle.
  */
 
-import { crc32, crc32Words } from "./crc32.ts";
+import { crc32, crc32Words } from "../runtime/crc32.ts";
 
 /** First bytes of every recording; the last one is the version. */
 export const MAGIC: Uint8Array = Uint8Array.of(0x8f, 0x52, 0x57, 0x52, 0x0d, 0x0a, 0x1a, 0x01);
 /** Bytes before each payload. */
 export const HEADER_BYTES = 28;
+/** Where in them the payload's checksum stands. */
+export const PAYLOAD_CRC_AT = 20;
 /** Longest payload. */
 export const MAX_PAYLOAD_BYTES: number = 1 << 20;
 
@@ -70,9 +72,8 @@ export interface RecordHeader {
   payloadCrc: number;
 }
 
-/** Writes the header of the payload that lies behind it in `bytes`. */
+/** Writes a header around the checksum of its payload, which is there already. */
 export function writeHeader(
-  bytes: Uint8Array,
   view: DataView,
   at: number,
   kind: number,
@@ -85,8 +86,8 @@ export function writeHeader(
   words[2] = payloadBytes;
   words[3] = (timeNs % HIGH) | 0;
   words[4] = (timeNs / HIGH) | 0;
-  words[5] = crc32(bytes, at + HEADER_BYTES, at + HEADER_BYTES + payloadBytes) | 0;
-  for (let index = 0; index < 6; index++) view.setInt32(at + index * 4, words[index], true);
+  words[5] = view.getInt32(at + PAYLOAD_CRC_AT, true);
+  for (let index = 0; index < 5; index++) view.setInt32(at + index * 4, words[index], true);
   view.setInt32(at + 24, crc32Words(words), true);
 }
 

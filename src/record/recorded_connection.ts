@@ -1,6 +1,7 @@
 /** A connection that is recorded: stands between the transport's connection and its handler, and passes everything on. */
 
 import type { RingwireError } from "../errors.ts";
+import type { CopyCrc32 } from "../protocol/codec.ts";
 import type { TlsInfo } from "../tls.ts";
 import type { Address, Connection, ConnectionHandler } from "../transport.ts";
 import { KIND_END } from "./record_format.ts";
@@ -22,6 +23,8 @@ export interface ConnectionFacts {
 export interface RecordingSession {
   readonly writer: RecordWriter;
   readonly url: string | undefined;
+  /** Of the loop's codec. */
+  readonly copyCrc32: CopyCrc32;
   nowNs(): number;
   /** As `Engine.soon`. */
   soon(callback: () => void): void;
@@ -150,7 +153,7 @@ export class RecordedConnection implements Connection, ConnectionHandler {
 
   /** The connection stands: from now on it is recorded. */
   begin(role: "client" | "server"): void {
-    const { url, writer } = this.#session;
+    const { url, writer, copyCrc32 } = this.#session;
     const remote = this.#target ?? this.remoteAddress();
     const local = this.localAddress();
     const tls = this.tls()?.version;
@@ -161,6 +164,6 @@ export class RecordedConnection implements Connection, ConnectionHandler {
       ...(local === undefined ? {} : { local }),
       ...(tls === undefined ? {} : { tls }),
     };
-    this.#tap = writer.open(facts, this.#nowNs());
+    this.#tap = writer.open(facts, this.#nowNs(), copyCrc32);
   }
 }

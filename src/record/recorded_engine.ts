@@ -120,12 +120,13 @@ class RecordedTransport implements Transport {
 
   #session(): RecordingSession {
     const { runtime, soon } = this.#engine;
+    const { copyCrc32 } = this.#inner.codec;
     const record = this.#record;
     const shared =
       typeof record === "string"
         ? shareRecorder(record)
         : { writer: writerOf(record), release: (): void => {} };
-    return { ...shared, url: this.#url, nowNs: () => Math.round(runtime.nowMs() * 1e6), soon };
+    return { ...shared, url: this.#url, copyCrc32, nowNs: () => Math.round(runtime.nowMs() * 1e6), soon };
   }
 }
 

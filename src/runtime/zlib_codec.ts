@@ -9,6 +9,7 @@
 import process from "node:process";
 import {
   type Codec,
+  type CopyCrc32,
   type DeflateEffort,
   type DeflateParameters,
   type Deflater,
@@ -18,6 +19,7 @@ import {
   type Inflater,
 } from "../protocol/codec.ts";
 import { OutputArena } from "../protocol/output_arena.ts";
+import { copyCrc32 } from "./crc32.ts";
 import { CHUNK_BYTES, ZlibEngine } from "./zlib_engine.ts";
 
 /** What a sender cut off (RFC 7692 §7.2.2). */
@@ -41,6 +43,7 @@ export function openZlibCodec(): Codec {
 
 class ZlibCodec implements Codec {
   readonly name: string = `zlib ${process.versions.zlib ?? ""} of the runtime`;
+  readonly copyCrc32: CopyCrc32 = copyCrc32;
   readonly #deflaters: Map<string, EngineSlot> = new Map();
   readonly #arena: OutputArena = new OutputArena();
   readonly #inflater: EngineSlot = new EngineSlot(() => ZlibEngine.inflate(ANY_WINDOW_BITS));

@@ -7,6 +7,7 @@
 import { RingwireError } from "../errors.ts";
 import {
   type Codec,
+  type CopyCrc32,
   type DeflateEffort,
   type DeflateParameters,
   type Deflater,
@@ -48,12 +49,17 @@ interface Shared {
 /** A codec for one loop. Takes no memory until it is used. */
 export class ShimCodec implements Codec {
   readonly name = "the shim";
+  readonly copyCrc32: CopyCrc32;
   readonly #shared: Shared;
   readonly #deflaters: Map<string, Context> = new Map();
   readonly #inflater: Context;
 
   constructor(shim: Shim) {
     this.#shared = { shim, arena: new OutputArena(), output: NOTHING };
+    this.copyCrc32 = (from, start, end, to, at, sumAt): void => {
+      const bytes = start === end ? NO_INPUT : from;
+      shim.rw_copy_crc32(bytes, start === end ? 0 : start, end - start, to, at, sumAt);
+    };
     this.#inflater = new Context(shim, () => shim.rw_inflate_open(ANY_WINDOW_BITS));
   }
 

@@ -1,7 +1,7 @@
 /** The one symbol table: every function of ffi/include/ringwire.h with its arguments. All of them return an i32. */
 
 /** The ABI this code is written against (`RW_ABI_VERSION`). */
-export const ABI_VERSION = 5;
+export const ABI_VERSION = 6;
 
 /** Opened first and alone, so that a shim of another version is told by its number and not by a missing symbol. */
 export const ABI_SYMBOLS = {
@@ -24,6 +24,7 @@ export const SYMBOLS = {
   rw_unmask_at: ["buffer", "u32", "u32"],
   rw_utf8: ["u32", "u32", "u32"],
   rw_utf8_at: ["buffer", "u32"],
+  rw_copy_crc32: ["buffer", "u32", "u32", "buffer", "u32", "u32"],
   rw_kernel_set: [],
   rw_kernel_select: ["u32"],
   rw_deflate_open: ["u32", "u32", "u32"],

@@ -43,6 +43,7 @@ function watchInflaters(rig: Rig, restored: () => void): void {
       };
       return inflater;
     },
+    copyCrc32: codec.copyCrc32,
     close: () => codec.close(),
   };
   Object.defineProperty(transport, "codec", { value: watching, configurable: true });

@@ -77,6 +77,32 @@ function same(actual: Uint8Array, expected: Uint8Array): void {
 }
 
 /** @param keepsWindowBehindFinal - Whether a reference from behind a final block to before it can be followed. */
+/** Copies and sums, and sums in place; checks that nothing else is touched. Returns the sum as bytes. */
+function copied(codec: Codec, bytes: Uint8Array, start: number): Uint8Array {
+  const size = bytes.length - start;
+  const to = new Uint8Array(size + 30).fill(0xa5);
+  codec.copyCrc32(bytes, start, bytes.length, to, 20, 5);
+  const sum = to.slice(5, 9);
+  const expected = new Uint8Array(size + 30).fill(0xa5);
+  expected.set(sum, 5);
+  expected.set(bytes.subarray(start), 20);
+  same(to, expected);
+  to.fill(0, 5, 9);
+  codec.copyCrc32(to, 20, 20 + size, to, 20, 5);
+  same(to, expected);
+  return sum;
+}
+
+/** Bit by bit, as the polynomial says; as bytes, the lowest first. */
+function plainCrc32(input: Uint8Array): number[] {
+  let sum = 0xffffffff;
+  for (const byte of input) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ ((sum & 1) * 0xedb88320);
+  }
+  return [0, 8, 16, 24].map((shift) => (~sum >>> shift) & 0xff);
+}
+
 export function codecContract(name: string, openCodec: () => Codec, isStrict: boolean): void {
   const messages: [string, Uint8Array][] = [
     ["empty", new Uint8Array(0)],
@@ -104,6 +130,19 @@ export function codecContract(name: string, openCodec: () => Codec, isStrict: bo
         }
       });
     }
+
+    it("copies with a CRC-32, and sums what lies there already", () => {
+      const codec = openCodec();
+      expect([...copied(codec, new TextEncoder().encode("..123456789"), 2)]).toEqual([
+        0x26, 0x39, 0xf4, 0xcb,
+      ]);
+      for (const size of [0, 1, 40, 63, 64, 65, 255, 256, 257, 511, 512, 4_097, 19_000, 131_072]) {
+        const bytes = noise(size + 3, size + 7);
+        expect([...copied(codec, bytes, 3)], `${size} bytes`).toEqual(plainCrc32(bytes.subarray(3)));
+      }
+      codec.close();
+      expect([...copied(codec, noise(300, 5), 0)]).toEqual(plainCrc32(noise(300, 5)));
+    });
 
     it("restores 16 MiB, compressible or not", () => {
       const codec = openCodec();

@@ -1,15 +1,43 @@
 /** A recorder never waits: what finds no room is dropped whole, counted, and said in the file; and a disk that fails is told. */
 
-import { symlinkSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { RingwireError } from "../../src/errors.ts";
+import { engineOf } from "../../src/loop.ts";
 import { connect, Loop, serve } from "../../src/mod.ts";
 import { Recorder, Recording, Replay } from "../../src/record/mod.ts";
 import { RecordWriter } from "../../src/record/record_writer.ts";
+import { copyCrc32 } from "../../src/runtime/crc32.ts";
 import { until } from "../transport/recorder.ts";
 import { scratchPath } from "./scratch.ts";
 
 const FULL_DISK = "/dev/full";
+
+test("the file has the same bytes, whether the loop's codec sums them or the runtime", async () => {
+  using loop = new Loop();
+  const { codec } = engineOf(loop).transport;
+  console.log(`sums of ${codec.name}`);
+  const files = [];
+  for (const copy of [codec.copyCrc32, copyCrc32]) {
+    const path = scratchPath();
+    const writer = new RecordWriter(path, 1 << 20, 1_000, () => {});
+    const tap = writer.open({ role: "client" }, 1, copy);
+    const bytes = Uint8Array.from({ length: 300_000 }, (_, index) => index * 31 + (index >> 8));
+    for (const size of [0, 1, 63, 300, 4_096, 200_000]) {
+      writer.received(tap, 2, bytes, 5, 5 + size);
+      for (let count = 0; count < 3; count++) writer.sent(tap, () => 3, bytes, size, size + 200);
+    }
+    writer.closed(tap, 4, undefined);
+    await writer.finish();
+    using recording = new Recording(path);
+    const [session, open, ...rest] = [...recording].map(({ kind, offset }) => ({ kind, offset }));
+    expect([session.kind, open.kind, rest.length, recording.problems]).toEqual(["session", "open", 13, []]);
+    // The session record has the time of day.
+    files.push(readFileSync(path).subarray(open.offset));
+  }
+  expect(files[0].length).toBeGreaterThan(200_000);
+  expect(files[0].equals(files[1])).toBe(true);
+});
 
 test("what finds no room is lost whole, and the file says how much of which connection", async () => {
   const path = scratchPath();

@@ -5,6 +5,7 @@ import { MaskKeys } from "../../src/protocol/mask_keys.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../../src/protocol/opcode.ts";
 import type { DeflateAgreement } from "../../src/protocol/permessage_deflate.ts";
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
+import { copyCrc32 } from "../../src/runtime/crc32.ts";
 import { Compressor } from "../../src/websocket/compressor.ts";
 import { FrameSender } from "../../src/websocket/frame_sender.ts";
 import { Outbox } from "../../src/websocket/outbox.ts";
@@ -17,6 +18,7 @@ import { FakeConnection } from "./fake_connection.ts";
 /** A codec over node:zlib without context, which counts. */
 class CountingCodec implements Codec {
   readonly name: string = "counting";
+  readonly copyCrc32: Codec["copyCrc32"] = copyCrc32;
   readonly opened: unknown[] = [];
   closes = 0;
   messages = 0;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { crc32, crc32Words } from "../../src/record/crc32.ts";
+import { crc32, crc32Words } from "../../src/runtime/crc32.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

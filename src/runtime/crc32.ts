@@ -3,7 +3,11 @@
  * the sum itself (Node 20: 73 against 19 ns for 24 bytes, 216 against 349 ns for 512).
  */
 
-import { nativeCrc32 } from "../runtime/checksum.ts";
+import * as zlib from "node:zlib";
+import { copyBytes } from "../protocol/copy_bytes.ts";
+
+/** Missing before Node 20.15. */
+const nativeCrc32 = (zlib as { readonly crc32?: (bytes: Uint8Array) => number }).crc32;
 
 /** Up to this many bytes our own is faster on all runtimes, or as good. */
 const OWN_TO_BYTES = 64;
@@ -34,6 +38,23 @@ export function crc32(bytes: Uint8Array, start: number, end: number): number {
   let sum = -1;
   for (let at = start; at < end; at++) sum = T0[(sum ^ bytes[at]) & 0xff] ^ (sum >>> 8);
   return ~sum >>> 0;
+}
+
+/** `Codec.copyCrc32` of the runtime. */
+export function copyCrc32(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  to: Uint8Array,
+  at: number,
+  sumAt: number,
+): void {
+  if (from !== to || start !== at) copyBytes(from, start, end, to, at);
+  const sum = crc32(to, at, at + end - start);
+  to[sumAt] = sum;
+  to[sumAt + 1] = sum >>> 8;
+  to[sumAt + 2] = sum >>> 16;
+  to[sumAt + 3] = sum >>> 24;
 }
 
 /** CRC-32 of words, as if they lay in memory little-endian. */
