@@ -133,12 +133,16 @@ export function participantGroups(workload, { runtime, hasShim, identity }) {
   const { ours: source, [runtime]: own } = KINDS[kind];
   const how = { collects: workload.program === "idle", role: kind === "client" ? "client" : "server" };
   const theirs = own.map((peer) => program(runtime, peer.name, peer.source, words, how));
-  const ours = (transport, peers) =>
+  const ours = (transport, peers, waitUs = 0) =>
     program(
       runtime,
-      `${runtime} ${transport}`,
+      waitUs ? `${runtime} ${transport}, waitUs ${waitUs}` : `${runtime} ${transport}`,
       source,
-      ["--transport", transport, "--drive", drive, ...words],
+      [
+        ...["--transport", transport, "--drive", drive],
+        ...(waitUs ? ["--wait-us", String(waitUs)] : []),
+        ...words,
+      ],
       { ...how, peers },
     );
   const peers = theirs.map(({ name }) => name);
@@ -149,7 +153,9 @@ export function participantGroups(workload, { runtime, hasShim, identity }) {
     ...(workload.hasLimit ? limit(drive) : []),
     ...(workload.hasNative ? nativeEchoServers() : []),
   ];
-  group.push(ours("uring", [...peers, ...others.map(({ name }) => name)]));
+  const all = [...peers, ...others.map(({ name }) => name)];
+  group.push(ours("uring", all));
+  if (workload.waitUs) group.push(ours("uring", all, workload.waitUs));
   group.push(...others.map((other) => ({ peers: [], ...other })));
   return [group];
 }

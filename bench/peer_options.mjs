@@ -13,7 +13,7 @@ const PARTICIPANTS = [
   [
     "bun/deno/node uring, native",
     "ringwire",
-    "as published (dist/); `maxMessageBytes` 64 MiB, a `batch` handler that forwards; clients: a `message` handler; the rest at its default",
+    "as published (dist/); `maxMessageBytes` 64 MiB, a `batch` handler that forwards; clients: a `message` handler; the rest at its default, and `waitUs` where the name says so",
   ],
   ["C limit", "", "ffi/test/echo_limit.c: plain C on io_uring, nothing checked that an echo can do without"],
   [

@@ -146,6 +146,8 @@ function threads(what, how, load) {
 
 /** Between messages, where the server is to have gone to sleep for certain. */
 const PAUSE_US = 200;
+/** Long enough to span that pause. */
+const WAIT_US = 300;
 
 export const WORKLOADS = {
   "echo-pipe": {
@@ -218,12 +220,19 @@ export const WORKLOADS = {
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
     "bun uring/Bun.serve": 1.05,
   }),
-  "ping-pong-parked": pingPong(
-    `${PAUSE_US} µs between messages, so that the server parks each time`,
-    "auto",
-    { "bun uring/Bun.serve": 1.05, "*/C limit": 1.2 },
-    { "pause-us": PAUSE_US },
-  ),
+  "ping-pong-parked": {
+    ...pingPong(
+      `${PAUSE_US} µs between messages, so that the server parks each time, or with \`waitUs\` waits in the kernel before it does`,
+      "auto",
+      {
+        "bun uring/Bun.serve": 1.05,
+        [`bun uring, waitUs ${WAIT_US}/Bun.serve`]: 1.05,
+        "*/C limit": 1.2,
+      },
+      { "pause-us": PAUSE_US },
+    ),
+    waitUs: WAIT_US,
+  },
   "ping-pong-spin": {
     ...pingPong("one message right after the other, the server spinning", "spin", {
       "bun uring/Bun.serve": 0.5,
