@@ -71,6 +71,8 @@ const LENGTH_BITS = 0x7f;
 const FINAL_TEXT = FIN_BIT | OPCODE_TEXT;
 const FINAL_BINARY = FIN_BIT | OPCODE_BINARY;
 
+/** Largest payload of a frame with a 16-bit length. */
+const MAX_SHORT_BYTES = 65_535;
 /** Largest payload of a control frame (RFC 6455 §5.5), and of a frame with a 7-bit length. */
 const MAX_CONTROL_BYTES = 125;
 
@@ -104,8 +106,8 @@ const EMPTY_VIEW = new DataView(EMPTY.buffer);
 export class MessageDecoder {
   /** Where the payload of the last event is, unmasked: `bytes[start, end)`. Valid until the next call, unless `owned`. */
   bytes: Uint8Array;
-  start: number;
-  end: number;
+  start: number = 0;
+  end: number = 0;
   /** The payload's buffer was made for this message and is given away: the caller may keep it. */
   owned: boolean;
   /** After DECODE_TEXT: the payload is known to be UTF-8. */
@@ -117,13 +119,16 @@ export class MessageDecoder {
   /** After DECODE_FAILED: what was wrong, with the close code to send. */
   failure: RingwireError | undefined;
 
+  // Numbers from the beginning, here and wherever it is hot: V8 looks each time at what a field holds that was ever undefined.
   readonly #kernels: Kernels;
-  readonly #shortBytes: number;
-  readonly #maskBit: number;
+  readonly #shortBytes: number = 0;
+  readonly #maskBit: number = 0;
   /** Header size of a frame with a 7-bit length. */
-  readonly #smallHeaderBytes: number;
-  readonly #maxSmallBytes: number;
+  readonly #smallHeaderBytes: number = 0;
+  readonly #maxSmallBytes: number = 0;
   readonly #maxMessageBytes: number;
+  /** Largest message that is gathered. */
+  readonly #maxGatheredBytes: number = 0;
   readonly #maxFragments: number;
   readonly #checkText: boolean;
   readonly #openInflater: (() => Inflater) | undefined;
@@ -134,19 +139,19 @@ export class MessageDecoder {
   #input: Uint8Array;
   /** Of `#input`, where the peer masks. */
   #view: DataView;
-  #at: number;
-  #inputEnd: number;
-  #holds: number;
+  #at = 0;
+  #inputEnd = 0;
+  #holds = 0;
 
   /** Bytes of a header that was cut off. */
   #header: Uint8Array;
-  #headerBytes: number;
+  #headerBytes = 0;
 
   /** First byte, payload size, bytes of it still to come, and key (rotated to the next byte) of the open frame. */
-  #first: number;
-  #frameBytes: number;
-  #left: number;
-  #key: number;
+  #first = 0;
+  #frameBytes = 0;
+  #left = 0;
+  #key = 0;
 
   /** Payload of a control frame that was cut off. */
   #control: Uint8Array;
@@ -154,12 +159,10 @@ export class MessageDecoder {
   /** The message that is being collected, once there has been one. */
   #message: MessageBuffer | undefined;
   /** The opcode of the message that is being collected, if it is compressed; else 0. */
-  #compressedOpcode: number;
+  #compressedOpcode = 0;
 
   constructor(options: MessageDecoderOptions) {
     this.bytes = EMPTY;
-    this.start = 0;
-    this.end = 0;
     this.owned = false;
     this.textChecked = false;
     this.closeCode = CLOSE_NO_STATUS;
@@ -171,23 +174,15 @@ export class MessageDecoder {
     this.#smallHeaderBytes = options.masked ? 6 : 2;
     this.#maxSmallBytes = Math.min(MAX_CONTROL_BYTES, options.maxMessageBytes);
     this.#maxMessageBytes = options.maxMessageBytes;
+    this.#maxGatheredBytes = Math.min(options.maxMessageBytes, MAX_SHORT_BYTES) | 0;
     this.#maxFragments = options.maxFragments;
     this.#checkText = options.checkText;
     this.#openInflater = options.openInflater;
     this.#inflater = undefined;
     this.#maxCompressedBytes = deflateBound(options.maxMessageBytes);
-    this.#compressedOpcode = 0;
     this.#input = EMPTY;
     this.#view = EMPTY_VIEW;
-    this.#at = 0;
-    this.#inputEnd = 0;
-    this.#holds = 0;
     this.#header = EMPTY;
-    this.#headerBytes = 0;
-    this.#first = 0;
-    this.#frameBytes = 0;
-    this.#left = 0;
-    this.#key = 0;
     this.#control = EMPTY;
     this.#message = undefined;
   }
@@ -288,7 +283,7 @@ export class MessageDecoder {
     const inputEnd = this.#inputEnd;
     const maskBit = this.#maskBit;
     const headerBytes = this.#smallHeaderBytes;
-    const maxMessageBytes = this.#maxMessageBytes;
+    const maxBytes = this.#maxGatheredBytes;
     let at = this.#at;
     while (inputEnd - at >= 2) {
       const first = bytes[at];
@@ -301,7 +296,7 @@ export class MessageDecoder {
         if (size < 126) break;
         start += 2;
       }
-      if (size > maxMessageBytes) break;
+      if (size > maxBytes) break;
       const end = start + size;
       if (end > inputEnd || list.isFull) break;
       at = end;

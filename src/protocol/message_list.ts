@@ -19,13 +19,8 @@ const NO_RECORDS = new Int32Array(0);
 /** A growing list of messages, reused from read to read. */
 export class MessageList {
   /** `count` records; more may follow that mean nothing. */
-  records: Int32Array;
-  count: number;
-
-  constructor() {
-    this.records = NO_RECORDS;
-    this.count = 0;
-  }
+  records: Int32Array = NO_RECORDS;
+  count: number = 0;
 
   /** Whether no more are taken before the list is emptied. */
   get isFull(): boolean {

@@ -39,28 +39,28 @@ export class Ring {
   /** Rises with each turn: what was committed in an earlier turn has been handed to C. */
   turnNumber = 0;
   /** First free byte of the send arena. */
-  sendNext: number;
+  sendNext = 0;
   readonly sendStart: number;
   /** End of the send arena's free part: above it stand the records of copies. */
-  sendEnd: number;
+  sendEnd = 0;
   /** What fits an empty send arena, with the record of a copy. */
   readonly maxReserveBytes: number;
   /** Start of the open reservation, or -1. */
   reservedAt = -1;
   commandCount = 0;
+  /** Handle of the last command when that is a SEND: all that is committed to the same connection next belongs to it. Else 0. */
+  tailHandle = 0;
   readonly #shim: Shim;
   readonly #turn: Shim["rw_turn"];
   readonly #fields: Uint32Array;
   /** The block as words, for the records of copies. */
   readonly #words: Int32Array;
   /** The end of the whole send arena, as far as records can stand there. */
-  readonly #arenaEnd: number;
+  readonly #arenaEnd: number = 0;
   #copyCount = 0;
   readonly #commands: Int32Array;
-  readonly #commandCapacity: number;
+  readonly #commandCapacity: number = 0;
   #id: number;
-  /** Handle of the last command when that is a SEND, which the next commit of the same connection extends; else 0. */
-  #tailHandle = 0;
 
   private constructor(shim: Shim, block: Block, id: number) {
     this.bytes = block.bytes;
@@ -129,19 +129,17 @@ export class Ring {
     );
   }
 
-  /** Appends a SEND of the reserved range. */
-  send(handle: number, start: number, bytes: number): void {
-    this.sendNext = start + bytes;
-    this.#append(layout.COMMAND_SEND, handle, start, bytes);
-    this.#tailHandle = handle;
+  /** Begins a SEND at `sendNext`. It ends where `sendNext` is when the next command or the turn comes: reservations have no gaps. */
+  beginSend(handle: number): void {
+    this.#append(layout.COMMAND_SEND, handle, this.sendNext, 0);
+    this.tailHandle = handle;
   }
 
-  /** Makes the last command longer, if it is a SEND of that connection: reservations have no gaps, so the ranges touch. */
-  extendSend(handle: number, bytes: number): boolean {
-    if (this.#tailHandle !== handle) return false;
-    this.sendNext += bytes;
-    this.#commands[this.commandCount * 4 - 1] += bytes;
-    return true;
+  #endSend(): void {
+    if (this.tailHandle === 0) return;
+    const last = this.commandCount * 4;
+    this.#commands[last - 1] = this.sendNext - this.#commands[last - 2];
+    this.tailHandle = 0;
   }
 
   /**
@@ -171,10 +169,10 @@ export class Ring {
   /** Appends any other command. There must be room for one. */
   control(op: number, handle: number, argument: number): void {
     this.#append(op, handle, argument, 0);
-    this.#tailHandle = 0;
   }
 
   #append(op: number, handle: number, a: number, b: number): void {
+    this.#endSend();
     const commands = this.#commands;
     const at = this.commandCount++ * 4;
     commands[at] = op;
@@ -190,6 +188,7 @@ export class Ring {
    * @param waitUs - 0: never blocks; -1: blocks until there is an event.
    */
   turn(flags: number, waitUs: number): void {
+    this.#endSend();
     const count = this.commandCount;
     this.commandCount = 0;
     this.sendNext = this.sendStart;
@@ -197,7 +196,6 @@ export class Ring {
     this.#fields[layout.FIELD_COPY_COUNT] = this.#copyCount;
     this.#copyCount = 0;
     this.reservedAt = -1;
-    this.#tailHandle = 0;
     this.turnNumber++;
     let result = this.#turn(this.#id, count, flags, waitUs);
     // A skipped command is our own bug, but all others were done: go on with the events it brought.

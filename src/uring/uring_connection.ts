@@ -32,14 +32,14 @@ export interface ConnectionHost {
 export class UringConnection implements Connection {
   handler: ConnectionHandler;
   /** The shim's handle; 0 once closed. */
-  handle: number;
+  handle = 0;
   /** A connect has succeeded. */
   isOpen = false;
   receivedNs = 0;
   /** Whether it is among those that the host settles after a turn: nobody is there twice. */
   isUnsettled = false;
   /** Where the table of queued bytes tells of this connection. */
-  #queuedIndex: number;
+  #queuedIndex = 0;
   readonly #queued: Int32Array;
   /** The most that `queuedBytes` can have shown since the last `drained`. */
   #shown = 0;
@@ -104,14 +104,9 @@ export class UringConnection implements Connection {
     ring.reservedAt = -1;
     if (end === start || this.handle === 0) return;
     const bytes = end - start;
-    if (ring.extendSend(this.handle, bytes)) {
-      this.#fresh += bytes;
-    } else {
-      this.#beginSend();
-      this.#fresh += bytes;
-      ring.send(this.handle, start, bytes);
-      this.#host.touch();
-    }
+    if (ring.tailHandle !== this.handle) this.#beginSend();
+    ring.sendNext = end;
+    this.#fresh += bytes;
     const shown = this.#base + this.#fresh;
     if (shown > this.#shown) this.#shown = shown;
   }
@@ -197,6 +192,8 @@ export class UringConnection implements Connection {
     if (!isGone && this.#freshTurn !== this.#ring.turnNumber) this.#fresh = 0;
     this.#freshTurn = this.#ring.turnNumber;
     this.#base = isGone ? 0 : queued;
+    this.#ring.beginSend(this.handle);
+    this.#host.touch();
     if (this.isUnsettled) return;
     this.isUnsettled = true;
     this.#host.committed(this);

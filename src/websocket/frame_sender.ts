@@ -35,7 +35,7 @@ export class FrameSender {
   readonly #fragmentBytes: number;
   readonly #counters: Counters;
   /** Up to this many bytes a message leaves in one frame and one reservation. */
-  readonly #wholeBytes: number;
+  readonly #wholeBytes: number = 0;
 
   /** @param maskKeys - Undefined with `masked`: key zero. */
   constructor(

@@ -22,6 +22,8 @@ const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 /** Texts up to this size are encoded into memory that is used again for each. */
 const MAX_SCRATCH_BYTES = 65_536;
+/** More than a message has. A whole number, so that sizes are not compared as doubles. */
+const NEVER_BYTES = 2 ** 30 - 1;
 /** One per thread, and none before it is needed. */
 let scratch = EMPTY;
 
@@ -62,8 +64,8 @@ export class Outbox {
   readonly #counters: Counters;
   readonly #compressor: Compressor | undefined;
   readonly #pacer: Pacer | undefined;
-  /** Messages of at least so many bytes are compressed or may have to wait. Infinity: none. */
-  readonly #elaborateFromBytes: number;
+  /** Messages of at least so many bytes are compressed or may have to wait. */
+  readonly #elaborateFromBytes: number = 0;
   /**
    * So much can be sent before the queue needs looking at: what was below the high mark at the last look, less what was sent
    * since. The queue may have drained meanwhile, never grown by more; what does not count here makes it void: control frames and
@@ -94,7 +96,7 @@ export class Outbox {
     this.#compressor = compressor;
     this.#pacer = pacer;
     pacer?.start(({ opcode, bytes }) => this.#send(opcode, bytes, 0, bytes.length));
-    this.#elaborateFromBytes = pacer !== undefined ? 0 : (compressor?.fromBytes ?? Infinity);
+    this.#elaborateFromBytes = pacer !== undefined ? 0 : (compressor?.fromBytes ?? NEVER_BYTES);
     this.#owner = owner;
     this.#counters = counters;
     this.#transport = transport;

@@ -20,6 +20,9 @@ import type { Outbox } from "./outbox.ts";
 
 const EMPTY = new Uint8Array(0);
 
+/** The cursor once an iteration is over: no number of steps leads from there to a message. */
+const ENDED = -(2 ** 30);
+
 let sendMessage: (batch: ReadBatch, outbox: Outbox) => SendStatus;
 
 /** Who fills a batch with what its peer has sent. */
@@ -121,8 +124,13 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
 
   /** Moves to the next message. */
   next(): IteratorResult<BatchMessage> {
-    this.#cursor += RECORD_WORDS;
-    if (this.#cursor >= this.list.count * RECORD_WORDS) this.#step.done = true;
+    const cursor = this.#cursor + RECORD_WORDS;
+    if (cursor < this.list.count * RECORD_WORDS) {
+      this.#cursor = cursor;
+    } else {
+      this.#cursor = ENDED;
+      this.#step.done = true;
+    }
     return this.#step as IteratorResult<BatchMessage>;
   }
 
@@ -161,8 +169,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
 
   /** The record that the iteration stands at: outside of one there is none, and memory is others'. */
   #at(): number {
-    const at = this.#cursor;
-    if (at >= 0 && at < this.list.count * RECORD_WORDS) return at;
+    if (this.#cursor >= 0) return this.#cursor;
     throw new TypeError(
       "Cannot use a message of a batch outside of its iteration, or after the batch handler has returned: take bytes() or text() there",
     );
