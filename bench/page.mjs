@@ -8,7 +8,7 @@ import { repeatability } from "./compare.mjs";
 import { peerTable } from "./peer_options.mjs";
 import { percentilePlot } from "./plot/percentile_plot.mjs";
 import { ratioPlot } from "./plot/ratio_plot.mjs";
-import { rangeText, resultText, unitOf } from "./report.mjs";
+import { failuresText, rangeText, resultText, unitOf } from "./report.mjs";
 import { readResults } from "./results.mjs";
 import { ratioText, table, whole } from "./table.mjs";
 import { targetText, verdicts } from "./targets.mjs";
@@ -200,7 +200,7 @@ function section(result, environment, folder) {
     for (const [runtime, output] of Object.entries(outputs)) {
       parts.push(`### ${runtime}\n\n\`\`\`text\n${output.trim()}\n\`\`\``);
     }
-    return parts;
+    return result.failures.length > 0 ? [...parts, failuresText(result)] : parts;
   }
   return [...parts, resultText(result), ...pictures(result, WORKLOADS[name], folder)];
 }

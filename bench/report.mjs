@@ -118,6 +118,10 @@ function limitText(workload, limits) {
   return table(["program", "median", "target"], rows);
 }
 
+export function failuresText({ failures }) {
+  return `**Failed**: ${failures.join("; ")}`;
+}
+
 /** The tables of one result. */
 export function resultText(result) {
   const workload = WORKLOADS[result.workload];
@@ -128,6 +132,6 @@ export function resultText(result) {
   if (result.comparisons.length > 0) parts.push(ratioTable(workload, result, targets));
   if (limits.length > 0) parts.push(limitText(workload, limits));
   if (runs.size > 0) parts.push(figureTable(workload, runs));
-  if (result.failures.length > 0) parts.push(`**Failed**: ${result.failures.join("; ")}`);
+  if (result.failures.length > 0) parts.push(failuresText(result));
   return parts.join("\n\n");
 }
