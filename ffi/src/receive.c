@@ -25,6 +25,10 @@
 #define STAMP_CONTROL_BYTES ((uint32_t)CMSG_SPACE(sizeof(struct timespec)))
 #define STAMP_BYTES ((uint32_t)sizeof(struct io_uring_recvmsg_out) + STAMP_CONTROL_BYTES)
 
+/* How long two looks at a clock may lie apart, and how often we look: a slow clock must not hold a turn up. */
+#define CLOCK_GAP_NS 20000u
+#define CLOCK_TRIES 8
+
 /* Cuts the arena into pieces of about `wanted` bytes where one receive takes a whole piece. */
 static void subdivide(struct ring *ring, uint32_t wanted)
 {
@@ -218,16 +222,29 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
 }
 
+/* Both clocks at one moment: who was interrupted between two looks looks again. */
+static void look_at_clocks(uint64_t *real_ns, uint64_t *now_ns)
+{
+	for (int tries = 0; tries < CLOCK_TRIES; tries++) {
+		uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+
+		*real_ns = clock_ns(CLOCK_REALTIME);
+		*now_ns = clock_ns(CLOCK_MONOTONIC);
+		if (*now_ns - before_ns < CLOCK_GAP_NS)
+			return;
+	}
+}
+
 /* Tells when the kernel received something. It stamps with the wall clock, which may be set at any time: both clocks are read
  * now, and only the little time since then is taken from it. */
 static void publish_stamp(struct ring *ring, struct connection *connection, const struct timespec *stamp)
 {
 	uint64_t stamp_ns = (uint64_t)stamp->tv_sec * 1000000000ull + (uint64_t)stamp->tv_nsec;
-	uint64_t real_ns = clock_ns(CLOCK_REALTIME);
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	uint64_t age_ns = real_ns > stamp_ns ? real_ns - stamp_ns : 0;
-	uint64_t received_ns = now_ns > age_ns ? now_ns - age_ns : 0;
+	uint64_t real_ns, now_ns, age_ns, received_ns;
 
+	look_at_clocks(&real_ns, &now_ns);
+	age_ns = real_ns > stamp_ns ? real_ns - stamp_ns : 0;
+	received_ns = now_ns > age_ns ? now_ns - age_ns : 0;
 	ring->control[RW_FIELD_CLOCK_LOW] = (uint32_t)now_ns;
 	ring->control[RW_FIELD_CLOCK_HIGH] = (uint32_t)(now_ns >> 32);
 	event_add(ring, RW_EVENT_STAMP, connection_handle(ring, connection), (uint32_t)received_ns,
