@@ -1,21 +1,18 @@
-/** The runtime's end of the wake-up socket: a Deno connection to an abstract Unix name, which needs --allow-net only. */
+/**
+ * The runtime's end of the wake-up socket: node:net's connection to an abstract Unix name, which needs --allow-net only. Deno.connect takes a
+ * promise for each read, and wakes a microsecond later.
+ */
 
+import { connect, type Socket } from "node:net";
 import type { WakeSocket } from "../runtime.ts";
 import { WakeConnection } from "../wake_connection.ts";
 
 /** As much of the namespace as is used here. */
-interface DenoConnection {
-  read(buffer: Uint8Array): Promise<number | null>;
-  ref(): void;
-  unref(): void;
-  close(): void;
-}
-interface DenoNet {
+interface DenoPermissions {
   readonly permissions: { querySync(descriptor: { name: "net" }): { readonly state: string } };
-  connect(options: { transport: "unix"; path: string }): Promise<DenoConnection>;
 }
 
-const deno = (globalThis as unknown as { Deno: DenoNet }).Deno;
+const deno = (globalThis as unknown as { Deno: DenoPermissions }).Deno;
 
 /** See {@link Runtime.openWake}. */
 export function openWake(
@@ -24,28 +21,27 @@ export function openWake(
   wake: () => void,
   failed: (error: unknown) => void,
 ): WakeSocket {
-  const connection = new WakeConnection<DenoConnection>((connected) => connected.close(), failed);
-  const fail = (error: unknown): void => connection.fail(error);
-  const buffer = new Uint8Array(64);
-  const read = (connected: DenoConnection): void => {
-    connected.read(buffer).then((count) => {
-      if (count === null) fail("it was closed");
-      else if (!connection.isClosed) {
-        // The next read is asked for first: it is under way while the handlers run.
-        read(connected);
-        wake();
-      }
-    }, fail);
-  };
+  const connection = new WakeConnection<Socket>((connected) => void connected.destroy(), failed);
   // An abstract name is no host that could be permitted by itself, and connecting would ask the user.
   if (deno.permissions.querySync({ name: "net" }).state !== "granted") {
-    queueMicrotask(() => fail("Deno permits it only with --allow-net for every host"));
+    queueMicrotask(() => connection.fail("Deno permits it only with --allow-net for every host"));
     return connection;
   }
-  deno.connect({ transport: "unix", path: String(source) }).then((connected) => {
-    if (!connection.connected(connected)) return;
-    read(connected);
-    opened();
-  }, fail);
+  const socket = connect({
+    path: String(source),
+    // No Buffer is made and no stream event runs per byte.
+    onread: {
+      buffer: new Uint8Array(64),
+      callback() {
+        wake();
+        return true;
+      },
+    },
+  });
+  socket.on("connect", () => {
+    if (connection.connected(socket)) opened();
+  });
+  socket.on("error", (error) => connection.fail(error));
+  socket.on("close", () => connection.fail("it was closed"));
   return connection;
 }
