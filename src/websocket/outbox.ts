@@ -56,10 +56,6 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #sender: FrameSender;
   readonly #settings: Settings;
-  // Copies of what every send looks at: one load instead of two.
-  readonly #maxBufferedBytes: number;
-  readonly #highWaterBytes: number;
-  readonly #maxCreditBytes: number;
   readonly #owner: OutboxOwner;
   readonly #counters: Counters;
   readonly #compressor: Compressor | undefined;
@@ -76,7 +72,8 @@ export class Outbox {
   /** The program has heard that the peer is slow, and not yet that it has caught up. */
   #isCongested = false;
   #pendingPong: Uint8Array | undefined = undefined;
-  #waiters: DrainWaiter[] = [];
+  /** Undefined: nobody waits for `drained`. */
+  #waiters: DrainWaiter[] | undefined = undefined;
 
   /**
    * @param counters - Where it counts what it sends, and what not.
@@ -103,10 +100,6 @@ export class Outbox {
     this.#connection = connection;
     this.#sender = sender;
     this.#settings = settings;
-    this.#maxBufferedBytes = settings.maxBufferedBytes;
-    this.#highWaterBytes = settings.highWaterBytes;
-    // Fragments have more headers than a credit counts.
-    this.#maxCreditBytes = settings.fragmentBytes > 0 ? 0 : Math.floor(settings.highWaterBytes);
   }
 
   /** What the system has not taken, and what waits for its time. */
@@ -230,13 +223,16 @@ export class Outbox {
   /** Resolves once at or below the low mark. */
   drained(): Promise<void> {
     if (this.queuedBytes <= this.#settings.lowWaterBytes) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.#waiters ??= [];
+      this.#waiters.push({ resolve, reject });
+    });
   }
 
   /** The queue became shorter. Returns whether the `drain` handler is due. */
   shrank(): boolean {
     // After every turn that sent anything: nearly always nobody waits.
-    const isAwaited = this.#wantsDrain || this.#pendingPong !== undefined || this.#waiters.length > 0;
+    const isAwaited = this.#wantsDrain || this.#pendingPong !== undefined || this.#waiters !== undefined;
     if (!isAwaited || this.queuedBytes > this.#settings.lowWaterBytes) return false;
     if (this.#isCongested) {
       this.#isCongested = false;
@@ -246,8 +242,8 @@ export class Outbox {
       this.#control(OPCODE_PONG, this.#pendingPong);
       this.#pendingPong = undefined;
     }
-    const waiters = this.#waiters;
-    this.#waiters = [];
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
     for (const waiter of waiters) waiter.resolve();
     const isDue = this.#wantsDrain;
     this.#wantsDrain = false;
@@ -257,8 +253,8 @@ export class Outbox {
   /** The connection is gone: nobody will be drained any more. Returns whether a `drain` handler was due one day. */
   abandon(): boolean {
     this.#pacer?.release();
-    const waiters = this.#waiters;
-    this.#waiters = [];
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
     const wasDue = this.#wantsDrain;
     this.#wantsDrain = false;
     // Made for each that waits, mostly none: an error costs more than all the rest of the end of a connection.
@@ -276,7 +272,10 @@ export class Outbox {
 
   /** Looks at the queue: whether a frame would leave it below the high mark. */
   #hasCredit(frameBytes: number): boolean {
-    const creditBytes = this.#maxCreditBytes - this.#connection.queuedBytes;
+    const { highWaterBytes, fragmentBytes } = this.#settings;
+    // Fragments have more headers than a credit counts.
+    const maxCreditBytes = fragmentBytes > 0 ? 0 : Math.floor(highWaterBytes);
+    const creditBytes = maxCreditBytes - this.#connection.queuedBytes;
     const isEnough = frameBytes <= creditBytes;
     this.#creditBytes = isEnough ? creditBytes : 0;
     return isEnough;
@@ -287,7 +286,7 @@ export class Outbox {
    * own few bytes do not count, so that a message of exactly `maxBufferedBytes` can be sent.
    */
   #hasRoom(payloadBytes: number): boolean {
-    const roomBytes = this.#maxBufferedBytes - payloadBytes;
+    const roomBytes = this.#settings.maxBufferedBytes - payloadBytes;
     if (this.queuedBytes <= roomBytes) return true;
     this.#transport.flush();
     return this.queuedBytes <= roomBytes;
@@ -299,8 +298,7 @@ export class Outbox {
   }
 
   #refuse(): SendStatus {
-    const { whenFull } = this.#settings;
-    const maxBufferedBytes = this.#maxBufferedBytes;
+    const { whenFull, maxBufferedBytes } = this.#settings;
     if (this.queuedBytes === 0) {
       throw new RingwireError(
         "ERR_MESSAGE_TOO_LARGE",
@@ -328,9 +326,10 @@ export class Outbox {
   }
 
   #status(): SendStatus {
-    if (this.queuedBytes <= this.#highWaterBytes) return "sent";
+    const { highWaterBytes } = this.#settings;
+    if (this.queuedBytes <= highWaterBytes) return "sent";
     this.#transport.flush();
-    if (this.queuedBytes <= this.#highWaterBytes) return "sent";
+    if (this.queuedBytes <= highWaterBytes) return "sent";
     this.#isLate();
     return "queued";
   }
