@@ -20,7 +20,7 @@ export const EXPLANATIONS = [
     workloads: ["echo-pipe"],
     target: "*/uWebSockets",
     limit:
-      "the C limit itself is 1.08 to 1.1 times uWebSockets here: with 16 messages in each packet both spend most of their time in the kernel's TCP, where io_uring saves little over epoll. On one message at a time we are level with it (echo-512-100)",
+      "the C limit itself is 1.08 to 1.1 times uWebSockets here: with 16 messages in a read both keep the load generator's core busy, too. With one message at a time we are level with it (echo-512-100)",
     tried: "what was tried for the C limit, which comes first",
   },
   {
