@@ -21,7 +21,7 @@ await new Promise<void>((resolve) => {
   service.add({
     url: server.url,
     heartbeat: {
-      intervalMs: 20,
+      intervalMs: 100,
       send(ws, context) {
         context.answered = false;
         ws.send(`beat ${++context.number}`);

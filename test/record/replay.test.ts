@@ -90,16 +90,16 @@ onEachTransport("replay", (rig) => {
   });
 
   test("original pace takes as long as it took, ten times the pace a tenth", async () => {
-    const { path, url } = await recorded();
-    let beganMs = performance.now();
-    const slow = await replayed(path, url, { speed: 1 });
-    const slowMs = performance.now() - beganMs;
-    beganMs = performance.now();
-    const fast = await replayed(path, url, { speed: 10 });
-    const fastMs = performance.now() - beganMs;
-    expect(slow).toEqual(fast);
-    expect(slowMs).toBeGreaterThan(38);
-    expect(fastMs).toBeLessThan(slowMs);
+    const { path, url, lines } = await recorded();
+    const tookMs = async (speed: number): Promise<number> => {
+      const beganMs = performance.now();
+      expect(await replayed(path, url, { speed })).toEqual(lines);
+      return performance.now() - beganMs;
+    };
+    expect(await tookMs(1)).toBeGreaterThan(38);
+    // The quickest of three: what is not ten times as fast takes 40 ms in each.
+    const fastMs = Math.min(await tookMs(10), await tookMs(10), await tookMs(10));
+    expect(fastMs).toBeLessThan(38);
   });
 
   test("a path records as well, over several connections, and for await replays them", async () => {
@@ -267,7 +267,7 @@ test("a polled loop replays in its program's own thread", async () => {
       close: (_ws, code) => void closed.push(code),
     },
   }).catch(() => {});
-  const deadlineMs = performance.now() + 5_000;
+  const deadlineMs = performance.now() + 30_000;
   while (closed.length === 0 && performance.now() < deadlineMs) {
     loop.poll(1_000);
     await Promise.resolve();
