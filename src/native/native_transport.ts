@@ -1,6 +1,7 @@
 /**
  * A transport over the runtime's own sockets, for where io_uring is not to be had. The runtime's event loop
- * drives it: a turn is one callback of a socket, and what its handler sends leaves when it returns.
+ * drives it: a turn is one callback of a socket, and what its handler sends leaves when it returns, or, where many sockets have something in one
+ * round of that loop, at the end of the round.
  */
 
 import { RingwireError } from "../errors.ts";
@@ -19,14 +20,9 @@ import type {
   TransportLimits,
   TransportStats,
 } from "../transport.ts";
-import { Arena } from "./arena.ts";
-import { type ConnectionHost, NativeConnection } from "./native_connection.ts";
+import { NativeConnection } from "./native_connection.ts";
 import { NativeKernels } from "./native_kernels.ts";
-
-/** Larger gains nothing: the system takes less than this at once. */
-const MAX_ARENA_BYTES = 1 << 20;
-/** How long after our FIN the peer may take to send its own before the socket is closed all the same. */
-const LINGER_MS = 1_000;
+import { Turns } from "./turns.ts";
 
 /** Takes a socket that nobody wants. */
 const REFUSED: NativeSocketHandler = {
@@ -203,187 +199,4 @@ class NativeTransport implements Transport {
 function refuse(socket: NativeSocket): NativeSocketHandler {
   socket.abort();
   return REFUSED;
-}
-
-/** Turns of one transport: when what was committed is flushed, and when deferred callbacks come. */
-class Turns implements ConnectionHost {
-  readonly arena: Arena;
-  readonly maxQueuedBytes: number;
-  count = 0;
-  shortSends = 0;
-  handshakes = 0;
-  resumptions = 0;
-  readonly #runtime: Runtime;
-  readonly #maxQueuedTotalBytes: number;
-  readonly #spinMs: number;
-  readonly #connections: Set<NativeConnection>;
-  /** Handlers being run, one inside the other. */
-  #depth = 0;
-  #dirty: NativeConnection[] = [];
-  /** Flushed ones that may have something to hear from `settle`. */
-  #flushed: NativeConnection[] = [];
-  #spare: NativeConnection[] = [];
-  #dead: NativeConnection[] = [];
-  #queuedTotalBytes = 0;
-  #microtaskQueued = false;
-  #taskQueued = false;
-  #spinUntilMs = 0;
-  #isSpinning = false;
-  readonly #onMicrotask = (): void => this.#microtask();
-  readonly #onTask = (): void => this.#task();
-  readonly #onSpin = (): void => this.#spin();
-
-  constructor(runtime: Runtime, limits: TransportLimits, spinMs: number, connections: Set<NativeConnection>) {
-    this.arena = new Arena(Math.min(limits.sendArenaBytes, MAX_ARENA_BYTES));
-    this.maxQueuedBytes = limits.maxQueuedBytes;
-    this.#maxQueuedTotalBytes = limits.maxQueuedTotalBytes;
-    this.#runtime = runtime;
-    this.#spinMs = spinMs;
-    this.#connections = connections;
-  }
-
-  // ── ConnectionHost ───────────────────────────────────────────────────────────────────────────
-
-  makeRoom(sizeBytes: number): void {
-    if (!this.arena.grow(sizeBytes)) this.#flushDirty();
-  }
-
-  touch(connection: NativeConnection): void {
-    if (connection.isDirty) return;
-    connection.isDirty = true;
-    this.#dirty.push(connection);
-    if (this.#depth === 0) this.#askMicrotask();
-  }
-
-  enter(): void {
-    this.#depth++;
-  }
-
-  leave(): void {
-    if (this.#depth > 1) {
-      this.#depth--;
-      return;
-    }
-    this.#settle();
-    this.#depth = 0;
-    this.count++;
-    if (this.#spinMs > 0) this.#keepSpinning();
-  }
-
-  stands(socket: NativeSocket): void {
-    const tls = socket.tls();
-    if (tls === undefined) return;
-    this.handshakes++;
-    if (tls.resumed) this.resumptions++;
-  }
-
-  threw(error: unknown): void {
-    this.#runtime.defer(() => {
-      throw error;
-    });
-  }
-
-  queuedChanged(differenceBytes: number): boolean {
-    this.#queuedTotalBytes += differenceBytes;
-    return differenceBytes <= 0 || this.#queuedTotalBytes <= this.#maxQueuedTotalBytes;
-  }
-
-  shortSend(): void {
-    this.shortSends++;
-  }
-
-  linger(callback: () => void): () => void {
-    return this.#runtime.setTimer(callback, LINGER_MS);
-  }
-
-  died(connection: NativeConnection): void {
-    this.#connections.delete(connection);
-    this.#dead.push(connection);
-    this.#askMicrotask();
-  }
-
-  // ── for the transport ────────────────────────────────────────────────────────────────────────
-
-  flush(): void {
-    this.#flushDirty();
-    if (this.#depth === 0 && this.#flushed.length > 0) this.#askMicrotask();
-  }
-
-  /** Delivers every `closed` now. */
-  close(): void {
-    this.#deliverClosed();
-    this.#dirty.length = 0;
-    this.#flushed.length = 0;
-    this.#spinUntilMs = 0;
-  }
-
-  // ── inside ───────────────────────────────────────────────────────────────────────────────────
-
-  #askMicrotask(): void {
-    if (this.#microtaskQueued) return;
-    this.#microtaskQueued = true;
-    queueMicrotask(this.#onMicrotask);
-  }
-
-  #microtask(): void {
-    this.#microtaskQueued = false;
-    this.#deliverClosed();
-    this.enter();
-    this.leave();
-  }
-
-  #task(): void {
-    this.#taskQueued = false;
-    this.enter();
-    this.leave();
-  }
-
-  #deliverClosed(): void {
-    while (this.#dead.length > 0) {
-      for (const connection of this.#dead.splice(0)) connection.deliverClosed();
-    }
-  }
-
-  #flushDirty(): void {
-    const dirty = this.#dirty;
-    // A flush can touch nobody else, but its own connection may die; both leave this list alone.
-    for (const connection of dirty) {
-      connection.flush();
-      this.#flushed.push(connection);
-    }
-    dirty.length = 0;
-    this.arena.rewind();
-  }
-
-  /**
-   * The end of a turn: flushes, calls `drained` where the queue is shorter, flushes what that has sent. Who
-   * still wants to hear more then waits for a task, or a sender that goes on in `drained` would starve the rest.
-   */
-  #settle(): void {
-    if (this.#dirty.length > 0) this.#flushDirty();
-    if (this.#flushed.length === 0) return;
-    const flushed = this.#flushed;
-    this.#flushed = this.#spare;
-    this.#spare = flushed;
-    for (const connection of flushed) connection.settle();
-    flushed.length = 0;
-    if (this.#dirty.length > 0) this.#flushDirty();
-    if (this.#flushed.length > 0 && !this.#taskQueued) {
-      this.#taskQueued = true;
-      this.#runtime.defer(this.#onTask);
-    }
-  }
-
-  /** Keeps the runtime's loop from sleeping for a while after the last turn. */
-  #keepSpinning(): void {
-    this.#spinUntilMs = this.#runtime.nowMs() + this.#spinMs;
-    if (this.#isSpinning) return;
-    this.#isSpinning = true;
-    this.#runtime.defer(this.#onSpin);
-  }
-
-  #spin(): void {
-    this.#isSpinning = this.#runtime.nowMs() < this.#spinUntilMs;
-    if (this.#isSpinning) this.#runtime.defer(this.#onSpin);
-  }
 }
