@@ -78,11 +78,10 @@ export class Program {
     return Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) * 1024;
   }
 
-  /** Processor time of all its threads, nanoseconds. */
-  cpuNs() {
+  /** Where the kernel tells about each of its threads. */
+  threads() {
     const folder = `/proc/${this.pid}/task`;
-    const ofThread = (thread) => Number.parseInt(readFileSync(join(folder, thread, "schedstat"), "utf8"), 10);
-    return readdirSync(folder).reduce((sum, thread) => sum + ofThread(thread), 0);
+    return readdirSync(folder).map((thread) => join(folder, thread));
   }
 
   stop() {

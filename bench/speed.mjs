@@ -18,27 +18,35 @@ const ASLEEP_MS = 20;
 /** How much time may go into that, in a group and in all. */
 const SETTLING_MS = { group: 9_000, run: 180_000 };
 
-/** The kernel's threads to which it puts off what comes in for everybody. */
-function deferredWork() {
+/** The parent of the kernel's threads: what they do, they do for whoever is measured. */
+const KERNEL = "2";
+
+/** Processor time of a thread, nanoseconds; undefined when it has ended. */
+function cpuNsOf(thread) {
+  try {
+    return Number.parseInt(readFileSync(`${thread}/schedstat`, "utf8"), 10);
+  } catch {
+    return undefined;
+  }
+}
+
+function isKernelThread(thread) {
+  try {
+    return readFileSync(`${thread}/stat`, "utf8").split(") ").at(-1).split(" ")[1] === KERNEL;
+  } catch {
+    return false;
+  }
+}
+
+function kernelThreads() {
   const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return processes.flatMap((id) => {
-    try {
-      const isOne = readFileSync(`/proc/${id}/comm`, "utf8").startsWith("ksoftirqd/");
-      return isOne
-        ? [{ cpuNs: () => Number.parseInt(readFileSync(`/proc/${id}/schedstat`, "utf8"), 10) }]
-        : [];
-    } catch {
-      // It has just ended.
-      return [];
-    }
-  });
+  return processes.map((id) => `/proc/${id}`).filter(isKernelThread);
 }
 
 /** The speedometer. */
 export class Speed {
   #program;
   #coreCount = 0;
-  #deferredWork = deferredWork();
   #groupMs = SETTLING_MS.group;
   #runMs = SETTLING_MS.run;
 
@@ -82,13 +90,17 @@ export class Speed {
    * @returns A function that tells which share of them neither `programs` nor the kernel on their behalf nor ours had meanwhile.
    */
   watch(programs) {
-    const all = [...programs, ...this.#deferredWork, this.#program];
-    const cpuNs = () => all.reduce((sum, program) => sum + program.cpuNs(), 0);
-    const beginNs = cpuNs();
+    const spentNs = () => {
+      const ours = [...programs, this.#program].flatMap((program) => program.threads());
+      return new Map([...ours, ...kernelThreads()].map((thread) => [thread, cpuNsOf(thread) ?? 0]));
+    };
+    const begins = spentNs();
     const beginMs = performance.now();
     return () => {
       const coresNs = (performance.now() - beginMs) * 1e6 * this.#coreCount;
-      return Math.max(0, 1 - (cpuNs() - beginNs) / coresNs);
+      let ownNs = 0;
+      for (const [thread, ns] of spentNs()) ownNs += ns - (begins.get(thread) ?? 0);
+      return Math.max(0, 1 - ownNs / coresNs);
     };
   }
 
