@@ -194,6 +194,13 @@ export const WORKLOADS = {
       targets: { "*": 0.95 },
     },
   ),
+  "recording-3m": ticker(
+    "the same while the sender sends 3,000,000 messages (0.9 GB) a second and no more: what a recorder costs who is not at full speed",
+    [RATE],
+    { connections: 10, rate: 3_000_000 },
+    ["--every", "64"],
+    { kind: "recording", targets: { "*": 0.95 } },
+  ),
   "client-ping-pong": ticker(
     "ping-pong of 64 B of text on one connection, from server to client and back; the client is measured, the server polls",
     [LATENCY],

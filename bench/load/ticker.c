@@ -2,7 +2,7 @@
  * ticker.c: a market-data server as a load generator: clients are under test here. It sends texts of --bytes, JSON made in advance, on every
  * connection, at most --window beyond what the client is known to have handled. The client sends every --every-th message back
  * as it has decoded it; each answer is compared byte by byte and counts for all messages up to it, so that what is counted has gone
- * through the program and not only into its socket.
+ * through the program and not only into its socket. With --rate it sends so many messages a second at most, over all connections, once a millisecond.
  *
  * Prints "listening PORT" first. Closed loop, one thread, epoll. Prints one JSON object on stdout for each slice; errors go to stderr, with
  * exit code 1 (2: bad arguments).
@@ -32,6 +32,8 @@
 #define INPUT_BYTES (256u * 1024)
 #define START_SECONDS 15
 #define STALL_NS 5000000000ull
+/* What a pause may be made up for by, at a fixed rate. */
+#define MAX_BURST_SECONDS 0.005
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 struct connection {
@@ -46,6 +48,7 @@ struct connection {
 
 static struct {
 	uint32_t port, connections, bytes, every, window;
+	double rate; /* 0: as the window lets through */
 	struct slice slice;
 } options = { .connections = 10, .bytes = 300, .every = 64, .window = 256, .slice.warmup_seconds = 0.5 };
 
@@ -54,6 +57,7 @@ static struct histogram latencies;
 static uint8_t *ring; /* RING_MESSAGES frames, back to back */
 static uint32_t header_bytes, frame_bytes;
 static uint64_t messages;
+static double allowed; /* messages that --rate lets go now */
 
 _Noreturn static void die(const char *what)
 {
@@ -110,7 +114,7 @@ static void pump(struct connection *connection)
 	uint64_t ring_bytes = (uint64_t)RING_MESSAGES * frame_bytes, block_bytes = (uint64_t)options.every * frame_bytes;
 	uint64_t until = connection->handled * block_bytes + (uint64_t)options.window * frame_bytes, time_ns;
 
-	while (connection->sent_bytes < until) {
+	while (connection->sent_bytes < until && (options.rate == 0 || allowed > 0)) {
 		uint64_t at = connection->sent_bytes % ring_bytes, left = until - connection->sent_bytes;
 		ssize_t sent = send(connection->fd, ring + at, left < ring_bytes - at ? left : ring_bytes - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -119,6 +123,7 @@ static void pump(struct connection *connection)
 		if (sent < 0)
 			die("the client ended a connection");
 		connection->sent_bytes += (uint64_t)sent;
+		allowed -= (double)sent / frame_bytes;
 	}
 	for (time_ns = now_ns(); (connection->stamped + 1) * block_bytes <= connection->sent_bytes; connection->stamped++)
 		connection->sent_ns[connection->stamped % MAX_WINDOW] = time_ns;
@@ -163,6 +168,22 @@ static void on_event(struct connection *connection)
 	pump(connection);
 }
 
+/* Sends what has become due, each time beginning with another connection. */
+static void pace(uint64_t time_ns)
+{
+	static uint64_t before_ns;
+	static uint32_t first;
+	double most = options.rate * MAX_BURST_SECONDS;
+
+	allowed += options.rate * (double)(time_ns - before_ns) / 1e9;
+	if (allowed > most)
+		allowed = most;
+	before_ns = time_ns;
+	first = (first + 1) % options.connections;
+	for (uint32_t i = 0; i < options.connections; i++)
+		pump(&connections[(first + i) % options.connections]);
+}
+
 static void run_until(int epoll, uint64_t end_ns)
 {
 	struct epoll_event events[64];
@@ -170,11 +191,13 @@ static void run_until(int epoll, uint64_t end_ns)
 
 	for (;;) {
 		/* One message at a time: it is the client's latency that counts, so that this side never sleeps. */
-		int count = epoll_wait(epoll, events, 64, options.window == 1 ? 0 : 100);
+		int count = epoll_wait(epoll, events, 64, options.window == 1 ? 0 : options.rate > 0 ? 1 : 100);
 		uint64_t time_ns = now_ns();
 
 		for (int i = 0; i < count; i++)
 			on_event(&connections[events[i].data.u32]);
+		if (options.rate > 0)
+			pace(time_ns);
 		if (messages != seen) {
 			seen = messages;
 			seen_ns = time_ns;
@@ -250,7 +273,7 @@ static void read_options(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "port", 1, 0, 'p' }, { "connections", 1, 0, 'c' }, { "bytes", 1, 0, 'b' }, { "every", 1, 0, 'e' },
-		{ "window", 1, 0, 'n' }, { "seconds", 1, 0, 's' }, { "warmup", 1, 0, 'w' }, { 0 },
+		{ "window", 1, 0, 'n' }, { "seconds", 1, 0, 's' }, { "warmup", 1, 0, 'w' }, { "rate", 1, 0, 'r' }, { 0 },
 	};
 	int letter;
 
@@ -261,10 +284,11 @@ static void read_options(int argc, char **argv)
 		case 'b': options.bytes = (uint32_t)number("bytes", optarg, MIN_BYTES, MAX_BYTES); break;
 		case 'e': options.every = (uint32_t)number("every", optarg, 1, RING_MESSAGES); break;
 		case 'n': options.window = (uint32_t)number("window", optarg, 1, MAX_WINDOW); break;
+		case 'r': options.rate = number("rate", optarg, 1, 1e9); break;
 		case 's': options.slice.seconds = number("seconds", optarg, 0.01, 3600); break;
 		case 'w': options.slice.warmup_seconds = number("warmup", optarg, 0.01, 3600); break;
 		default:
-			fprintf(stderr, "ticker: [--port N] [--connections N] [--bytes N] [--every N] [--window N] [--seconds S] [--warmup S]\n");
+			fprintf(stderr, "ticker: [--port N] [--connections N] [--bytes N] [--every N] [--window N] [--rate N] [--seconds S] [--warmup S]\n");
 			exit(2);
 		}
 	}
