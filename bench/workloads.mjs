@@ -123,7 +123,7 @@ function ticker(title, figures, load, words, more) {
 function idle(connections, more = {}) {
   return {
     figures: [{ key: "bytesPerConnection", better: "less", unit: "B" }],
-    title: `resident memory of a server for each of ${connections.toLocaleString("en")} idle connections beyond the first 1,000, each of which has been used`,
+    title: `resident memory of a server for each of ${connections.toLocaleString("en")} idle connections beyond the first 1,000, each of which has been used; garbage is collected, and V8 kept from growing its young generation`,
     program: "idle",
     connections,
     load: {},
@@ -137,7 +137,7 @@ function idle(connections, more = {}) {
 function threads(what, how, load) {
   return {
     figures: [RATE],
-    title: `one ring for each thread and one port for all (SO_REUSEPORT), ${how}: two threads ÷ one`,
+    title: `two threads ÷ one, with a ring each and one port for both (SO_REUSEPORT): ${how}`,
     threads: what,
     ...load,
     targets: {},
@@ -277,9 +277,13 @@ export const WORKLOADS = {
     load: { connections: 64, "in-flight": 2, mode: "dedicated" },
     smoke: true,
   }),
-  "threads-echo": threads("echo", "echo of 64 B, 100 connections, 16 messages under way on each", {
-    load: { connections: 100, "in-flight": 16, bytes: 64 },
-  }),
+  "threads-echo": threads(
+    "echo",
+    "echo of 64 B, 100 connections, 16 messages under way on each; on two cores, the load generator needs most of the second",
+    {
+      load: { connections: 100, "in-flight": 16, bytes: 64 },
+    },
+  ),
   "idle-10k": idle(10_000, { smoke: true }),
   "idle-50k": idle(50_000),
   "idle-deflate": idle(2_000, {
