@@ -87,7 +87,8 @@ export function readSettings<Data>(
   }
   const isClient = role === "client";
   const table = isClient ? CLIENT_WEBSOCKET_NUMBERS : WEBSOCKET_NUMBERS;
-  const { highWaterRatio, lowWaterRatio, ...numbers } = readNumbers(where, given, table);
+  const numbers = readNumbers(where, given, table);
+  const { highWaterRatio, lowWaterRatio } = numbers;
   if (lowWaterRatio > highWaterRatio) {
     throw new RangeError(
       `Option "lowWaterRatio" (${lowWaterRatio}) must not be above "highWaterRatio" (${highWaterRatio})`,
@@ -95,8 +96,18 @@ export function readSettings<Data>(
   }
   if (given.mask !== undefined && !isClient)
     throw new TypeError(`Option "mask" is for clients: servers never mask (RFC 6455 §5.1)`);
+  // One by one: what is spread gets a shape of its own each time on V8, and code that looks at settings is compiled again.
   return {
-    ...numbers,
+    maxMessageBytes: numbers.maxMessageBytes,
+    maxFragments: numbers.maxFragments,
+    fragmentBytes: numbers.fragmentBytes,
+    maxBufferedBytes: numbers.maxBufferedBytes,
+    maxUnreadBytes: numbers.maxUnreadBytes,
+    idleTimeoutMs: numbers.idleTimeoutMs,
+    pingIntervalMs: numbers.pingIntervalMs,
+    pongTimeoutMs: numbers.pongTimeoutMs,
+    messageTimeoutMs: numbers.messageTimeoutMs,
+    closeTimeoutMs: numbers.closeTimeoutMs,
     handlers: given,
     delivery: given.batch !== undefined ? "batch" : given.message !== undefined ? "message" : "queue",
     isClient,
