@@ -39,7 +39,8 @@ onEachTransport("backpressure", (rig) => {
     expect(statuses[0]).toBe("sent");
     expect(statuses).toContain("queued");
     expect(statuses.at(-1)).toBe("dropped");
-    expect(statuses.indexOf("queued")).toBeGreaterThan(statuses.lastIndexOf("sent"));
+    // The kernel may take a little more after the first that had to wait.
+    expect(statuses.lastIndexOf("queued")).toBeGreaterThan(statuses.lastIndexOf("sent"));
     expect(socket.bufferedAmount).toBeGreaterThan(MIB);
     expect(socket.bufferedAmount).toBeLessThanOrEqual(2 * MIB + 16);
     expect(socket.send("x".repeat(3 * MIB - 1))).toBe("dropped");
