@@ -112,6 +112,8 @@ export { writerOf };
 interface Shared {
   readonly recorder: Recorder;
   users: number;
+  /** How often the last user went. */
+  ends: number;
 }
 
 const shared = new Map<string, Shared>();
@@ -120,7 +122,7 @@ const shared = new Map<string, Shared>();
 export function shareRecorder(path: string): { writer: RecordWriter; release: () => void } {
   let entry = shared.get(path);
   if (entry === undefined) {
-    entry = { recorder: new Recorder(path), users: 0 };
+    entry = { recorder: new Recorder(path), users: 0, ends: 0 };
     shared.set(path, entry);
   }
   const { recorder } = entry;
@@ -130,12 +132,13 @@ export function shareRecorder(path: string): { writer: RecordWriter; release: ()
 
 async function release(path: string, entry: Shared): Promise<void> {
   if (--entry.users > 0) return;
-  // Somebody may come back meanwhile: two recorders of one file would write over each other.
+  const end = ++entry.ends;
   const writer = writerOf(entry.recorder);
   await writer.sync().catch(() => {
     // It was told when it happened.
   });
-  if (entry.users > 0 || shared.get(path) !== entry) return;
+  // Somebody may have come meanwhile, and gone: the file ends behind the last one's records.
+  if (entry.users > 0 || entry.ends !== end) return;
   shared.delete(path);
   writer.end();
 }

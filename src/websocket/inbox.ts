@@ -8,7 +8,7 @@ import { readUtf8 } from "../protocol/text.ts";
 import type { Connection } from "../transport.ts";
 import { Message } from "./message.ts";
 import { MessageQueue } from "./message_queue.ts";
-import type { ReadBatch, Receiver } from "./read_batch.ts";
+import type { ReadBatch, ReceiveClock } from "./read_batch.ts";
 import type { SessionContext } from "./session_context.ts";
 import type { Settings } from "./settings.ts";
 
@@ -29,7 +29,7 @@ export interface Recipient {
 type InboxContext = Pick<SessionContext<never>, "engine" | "batches"> & { readonly settings: Settings };
 
 /** Receives on one connection as its settings say. */
-export class Inbox implements Receiver {
+export class Inbox implements ReceiveClock {
   readonly #context: InboxContext;
   readonly #connection: Connection;
   readonly #recipient: Recipient;
@@ -54,6 +54,10 @@ export class Inbox implements Receiver {
   #isClosed = false;
   /** Bytes of the batch that lie in memory of their own. */
   #ownedBytes = 0;
+  /** The batch handler runs. */
+  #isDelivering = false;
+  /** The connection has gone while it ran, and more is held. */
+  #hasClosed = false;
   #receivedNs = 0;
 
   constructor(context: InboxContext, connection: Connection, recipient: Recipient) {
@@ -96,7 +100,7 @@ export class Inbox implements Receiver {
   gather(decoder: MessageDecoder, bytes: Uint8Array): number {
     if (this.#settings.delivery !== "batch" || this.#mustHold) return 0;
     const batch = this.#borrowBatch();
-    if (!batch.isFor(bytes)) return 0;
+    if (!batch.adopt(bytes)) return 0;
     const before = batch.count;
     const { list } = batch;
     decoder.gather(list);
@@ -122,6 +126,8 @@ export class Inbox implements Receiver {
       if (batch.list.isFull || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
       return true;
     }
+    // What came before has to wait in front of it.
+    this.finish();
     const value = this.#value(isText, decoder, false);
     if (value === undefined) return false;
     const receivedNs = delivery === "queue" ? this.#receivedNs : this.nowNs();
@@ -132,16 +138,21 @@ export class Inbox implements Receiver {
   /** The read is used up: what was gathered for the batch handler goes to it. */
   finish(): void {
     const batch = this.#batch;
-    if (batch === undefined) return;
+    if (batch === undefined || this.#isDelivering) return;
     this.#ownedBytes = 0;
     if (batch.count > 0) {
       if (this.#isPaused) this.#holdBatch(batch);
-      else this.#recipient.deliverBatch(batch);
+      else {
+        this.#isDelivering = true;
+        this.#recipient.deliverBatch(batch);
+        this.#isDelivering = false;
+      }
     }
     this.#batch = undefined;
     batch.clear();
     batch.lend(undefined);
     this.#context.batches.give(batch);
+    if (this.#hasClosed) this.#resumed();
   }
 
   /** Forgets what was gathered from the read, and what is held for handlers: the program wants nothing more. */
@@ -214,6 +225,7 @@ export class Inbox implements Receiver {
       this.#serveReaders();
       return true;
     }
+    this.#hasClosed = this.#isDelivering && this.#isHolding;
     this.#deliverHeld();
     return !this.#isHolding;
   }
@@ -259,7 +271,7 @@ export class Inbox implements Receiver {
 
   /** Whether what comes for a handler has to wait: behind what waits already, too. */
   get #mustHold(): boolean {
-    return this.#isPaused || this.#isHolding;
+    return this.#isPaused || this.#isDelivering || this.#isHolding;
   }
 
   /** The batch of this read. `finish` gives it back. */
@@ -309,7 +321,7 @@ export class Inbox implements Receiver {
   }
 
   #deliverHeld(): void {
-    while (!this.#isPaused) {
+    while (!this.#isPaused && !this.#isDelivering) {
       const message = this.#queue?.shift();
       if (message === undefined) return;
       if (this.#settings.delivery === "message") {

@@ -17,7 +17,7 @@ export interface BatchMessage {
 }
 
 /**
- * Messages that arrived together, oldest first. Valid until the `batch` handler returns.
+ * Messages that arrived together, oldest first. Valid until the `batch` handler returns: then the same object holds those of others.
  *
  * @example
  * ```ts

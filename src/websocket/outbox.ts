@@ -22,7 +22,7 @@ const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 /** Texts up to this size are encoded into memory that is used again for each. */
 const MAX_SCRATCH_BYTES = 65_536;
-/** More than a message has. A whole number, so that sizes are not compared as doubles. */
+/** No compressor: as good as never, and the longer way is right, too. A whole number, so that sizes are not compared as doubles. */
 const NEVER_BYTES = 2 ** 30 - 1;
 /** One per thread, and none before it is needed. */
 let scratch = EMPTY;

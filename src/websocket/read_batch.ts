@@ -25,9 +25,9 @@ const ENDED = -(2 ** 30);
 
 let sendMessage: (batch: ReadBatch, outbox: Outbox) => SendStatus;
 
-/** Who fills a batch with what its peer has sent. */
-export interface Receiver {
-  /** When the messages came, if it is asked for now: monotonic nanoseconds. */
+/** Tells when the messages of a batch came. */
+export interface ReceiveClock {
+  /** Monotonic nanoseconds, if it is asked for now. */
   nowNs(): number;
 }
 
@@ -56,7 +56,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   #buffer: Uint8Array = EMPTY;
   /** By record: messages that were put together elsewhere because they came in several reads. */
   #others: Map<number, Uint8Array> | undefined = undefined;
-  #receiver: Receiver | undefined = undefined;
+  #clock: ReceiveClock | undefined = undefined;
   #receivedNs = 0;
   readonly #step: { done: boolean; value: BatchMessage };
   /** The record that the iteration stands at: a multiple of `RECORD_WORDS`. */
@@ -75,7 +75,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   }
 
   get receivedNs(): number {
-    if (this.#receivedNs === 0) this.#receivedNs = this.#receiver?.nowNs() ?? 0;
+    if (this.#receivedNs === 0) this.#receivedNs = this.#clock?.nowNs() ?? 0;
     return this.#receivedNs;
   }
 
@@ -84,12 +84,12 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   }
 
   /** Says who fills it from now on; undefined: nobody does. */
-  lend(receiver: Receiver | undefined): void {
-    this.#receiver = receiver;
+  lend(clock: ReceiveClock | undefined): void {
+    this.#clock = clock;
   }
 
-  /** Whether the list can be filled with messages that lie in `bytes`. */
-  isFor(bytes: Uint8Array): boolean {
+  /** Makes `bytes` the buffer of an empty batch. Returns whether messages that lie in it can be listed. */
+  adopt(bytes: Uint8Array): boolean {
     if (this.list.count === 0) this.#buffer = bytes;
     return bytes === this.#buffer;
   }

@@ -268,7 +268,8 @@ export class Session<Data>
 
   deliverBatch(batch: MessageBatch): void {
     try {
-      const result = this.#context.onBatch?.(this.socket, batch);
+      const { onBatch } = this.#context;
+      const result = onBatch?.(this.socket, batch);
       if (typeof result === "object") settleHandler(this, result);
     } catch (thrown) {
       handlerThrew(this, thrown);

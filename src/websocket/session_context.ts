@@ -1,5 +1,5 @@
 /**
- * What the sockets of one server, or of one client's options, have in common: each keeps one reference to it instead of copies, and is
+ * What the sockets of one server have in common (a client's socket has one to itself): each keeps one reference to it instead of copies, and is
  * lent what it needs only while it receives.
  */
 

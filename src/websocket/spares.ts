@@ -1,6 +1,6 @@
 /** What a socket needs only while it is busy, lent to one after the other, so that idle ones have none. */
 
-/** More than are ever lent at once, unless handlers nest: those of a burst are garbage. */
+/** Enough for handlers that nest and messages that are incomplete for a moment; those of a burst are garbage. */
 const MAX_SPARES = 8;
 
 /** See the top of this file. */

@@ -7,11 +7,22 @@ import { engineOf } from "../../src/loop.ts";
 import { connect, Loop, serve } from "../../src/mod.ts";
 import { Recorder, Recording, Replay } from "../../src/record/mod.ts";
 import { RecordWriter } from "../../src/record/record_writer.ts";
+import { shareRecorder } from "../../src/record/recorder.ts";
 import { copyCrc32 } from "../../src/runtime/crc32.ts";
 import { until } from "../transport/recorder.ts";
 import { scratchPath } from "./scratch.ts";
 
 const FULL_DISK = "/dev/full";
+
+/** Whether a recorder of this process has the file. */
+function isWritten(path: string): boolean {
+  try {
+    new Recorder(path).close();
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 test("the file has the same bytes, whether the loop's codec sums them or the runtime", async () => {
   using loop = new Loop();
@@ -163,17 +174,28 @@ test("one recorder at a time has a file, whatever name it goes by; a path is sha
     await Promise.all(sockets.map(({ closed }) => closed));
   }
   await server.stop();
-  await until("the path is free", () => {
-    try {
-      new Recorder(path).close();
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  await until("the path is free", () => !isWritten(path));
   using recording = new Recording(path);
   const opened = [...recording].filter(({ kind }) => kind === "open").map(({ connection }) => connection);
   expect(opened).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("whoever takes a path's recorder while the file is brought onto the device, and goes before it is, loses nothing", async () => {
+  const path = scratchPath();
+  const bytes = new Uint8Array(100_000);
+  const visit = (count: number): RecordWriter => {
+    const { writer, release } = shareRecorder(path);
+    const tap = writer.open({}, 1);
+    for (let index = 0; index < count; index++) writer.received(tap, 2, bytes, 0, bytes.length);
+    release();
+    return writer;
+  };
+  const writer = visit(1);
+  while (writer.stats.bufferedBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+  visit(100);
+  await until("the path is free", () => !isWritten(path));
+  using recording = new Recording(path);
+  expect([...recording].filter(({ kind }) => kind === "in").length).toBe(101);
 });
 
 test("a recorder is closed while its connections go at full speed: nothing behind that is recorded, nothing before is missing", async () => {

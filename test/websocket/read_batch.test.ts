@@ -57,7 +57,7 @@ describe("message batch", () => {
     for (let index = 2; index < masked.length; index++)
       masked[index] ^= [0x37, 0xfa, 0x21, 0x3d][(index - 2) & 3];
     const batch = new ReadBatch(scalarKernels, true, runtime.readUtf8);
-    expect(batch.isFor(masked)).toBe(true);
+    expect(batch.adopt(masked)).toBe(true);
     batch.list.add(2, 7, 0x3d21fa37, 2);
     const seen: string[] = [];
     for (let round = 0; round < 2; round++) {

@@ -88,3 +88,45 @@ describe("sockets that share a batch", () => {
     expect(fixture.seen).toEqual(["outer 1 true", "outer 2 true"]);
   });
 });
+
+describe("a batch handler", () => {
+  const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+
+  test("gets what a ping handler has paused before what came behind the ping", async () => {
+    const fixture = new Fixture(({ seen }) => ({
+      batch: (_ws, messages) => seen.push(...Array.from(messages, (message) => message.text())),
+      ping: (ws) => ws.pause(),
+    }));
+    const session = fixture.open("a");
+    fixture.read(
+      session,
+      frame(0x81, "1"),
+      frame(0x81, "2"),
+      frame(0x89, ""),
+      frame(0x81, "3"),
+      frame(0x81, "4"),
+    );
+    session.socket.resume();
+    await later();
+    expect(fixture.seen).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("that ends its own connection gets each message that was held once, and gives its batch back once", async () => {
+    let session: Session<string> | undefined;
+    const fixture = new Fixture(({ seen }) => ({
+      batch(_ws, messages) {
+        for (const message of messages) seen.push(message.text());
+        // As loop.close() does.
+        session?.closed(undefined);
+      },
+      ping: (ws) => ws.pause(),
+      close: () => void seen.push("close"),
+    }));
+    session = fixture.open("a");
+    fixture.read(session, frame(0x89, ""), frame(0x81, "1"), frame(0x81, "2"), frame(0x81, "3"));
+    session.socket.resume();
+    await later();
+    expect(fixture.seen).toEqual(["1", "2", "3", "close"]);
+    expect(fixture.context.batches.take()).not.toBe(fixture.context.batches.take());
+  });
+});
