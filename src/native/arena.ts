@@ -31,7 +31,8 @@ export class Arena {
   /** Copies a read to `bytes[0, size)`, until `release`. Returns false where it does not fit, or another one is there. */
   take(read: Uint8Array, start: number, end: number): boolean {
     const size = end - start;
-    if (size > READ_BYTES || this.#isReading) return false;
+    // No length: a program has given the memory of a view away. The next reservation makes new memory.
+    if (size > this.bytes.length || size > READ_BYTES || this.#isReading) return false;
     this.bytes.set(size === read.length ? read : read.subarray(start, end));
     this.#isReading = true;
     return true;
@@ -53,7 +54,7 @@ export class Arena {
   grow(sizeBytes: number): boolean {
     const before = this.bytes.length - READ_BYTES;
     if (before >= this.maxBytes) return false;
-    let size = before * 4;
+    let size = Math.max(before * 4, FIRST_BYTES);
     while (size < sizeBytes) size *= 2;
     this.bytes = new Uint8Array(READ_BYTES + Math.min(size, this.maxBytes));
     this.view = new DataView(this.bytes.buffer);

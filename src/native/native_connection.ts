@@ -16,7 +16,7 @@ export interface ConnectionHost {
   readonly maxQueuedBytes: number;
   /** Makes room in the arena. May flush. */
   makeRoom(sizeBytes: number): void;
-  /** Asks for `flush`, at the end of the turn or in a microtask. */
+  /** Asks for `flush`, at the end of the turn or of the loop's round; outside of a turn, in a microtask. */
   touch(connection: NativeConnection): void;
   /** Around every callback to a handler: what it sends is flushed once the outermost one is left. */
   enter(): void;
@@ -113,7 +113,7 @@ export class NativeConnection implements Connection, NativeSocketHandler {
     }
     const queuedBytes = this.queuedBytes;
     if (queuedBytes > this.#shownBytes) this.#shownBytes = queuedBytes;
-    if (!this.isDirty) this.#host.touch(this);
+    this.#host.touch(this);
   }
 
   pause(): void {

@@ -25,6 +25,8 @@ const TOGETHER_FROM_TURNS = 4;
 const TURNS_BETWEEN_TRIES = 61;
 /** More does not wait: it would leave the cache. */
 const TOGETHER_BYTES = 131_072;
+/** Nor does what comes later in the round: handlers that take long would make the first ones' answers late. */
+const TOGETHER_MS = 1;
 
 /** See the top of this file. */
 export class Turns implements ConnectionHost {
@@ -48,6 +50,7 @@ export class Turns implements ConnectionHost {
   #queuedTotalBytes = 0;
   /** Turns of this round whose bytes wait for its end; 0: none do. */
   #waiting = 0;
+  #waitingSinceMs = 0;
   /** Turns until one waits for the end of its round. */
   #untilTry = TURNS_BETWEEN_TRIES;
   #microtaskQueued = false;
@@ -74,9 +77,11 @@ export class Turns implements ConnectionHost {
   }
 
   touch(connection: NativeConnection): void {
-    if (connection.isDirty) return;
-    connection.isDirty = true;
-    this.#dirty.push(connection);
+    if (!connection.isDirty) {
+      connection.isDirty = true;
+      this.#dirty.push(connection);
+    }
+    // What is sent outside of a socket's callback waits for no round.
     if (this.#depth === 0) this.#askMicrotask();
   }
 
@@ -89,10 +94,8 @@ export class Turns implements ConnectionHost {
       this.#depth--;
       return;
     }
-    if (!this.#mayWait()) this.#settle();
-    this.#depth = 0;
-    this.count++;
-    if (this.#spinMs > 0) this.#keepSpinning();
+    if (this.#mayWait()) this.#endTurn();
+    else this.#endSettled();
   }
 
   stands(socket: NativeSocket): void {
@@ -154,7 +157,7 @@ export class Turns implements ConnectionHost {
     this.#microtaskQueued = false;
     this.#deliverClosed();
     this.enter();
-    this.leave();
+    this.#endSettled();
   }
 
   #askTask(): void {
@@ -169,8 +172,19 @@ export class Turns implements ConnectionHost {
     if (this.#waiting > 0) this.#untilTry = this.#waiting < TOGETHER_FROM_TURNS ? TURNS_BETWEEN_TRIES : 1;
     this.#waiting = 0;
     this.enter();
+    this.#endSettled();
+  }
+
+  /** Ends a turn whose bytes leave now. */
+  #endSettled(): void {
     this.#settle();
+    this.#endTurn();
+  }
+
+  #endTurn(): void {
     this.#depth = 0;
+    this.count++;
+    if (this.#spinMs > 0) this.#keepSpinning();
   }
 
   /** Whether what a turn has committed waits for the end of the round. */
@@ -180,6 +194,9 @@ export class Turns implements ConnectionHost {
       this.#untilTry--;
       if (this.#untilTry > 0) return false;
       this.#askTask();
+      this.#waitingSinceMs = this.#runtime.nowMs();
+    } else if (this.#runtime.nowMs() - this.#waitingSinceMs >= TOGETHER_MS) {
+      return false;
     }
     this.#waiting++;
     return true;

@@ -58,11 +58,14 @@ class Echo {
 
 describe("turns of a native transport", () => {
   let tasks: (() => void)[];
+  let clockMs: number;
   let turns: Turns;
   let echoes: Echo[];
   beforeEach(() => {
     tasks = [];
-    turns = new Turns({ ...runtime, defer: (task) => tasks.push(task) }, LIMITS, 0, new Set());
+    clockMs = 0;
+    const host = { ...runtime, nowMs: () => clockMs, defer: (task: () => void) => void tasks.push(task) };
+    turns = new Turns(host, LIMITS, 0, new Set());
     echoes = Array.from({ length: CROWD }, () => new Echo(turns));
   });
 
@@ -124,6 +127,42 @@ describe("turns of a native transport", () => {
     expect(written()[3]).toBe(0);
     turns.flush();
     expect(written()[3]).toBe(1);
+  });
+
+  test("who comes later than a millisecond after the first that waits does not, and takes those along", () => {
+    crowd();
+    echoes[0]!.receive(1);
+    echoes[1]!.receive(1);
+    expect(written().slice(0, 2)).toEqual([0, 0]);
+    clockMs += 1;
+    echoes[2]!.receive(1);
+    expect(written().slice(0, 3)).toEqual([1, 1, 1]);
+  });
+
+  test("what is sent outside of a handler leaves in a microtask, and so does what waited", async () => {
+    crowd();
+    const [echo] = echoes;
+    echo!.receive(1);
+    expect(written()[0]).toBe(0);
+    const at = echo!.connection.reserve(1);
+    echo!.connection.out[at] = 2;
+    echo!.connection.commit(at + 1);
+    expect(written()[0]).toBe(0);
+    await Promise.resolve();
+    expect(echo!.written).toEqual([1, 2]);
+  });
+
+  test("a handler that gives the memory of its view away harms nobody else", async () => {
+    const [giver, bystander] = echoes;
+    giver!.recorder.connection = undefined;
+    giver!.connection.handler = new Recorder({
+      received: (_recorder, bytes) =>
+        void structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] }),
+    });
+    giver!.receive(1);
+    bystander!.receive(2);
+    endRound();
+    expect(bystander!.written).toEqual([2]);
   });
 
   test("a connection that dies while its answer waits takes nobody else's along", async () => {

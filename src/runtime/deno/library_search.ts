@@ -46,9 +46,10 @@ function installedLibrary(packageName: string | undefined): string | undefined {
 
 /** Of a program that no package manager has installed: a compiled one, a checkout or a bundle. */
 function libraryOfProgram(): string | undefined {
-  const path = deno.build.standalone ? besideExecutable() : (builtLibrary() ?? besideBundle());
-  if (path === undefined) return undefined;
-  if (isGranted({ name: "read", path })) return existsSync(path) ? path : undefined;
-  // Nobody may look: whether it is there is for dlopen to say, unless npm has installed us, which puts nothing there.
-  return INSTALLED.test(path) ? undefined : path;
+  const places = deno.build.standalone ? [besideExecutable()] : [builtLibrary(), besideBundle()];
+  const paths = places.filter((path) => path !== undefined);
+  const found = paths.find((path) => isGranted({ name: "read", path }) && existsSync(path));
+  if (found !== undefined) return found;
+  // Where nobody may look, whether it is there is for dlopen to say, unless npm has installed us, which puts nothing there.
+  return paths.find((path) => !isGranted({ name: "read", path }) && !INSTALLED.test(path));
 }
