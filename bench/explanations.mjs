@@ -32,10 +32,10 @@ export const EXPLANATIONS = [
       "reads copied to one arena whose views are kept (6,700 → 4,700), and what the callbacks of one round send leaves at its end (0.5 → 0.94 of Bun.serve); with 16 messages in a read ours is 1.6 to 2.2 times as fast (echo-pipe)",
   },
   {
-    workloads: ["echo-512-100"],
+    workloads: ["echo-512-100", "echo-16k"],
     target: "deno native/Deno.serve",
     limit:
-      "with one message in each read, a callback of the runtime and a write of its own for each; Deno.serve reads and writes in Rust",
+      "with one message in each read, or a part of one (16 KiB), a callback of the runtime and a write of its own for each; Deno.serve reads and writes in Rust",
     tried: "what the callbacks of one round send leaves at its end (1.5 times as many messages)",
   },
   {

@@ -203,10 +203,8 @@ export class Driver {
         }
         if (!this.#wantsWait) return false;
         if (!mayWait) return true;
-        this.#wantsWait = false;
-        count = this.#dispatcher.takeTurn(false, this.#waitUs);
+        count = this.#waitForSockets();
         if (this.#isClosed) return false;
-        this.#waitOdds.waited(count > 0);
         nowMs = startMs = runtime.nowMs();
         if (count === 0) continue;
       }
@@ -221,6 +219,14 @@ export class Driver {
       if (nowMs - startMs >= BURST_MS) return true;
     }
     return true;
+  }
+
+  /** A turn that waits in the kernel, for up to `waitUs`. Returns the number of its events. */
+  #waitForSockets(): number {
+    this.#wantsWait = false;
+    const count = this.#dispatcher.takeTurn(false, this.#waitUs);
+    this.#waitOdds.waited(count > 0);
+    return count;
   }
 
   /** How long after an event this burst stays awake. */

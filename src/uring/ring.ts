@@ -55,6 +55,7 @@ export class Ring {
   readonly #fields: Uint32Array;
   /** The block as words, for the records of copies. */
   readonly #words: Int32Array;
+  // Numbers from the beginning, although the constructor sets them: V8 then reads them as small integers.
   /** The end of the whole send arena, as far as records can stand there. */
   readonly #arenaEnd: number = 0;
   #copyCount = 0;
