@@ -29,7 +29,7 @@ export const EXPLANATIONS = [
     limit:
       "Bun makes an array of each read, hands it out in a callback, and takes answers by a call of `write`: 5,400 user instructions for an echo of 512 B by a bare `Bun.listen`, where Bun.serve, in C++, takes 4,300",
     tried:
-      "reads copied to one arena whose views are kept (6,700 → 4,700), and what the callbacks of one round send leaves at its end (0.5 → 0.94 of Bun.serve); with 16 messages in a read ours is 1.6 to 2.2 times as fast (echo-pipe)",
+      "reads copied to one arena whose views are kept (6,700 → 4,700), and what the callbacks of one round send leaves at its end (0.5 → 0.94 of Bun.serve); with 16 messages in a read ours is 1.35 times as fast (echo-pipe)",
   },
   {
     workloads: ["echo-512-100", "echo-16k"],

@@ -33,9 +33,9 @@ async function makeProject(context) {
   return project;
 }
 
-/** Copies a file to a folder where nothing else is. */
-function moveAlone(context, path) {
-  const folder = join(context.folder, "elsewhere", `${basename(dirname(path))}-${basename(path)}`);
+/** Copies a file to a folder where nothing else is, or to one below that. */
+function moveAlone(context, path, below = "") {
+  const folder = join(context.folder, "elsewhere", `${basename(dirname(path))}-${basename(path)}`, below);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   copyFileSync(path, join(folder, basename(path)));
@@ -92,6 +92,18 @@ async function testEsbuild(context, project) {
     file: "out/esbuild.mjs",
     start: [deno, "run", ...DENO_PERMISSIONS],
   });
+  // A folder that is named as one of a checkout's: who may look finds the shim all the same.
+  const misleading = moveAlone(context, project.path("out/esbuild.mjs"), "dist/shared");
+  copyFileSync(project.path(SHIM), join(misleading.folder, "libringwire.so"));
+  await context.report.try(
+    "deno",
+    "esbuild, esm, -A, in dist/shared with libringwire.so beside it",
+    async () =>
+      expectEcho(
+        await project.runEcho([deno, "run", "-A", misleading.path], { folder: misleading.folder }),
+        "uring",
+      ),
+  );
 }
 
 async function testBunBuild(context, project) {

@@ -4,6 +4,7 @@
  */
 
 import * as zlib from "node:zlib";
+import type { CopyCrc32 } from "../protocol/codec.ts";
 import { copyBytes } from "../protocol/copy_bytes.ts";
 
 /** Missing before Node 20.15. */
@@ -12,7 +13,7 @@ const nativeCrc32 = (zlib as { readonly crc32?: (bytes: Uint8Array) => number })
 /** Up to this many bytes our own is faster on all runtimes, or as good. */
 const OWN_TO_BYTES = 64;
 
-/** Tables for four bytes at a step ("slicing by 4"). */
+/** Tables for words, four bytes at a step ("slicing by 4"); bytes one by one need the first only. */
 const [T0, T1, T2, T3]: readonly Uint32Array[] = makeTables();
 
 function makeTables(): Uint32Array[] {
@@ -41,21 +42,14 @@ export function crc32(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /** `Codec.copyCrc32` of the runtime. */
-export function copyCrc32(
-  from: Uint8Array,
-  start: number,
-  end: number,
-  to: Uint8Array,
-  at: number,
-  sumAt: number,
-): void {
+export const copyCrc32: CopyCrc32 = (from, start, end, to, at, sumAt) => {
   if (from !== to || start !== at) copyBytes(from, start, end, to, at);
   const sum = crc32(to, at, at + end - start);
   to[sumAt] = sum;
   to[sumAt + 1] = sum >>> 8;
   to[sumAt + 2] = sum >>> 16;
   to[sumAt + 3] = sum >>> 24;
-}
+};
 
 /** CRC-32 of words, as if they lay in memory little-endian. */
 export function crc32Words(words: Int32Array): number {
