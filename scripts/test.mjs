@@ -33,8 +33,8 @@ const SUITE_LIMIT_MS = 900_000;
 const STEP_LIMIT_MS = 300_000;
 /** More would make tests of deadlines late; a machine with one core gets the same two, and patience. */
 const LANES = 2;
-/** More failures than this are no matter of luck: there is no second run. */
-const MAX_SECOND_TRIES = 3;
+/** More failures than this are no matter of luck: there is no second run. A C test that fails leaves its rings to those behind it, which then fail, too. */
+const MAX_SECOND_TRIES = 8;
 
 // Colours are for people at a terminal: in a log they are noise, and Vitest and Biome would send them there too.
 if (!process.stdout.isTTY) process.env.NO_COLOR = "1";
