@@ -23,6 +23,8 @@ static jmp_buf escape;
 static const char *current_name;
 static pid_t runner;
 static pthread_t runner_thread;
+/* By slot, which is the lowest byte of an id and begins at 1. */
+static uint32_t opened_rings[256];
 
 void test_register(const char *file, const char *name, void (*run)(void))
 {
@@ -139,7 +141,17 @@ int32_t rig_try_open(struct rig *rig, const struct rig_options *options)
 	rig->send_bytes = send_bytes;
 	result = rw_ring_open(rig->block, rig->block_bytes);
 	rig->id = (uint32_t)result;
+	if (result > 0)
+		opened_rings[rig->id & 255] = rig->id;
 	return result;
+}
+
+/* Those that a failed test has left would be missing to the tests behind it. */
+static void close_rings_left(void)
+{
+	for (size_t slot = 0; slot < sizeof opened_rings / sizeof *opened_rings; slot++)
+		if (opened_rings[slot] != 0)
+			rw_ring_close(opened_rings[slot]);
 }
 
 void rig_open(struct rig *rig, const struct rig_options *options)
@@ -298,6 +310,7 @@ int main(int count, char **arguments)
 			break;
 		case 1:
 			failed++;
+			close_rings_left();
 			break;
 		default:
 			skipped++;
