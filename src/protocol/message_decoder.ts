@@ -305,7 +305,7 @@ export class MessageDecoder {
         if (!this.#isGoodText(start, end, key)) return;
         key = 0;
       }
-      list.add(start, end, key, first & OPCODE_BITS);
+      list.add(start, end, key, first & OPCODE_BITS, 0);
     }
     this.#at = at;
   }

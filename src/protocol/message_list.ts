@@ -1,16 +1,20 @@
 /**
- * Messages that lie whole in one buffer, as plain numbers: what `MessageDecoder.gather` fills, and what a batch is made of.
- * Four words a message in one array, so that neither side touches an object per message.
+ * Messages that lie whole in a buffer, as plain numbers: what `MessageDecoder.gather` fills, and what a batch is made of.
+ * Five words a message in one array, so that neither side touches an object per message.
  */
 
-/** Words of a record: where the payload begins and ends, its key while it is still masked (else 0), its opcode. */
-export const RECORD_WORDS = 4;
+/**
+ * Words of a record: where the payload begins and ends, its key while it is still masked (else 0), its opcode, and which buffer it lies in
+ * (0: the read itself).
+ */
+export const RECORD_WORDS = 5;
 export const RECORD_START = 0;
 export const RECORD_END = 1;
 export const RECORD_KEY = 2;
 export const RECORD_OPCODE = 3;
+export const RECORD_BUFFER = 4;
 
-/** A list of so many is full, and the read is handed over in parts. Bounds what a read of tiny frames can cost: 64 KiB. */
+/** A list of so many is full, and the read is handed over in parts. Bounds what a read of tiny frames can cost: 80 KiB. */
 export const MAX_LISTED = 4_096;
 
 const FIRST_LISTED = 16;
@@ -28,7 +32,7 @@ export class MessageList {
   }
 
   /** Appends a record. */
-  add(start: number, end: number, key: number, opcode: number): void {
+  add(start: number, end: number, key: number, opcode: number, buffer: number): void {
     const at = this.count++ * RECORD_WORDS;
     if (at === this.records.length) this.#grow();
     const { records } = this;
@@ -36,6 +40,7 @@ export class MessageList {
     records[at + RECORD_END] = end;
     records[at + RECORD_KEY] = key;
     records[at + RECORD_OPCODE] = opcode;
+    records[at + RECORD_BUFFER] = buffer;
   }
 
   #grow(): void {

@@ -5,6 +5,7 @@
 import type { Kernels } from "../protocol/kernels.ts";
 import {
   MessageList,
+  RECORD_BUFFER,
   RECORD_END,
   RECORD_KEY,
   RECORD_OPCODE,
@@ -19,6 +20,8 @@ import type { BatchMessage, MessageBatch } from "./message_batch.ts";
 import type { Outbox } from "./outbox.ts";
 
 const EMPTY = new Uint8Array(0);
+/** The read among a batch's buffers. */
+const READ = 0;
 
 /** The cursor once an iteration is over: no number of steps leads from there to a message. */
 const ENDED = -(2 ** 30);
@@ -52,10 +55,8 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   readonly #kernels: Kernels;
   readonly #zeroCopy: boolean;
   readonly #readUtf8: Utf8Reader;
-  /** Where the messages lie: nearly always in one read. */
-  #buffer: Uint8Array = EMPTY;
-  /** By record: messages that were put together elsewhere because they came in several reads. */
-  #others: Map<number, Uint8Array> | undefined = undefined;
+  /** Where the messages lie: nearly always in the read, which is the first. Others were cut off or compressed, and have been put together elsewhere. */
+  readonly #buffers: Uint8Array[] = [EMPTY];
   #clock: ReceiveClock | undefined = undefined;
   #receivedNs = 0;
   readonly #step: { done: boolean; value: BatchMessage };
@@ -88,17 +89,19 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     this.#clock = clock;
   }
 
-  /** Makes `bytes` the buffer of an empty batch. Returns whether messages that lie in it can be listed. */
+  /** Makes `bytes` the read, if there is none yet. Returns whether messages that lie in it can be listed. */
   adopt(bytes: Uint8Array): boolean {
-    if (this.list.count === 0) this.#buffer = bytes;
-    return bytes === this.#buffer;
+    if (this.#buffers[READ] === EMPTY) this.#buffers[READ] = bytes;
+    return this.#buffers[READ] === bytes;
   }
 
   /** Appends a message that is unmasked. */
   add(isText: boolean, bytes: Uint8Array, start: number, end: number): void {
-    if (this.list.count === 0) this.#buffer = bytes;
-    else if (bytes !== this.#buffer) this.#addBuffer(bytes);
-    this.list.add(start, end, 0, isText ? OPCODE_TEXT : OPCODE_BINARY);
+    const buffers = this.#buffers;
+    const last = buffers.length - 1;
+    let buffer = READ;
+    if (bytes !== buffers[READ]) buffer = bytes === buffers[last] ? last : buffers.push(bytes) - 1;
+    this.list.add(start, end, 0, isText ? OPCODE_TEXT : OPCODE_BINARY, buffer);
   }
 
   /** Says when the messages came, where that was before now. */
@@ -108,8 +111,8 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
 
   /** Empties the batch; for the socket that fills it. Lets go of the buffers. */
   clear(): void {
-    this.#buffer = EMPTY;
-    this.#others = undefined;
+    this.#buffers.length = 1;
+    this.#buffers[READ] = EMPTY;
     this.#receivedNs = 0;
     this.list.count = 0;
     this.#cursor = -RECORD_WORDS;
@@ -175,13 +178,8 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     );
   }
 
-  #addBuffer(bytes: Uint8Array): void {
-    this.#others ??= new Map();
-    this.#others.set(this.list.count * RECORD_WORDS, bytes);
-  }
-
   #bufferOf(at: number): Uint8Array {
-    return this.#others?.get(at) ?? this.#buffer;
+    return this.#buffers[this.list.records[at + RECORD_BUFFER]];
   }
 
   /** The buffer of a message, which is plain from now on. */

@@ -55,15 +55,23 @@ class Fixture {
 
   /** One read that brings these texts. */
   read(...texts: string[]): void {
-    const bytes = concat(...texts.map((text) => frame(0x81, text)));
+    this.readBytes(concat(...texts.map((text) => frame(0x81, text))));
+  }
+
+  /** One read. Returns how many messages came as an event each. */
+  readBytes(bytes: Uint8Array): number {
+    let events = 0;
     this.inbox.begin();
     this.#decoder.feed(bytes, 0, bytes.length);
     this.inbox.gather(this.#decoder, bytes);
     for (let event = this.#decoder.next(); event !== DECODE_MORE; event = this.#decoder.next()) {
+      events++;
       expect(this.inbox.take(event === DECODE_TEXT, this.#decoder)).toBe(true);
+      this.inbox.gather(this.#decoder, bytes);
     }
     this.inbox.finish();
     bytes.fill(0xee);
+    return events;
   }
 
   /** Runs what was asked for. */
@@ -85,6 +93,14 @@ describe("inbox", () => {
       ...["a", "b", "batch of 2", "c", "batch of 1"],
       ...["long".repeat(50), "short", "batch of 2"],
     ]);
+  });
+
+  test("a message that was cut off is an event, and those behind it in the read are none", () => {
+    const fixture = new Fixture({ batch() {} });
+    const bytes = concat(...["one", "two", "three", "four"].map((text) => frame(0x81, text)));
+    expect(fixture.readBytes(bytes.slice(0, 7))).toBe(0);
+    expect(fixture.readBytes(bytes.slice(7))).toBe(1);
+    expect(fixture.delivered).toEqual(["one", "batch of 1", "two", "three", "four", "batch of 3"]);
   });
 
   test("hands over a read of very many messages in parts, and holds the rest when the handler pauses", () => {

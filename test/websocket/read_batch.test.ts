@@ -58,12 +58,26 @@ describe("message batch", () => {
       masked[index] ^= [0x37, 0xfa, 0x21, 0x3d][(index - 2) & 3];
     const batch = new ReadBatch(scalarKernels, true, runtime.readUtf8);
     expect(batch.adopt(masked)).toBe(true);
-    batch.list.add(2, 7, 0x3d21fa37, 2);
+    batch.list.add(2, 7, 0x3d21fa37, 2, 0);
     const seen: string[] = [];
     for (let round = 0; round < 2; round++) {
       for (const message of batch) seen.push(message.text(), new TextDecoder().decode(message.bytes()));
     }
     expect(seen).toEqual(["plain", "plain", "plain", "plain"]);
+  });
+
+  test("lists messages of a read behind one that lies elsewhere, and none of a second read", () => {
+    const batch = new ReadBatch(scalarKernels, false, runtime.readUtf8);
+    batch.adopt(bytes);
+    batch.add(true, new TextEncoder().encode("cut off"), 0, 7);
+    expect(batch.adopt(bytes)).toBe(true);
+    batch.list.add(0, 3, 0, 1, 0);
+    batch.add(false, Uint8Array.of(0x30), 0, 1);
+    expect([batch.adopt(bytes), batch.adopt(bytes.slice())]).toEqual([true, false]);
+    batch.list.add(3, 12, 0, 1, 0);
+    const seen: string[] = [];
+    for (const message of batch) seen.push(message.text());
+    expect(seen).toEqual(["cut off", "one", "0", '{"two":2}']);
   });
 
   test("is empty after clear and can be filled again", () => {
