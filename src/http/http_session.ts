@@ -52,6 +52,8 @@ type State = "head" | "body" | "busy" | "draining" | "lingering" | "released";
 /** See the top of this file. */
 export class HttpSession extends Timer implements ConnectionHandler {
   readonly connection: Connection;
+  /** On its host's roster. */
+  place: number = -1;
   readonly #engine: Engine;
   readonly #host: HttpHost;
   #state: State = "head";

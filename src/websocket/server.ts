@@ -245,7 +245,7 @@ export class Server<Data = undefined> implements AsyncDisposable {
 
   /** All open WebSockets, for broadcasting and bookkeeping. */
   *sockets(): IterableIterator<Socket<Data>> {
-    for (const session of this.#host.sockets) yield session.socket;
+    for (const { socket } of this.#host.sockets) if (socket.state !== "closed") yield socket;
   }
 
   /**

@@ -23,6 +23,7 @@ import type {
   ListenerHandler,
 } from "../transport.ts";
 import { ConnectionLimiter, type ReadConnectionLimit } from "./connection_limit.ts";
+import { Roster } from "./roster.ts";
 import type { ServeOptions, Server, UpgradeOptions } from "./server.ts";
 import { Session } from "./session.ts";
 import { SessionContext } from "./session_context.ts";
@@ -62,7 +63,7 @@ const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRA
 /** See the top of this file. */
 export class ServerHost<Data> implements HttpHost, ListenerHandler {
   readonly limits: HttpLimits;
-  readonly sockets: Set<Session<Data>> = new Set();
+  readonly sockets: Roster<Session<Data>> = new Roster();
   /** The face that `fetch` gets; set right after both are made. */
   server: Server<Data> | undefined = undefined;
   readonly #engine: Engine;
@@ -73,7 +74,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   /** Undefined: connections may come as fast as they like. */
   readonly #limiter: ConnectionLimiter | undefined;
   readonly #origins: ReadonlySet<string> | undefined;
-  readonly #https: Set<HttpSession> = new Set();
+  readonly #https: Roster<HttpSession> = new Roster();
   readonly #pending: WeakMap<Request, Pending> = new WeakMap();
   /** As given at last; undefined: no TLS. */
   #tlsOptions: ServerTlsOptions | undefined;

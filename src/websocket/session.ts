@@ -66,6 +66,8 @@ export class Session<Data>
   readonly connection: Connection;
   state: "open" | "closing" | "closed" = "open";
   messageCount: number = 0;
+  /** On its server's roster. */
+  place: number = -1;
   /** What broke the connection, if anything did. */
   failure: RingwireError | undefined = undefined;
   closeInfo: CloseInfo | undefined = undefined;
