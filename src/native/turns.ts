@@ -25,7 +25,7 @@ const TOGETHER_FROM_TURNS = 4;
 const TURNS_BETWEEN_TRIES = 61;
 /** More does not wait: it would leave the cache. */
 const TOGETHER_BYTES = 131_072;
-/** Nor does what comes later in the round: handlers that take long would make the first ones' answers late. */
+/** Nor does anything wait longer than this and the handler that runs then: handlers that take long would make the first ones' answers late. */
 const TOGETHER_MS = 1;
 
 /** See the top of this file. */
@@ -195,8 +195,13 @@ export class Turns implements ConnectionHost {
       if (this.#untilTry > 0) return false;
       this.#askTask();
       this.#waitingSinceMs = this.#runtime.nowMs();
-    } else if (this.#runtime.nowMs() - this.#waitingSinceMs >= TOGETHER_MS) {
-      return false;
+    } else {
+      const nowMs = this.#runtime.nowMs();
+      if (nowMs - this.#waitingSinceMs >= TOGETHER_MS) {
+        // The next ones gather anew: one by one, the rest of a round of 500 would wake its peer as often.
+        this.#waitingSinceMs = nowMs;
+        return false;
+      }
     }
     this.#waiting++;
     return true;

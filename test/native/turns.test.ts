@@ -139,6 +139,22 @@ describe("turns of a native transport", () => {
     expect(written().slice(0, 3)).toEqual([1, 1, 1]);
   });
 
+  test("those who come after that wait for one another again, for a millisecond at most", () => {
+    crowd();
+    echoes[0]!.receive(1);
+    clockMs += 1;
+    echoes[1]!.receive(1);
+    echoes[2]!.receive(1);
+    echoes[3]!.receive(1);
+    expect(written().slice(0, 4)).toEqual([1, 1, 0, 0]);
+    clockMs += 1;
+    echoes[4]!.receive(1);
+    expect(written().slice(0, 5)).toEqual([1, 1, 1, 1, 1]);
+    echoes[5]!.receive(1);
+    endRound();
+    expect(written()[5]).toBe(1);
+  });
+
   test("what is sent outside of a handler leaves in a microtask, and so does what waited", async () => {
     crowd();
     const [echo] = echoes;
