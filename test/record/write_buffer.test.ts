@@ -89,6 +89,34 @@ test("the file gets everything that found room, in order, one write at a time", 
   }
 });
 
+test("memory is taken when the file does not keep up, and not before", async () => {
+  const disk = new SlowDisk();
+  const buffer = new WriteBuffer(
+    disk.file,
+    0,
+    16_384,
+    () => {},
+    () => {},
+  );
+  const firstBytes = buffer.bytes.length;
+  const put = (sizeBytes: number): boolean => {
+    if (!buffer.makeRoom(sizeBytes)) return false;
+    buffer.used += sizeBytes;
+    return true;
+  };
+  for (let round = 0; round < 100; round++) {
+    expect(put(500)).toBe(true);
+    buffer.flush();
+    while (disk.waiting.length > 0) await disk.finishOne();
+  }
+  expect(buffer.bytes.length).toBe(firstBytes);
+  expect(firstBytes).toBeLessThanOrEqual(1_024);
+  let taken = 0;
+  while (put(500)) taken += 500;
+  expect(buffer.bytes.length).toBe(16_384);
+  expect(taken).toBe(16_000);
+});
+
 test("a flush is done although bytes keep coming", async () => {
   const disk = new SlowDisk();
   const buffer = new WriteBuffer(
