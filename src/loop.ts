@@ -249,10 +249,18 @@ export class Loop {
   }
 }
 
-/** @internal The loop that `connect` and `serve` use when none is given: `auto`, one per thread. */
-export function defaultLoop(): Loop {
-  shared ??= new Loop();
-  return shared;
+/**
+ * @internal The loop of an option, or the one that is used when none is given: `auto`, one per thread.
+ *
+ * @throws TypeError for what is no loop.
+ */
+export function loopOf(given: Loop | undefined): Loop {
+  if (given === undefined) {
+    shared ??= new Loop();
+    return shared;
+  }
+  if (given instanceof Loop) return given;
+  throw new TypeError(`Option "loop" must be a Loop, not ${given === null ? "null" : typeof given}`);
 }
 
 function openReplay(replay: Replay, options: LoopOptions): ReplayTransport {
@@ -264,6 +272,12 @@ function openReplay(replay: Replay, options: LoopOptions): ReplayTransport {
 function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
   const numbers = readNumbers("Loop", options, LOOP_NUMBERS);
   const limits: TransportLimits = numbers;
+  const { submissionEntries } = numbers;
+  if (!Number.isInteger(Math.log2(submissionEntries))) {
+    throw new RangeError(
+      `Option "submissionEntries" of Loop must be a power of two, not ${submissionEntries}`,
+    );
+  }
   const wanted = readChoice(
     "transport",
     options.transport ?? environmentTransport(),

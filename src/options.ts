@@ -360,14 +360,44 @@ export interface WithLoop {
  */
 export function checkKnown(where: string, given: object, names: readonly string[]): void {
   if (given === null || typeof given !== "object") {
-    throw new TypeError(`${where} takes an object of options, not ${given === null ? "null" : typeof given}`);
+    throw new TypeError(`${where} takes an object of options, not ${kindOf(given)}`);
   }
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue;
-    const near = names.find((known) => known.toLowerCase().startsWith(name.toLowerCase().slice(0, 5)));
+    const near = nearest(name, names);
     const advice = near === undefined ? `known are ${names.join(", ")}` : `did you mean "${near}"?`;
     throw new TypeError(`Unknown option "${name}" for ${where}; ${advice}`);
   }
+}
+
+/** The name that was meant: one with nearly the same letters, or with the same beginning. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const letters = name.toLowerCase();
+  const most = Math.min(2, Math.floor(name.length / 2));
+  const ranked = names
+    .map((known) => ({ known, slips: slipsBetween(letters, known.toLowerCase()) }))
+    .sort((one, other) => one.slips - other.slips);
+  if (ranked.length > 0 && ranked[0].slips <= most) return ranked[0].known;
+  return names.find((known) => known.toLowerCase().startsWith(letters.slice(0, 5)));
+}
+
+/** How many letters have to be added, left out or replaced to make one word of another (Levenshtein). */
+function slipsBetween(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let line = 1; line <= one.length; line++) {
+    const next = [line];
+    for (let at = 1; at <= other.length; at++) {
+      const replaced = row[at - 1] + (one[line - 1] === other[at - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[at] + 1, next[at - 1] + 1));
+    }
+    row = next;
+  }
+  return row[other.length];
+}
+
+/** What a wrong value is, for messages. */
+function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
 }
 
 /**
@@ -423,4 +453,30 @@ export function readFlag(name: string, value: unknown, fallback: boolean): boole
   if (typeof value !== "boolean")
     throw new TypeError(`Option "${name}" must be true or false, not ${JSON.stringify(value)}`);
   return value;
+}
+
+/** Checks an option that is a function. @throws TypeError for anything else. */
+export function checkFunction(where: string, name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new TypeError(`Option "${name}" of ${where} must be a function, not ${kindOf(value)}`);
+}
+
+/** Checks an option that is text. @throws TypeError for anything else, and for "". */
+export function checkText(where: string, name: string, value: unknown): void {
+  if (value === undefined || (typeof value === "string" && value !== "")) return;
+  const given = value === "" ? `""` : kindOf(value);
+  throw new TypeError(`Option "${name}" of ${where} must be a string that says something, not ${given}`);
+}
+
+/** Checks an option that is a list of strings. @throws TypeError for anything else: the letters of a string are no list of names. */
+export function checkTexts(where: string, name: string, value: unknown): void {
+  if (value === undefined) return;
+  if (Array.isArray(value) && value.every((each) => typeof each === "string")) return;
+  throw new TypeError(`Option "${name}" of ${where} must be an array of strings, not ${kindOf(value)}`);
+}
+
+/** Checks an option that is an AbortSignal, of whatever make. @throws TypeError for anything else, an AbortController too. */
+export function checkSignal(where: string, value: AbortSignal | null | undefined): void {
+  if (value === undefined || value === null || typeof value.addEventListener === "function") return;
+  throw new TypeError(`Option "signal" of ${where} must be an AbortSignal, not ${kindOf(value)}`);
 }

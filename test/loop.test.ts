@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { defaultLoop, engineOf, Loop } from "../src/loop.ts";
+import { engineOf, Loop, loopOf } from "../src/loop.ts";
 import { CallbackTimer } from "../src/timer_wheel.ts";
 import { onEachTransport } from "./conformance/rig.ts";
 
 describe("the default loop", () => {
   test("is one per thread, and a new one after it was closed", () => {
-    const loop = defaultLoop();
-    expect(defaultLoop()).toBe(loop);
+    const loop = loopOf(undefined);
+    expect(loopOf(undefined)).toBe(loop);
     expect(loop.drive).toBe("auto");
     loop.close();
-    const next = defaultLoop();
+    const next = loopOf(undefined);
     expect(next).not.toBe(loop);
     next.close();
   });

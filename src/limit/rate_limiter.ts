@@ -1,8 +1,8 @@
 /** A limit on how fast something may be done, for programs and, shared, for sockets. */
 
 import { RingwireError } from "../errors.ts";
-import { defaultLoop, type Engine, engineOf } from "../loop.ts";
-import { checkKnown, readNumbers, type WithLoop } from "../options.ts";
+import { type Engine, engineOf, loopOf } from "../loop.ts";
+import { checkKnown, checkSignal, readNumbers, type WithLoop } from "../options.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import { PermitQueue, type RateTerms, type Waiter } from "./permit_queue.ts";
 
@@ -90,7 +90,7 @@ export class RateLimiter {
       maxWaiting: { default: 1_024, min: 0, max: 1_048_576 },
     });
     this.#maxWaiting = maxWaiting;
-    this.#engine = engineOf(options.loop ?? defaultLoop());
+    this.#engine = engineOf(loopOf(options.loop));
     const { wheel, runtime } = this.#engine;
     this.#queue = new PermitQueue(terms, wheel, () => runtime.nowMs());
   }
@@ -133,6 +133,7 @@ export class RateLimiter {
     readNumbers("take", { permits }, { permits: PERMITS });
     checkKnown("take", options, ["signal", "timeoutMs"]);
     const { signal } = options;
+    checkSignal("take", signal);
     const { timeoutMs } = readNumbers("take", options, {
       timeoutMs: { default: LONGEST_MS, min: 0, max: LONGEST_MS },
     });

@@ -1,7 +1,8 @@
 /** `Pool`: connections that are opened once and used by many, one after the other. */
 
 import { RingwireError } from "../errors.ts";
-import { checkKnown, type NumberOption, readNumbers } from "../options.ts";
+import { checkKnown, checkSignal, type NumberOption, readNumbers } from "../options.ts";
+import { urlText } from "../protocol/url.ts";
 import type { ConnectOptions } from "../websocket/client.ts";
 import { Connector } from "../websocket/connector.ts";
 import type { Lease } from "./lease.ts";
@@ -88,7 +89,7 @@ export class Pool<Data = undefined> implements AsyncDisposable {
 
   /** The same for one URL; undefined when it was never asked for. */
   statsOf(url: string | URL): PoolStats | undefined {
-    return this.#pools.get(textOf(url))?.stats;
+    return this.#pools.get(urlText(url))?.stats;
   }
 
   /**
@@ -102,10 +103,11 @@ export class Pool<Data = undefined> implements AsyncDisposable {
    */
   async acquire(url: string | URL, options: { readonly signal?: AbortSignal } = {}): Promise<Lease<Data>> {
     checkKnown("acquire", options, ["signal"]);
+    checkSignal("acquire", options.signal);
     if (this.#closing !== undefined) {
       throw new RingwireError("ERR_NOT_OPEN", "Cannot acquire a connection: the pool is closed");
     }
-    const text = textOf(url);
+    const text = urlText(url);
     let pool = this.#pools.get(text);
     if (pool === undefined) {
       this.#connector.check(url);
@@ -131,8 +133,4 @@ export class Pool<Data = undefined> implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function textOf(url: string | URL): string {
-  return typeof url === "string" ? url : url.href;
 }

@@ -112,15 +112,33 @@ function isBlank(unit: number): boolean {
   return unit === 0x20 || unit === 0x09;
 }
 
+/** The fields that a program gave, as a list, because some can be iterated only once. Not checked: see `checkHeader`. */
+export function fieldsOf(
+  given: Iterable<readonly [string, string]> | Readonly<Record<string, string>> | undefined,
+): (readonly [string, string])[] {
+  if (given === undefined) return [];
+  if (given === null || typeof given !== "object") {
+    throw new TypeError(
+      `Cannot send headers that are ${typeof given}: give an object, Headers, or pairs of name and value`,
+    );
+  }
+  if (!(Symbol.iterator in given)) return Object.entries(given as Readonly<Record<string, string>>);
+  return [...(given as Iterable<readonly [string, string]>)];
+}
+
 /**
  * Checks a field that we are to send.
  *
  * @throws TypeError when the name is not a token, or the value has a line end, another control character or a
- *   character beyond U+00FF: it could not be sent, or would add fields of its own.
+ *   character beyond U+00FF, or is no string: it could not be sent, or would add fields of its own.
  */
 export function checkHeader(name: string, value: string): void {
-  if (!isToken(name))
+  if (typeof name !== "string" || !isToken(name))
     throw new TypeError(`Cannot send header name ${JSON.stringify(name)}: it is not a token`);
+  if (typeof value !== "string")
+    throw new TypeError(
+      `Cannot send header ${JSON.stringify(name)}: its value is no string but ${typeof value}`,
+    );
   if (!isFieldText(value)) {
     throw new TypeError(
       `Cannot send header ${JSON.stringify(name)}: its value ${JSON.stringify(value)} has a line end, a control ` +

@@ -6,11 +6,14 @@ import { isToken } from "./token.ts";
 /**
  * Checks the subprotocols that a caller wants to offer.
  *
- * @throws TypeError when one is no token or stands twice.
+ * @throws TypeError when they are no array, or one is no token or stands twice.
  */
 export function checkProtocols(protocols: readonly string[]): void {
+  if (!Array.isArray(protocols)) {
+    throw new TypeError(`Cannot offer subprotocols that are ${typeof protocols}: give an array of names`);
+  }
   for (const [index, protocol] of protocols.entries()) {
-    if (!isToken(protocol)) {
+    if (typeof protocol !== "string" || !isToken(protocol)) {
       throw new TypeError(`Cannot offer subprotocol ${JSON.stringify(protocol)}: it is not a token`);
     }
     if (protocols.indexOf(protocol) !== index) {

@@ -27,7 +27,7 @@ const UNIX_SCHEMES: readonly string[] = ["ws+unix:", "wss+unix:"];
  * @throws TypeError when it is no such URL, or has a fragment (RFC 6455 §3).
  */
 export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
-  const text = typeof url === "string" ? url : url.href;
+  const text = urlText(url);
   if (text.includes("#"))
     throw new TypeError(`Cannot connect to "${withoutUser(text)}": a WebSocket URL has no fragment`);
   const unix = UNIX_SCHEMES.find((scheme) => text.toLowerCase().startsWith(scheme));
@@ -52,6 +52,15 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
     target: parsed.pathname + parsed.search,
     authorization: authorizationOf(parsed.username, parsed.password),
   };
+}
+
+/** A URL that a program gave. @throws TypeError for what is neither text nor a URL. */
+export function urlText(url: string | URL): string {
+  const text: unknown = typeof url === "string" ? url : (url as URL | null | undefined)?.href;
+  if (typeof text === "string") return text;
+  throw new TypeError(
+    `Cannot connect to ${url === null ? "null" : typeof url}: give a URL, or a string with one`,
+  );
 }
 
 /**

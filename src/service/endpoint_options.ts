@@ -1,6 +1,7 @@
 /** What a program says about an endpoint: where it goes, what happens to its messages, and how it is kept connected. */
 
 import {
+  checkFunction,
   checkKnown,
   ENDPOINT_NUMBERS,
   HEARTBEAT_NUMBERS,
@@ -177,9 +178,4 @@ function readHeartbeatMs<Context>(given: HeartbeatOptions<Context>): number {
   checkFunction("heartbeat", "send", given.send);
   checkFunction("heartbeat", "isAlive", given.isAlive);
   return readNumbers("heartbeat", given, HEARTBEAT_NUMBERS).intervalMs;
-}
-
-function checkFunction(where: string, name: string, value: unknown): void {
-  if (value === undefined || typeof value === "function") return;
-  throw new TypeError(`Option "${name}" of ${where} must be a function, not ${typeof value}`);
 }

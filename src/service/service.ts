@@ -1,7 +1,7 @@
 /** Services: endpoints that stay connected. */
 
 import { RingwireError } from "../errors.ts";
-import { defaultLoop, engineOf, type Loop } from "../loop.ts";
+import { engineOf, type Loop, loopOf } from "../loop.ts";
 import type { Counters, Metrics } from "../metrics/counters.ts";
 import { checkKnown, type WithLoop } from "../options.ts";
 import type { Socket } from "../websocket/socket.ts";
@@ -57,7 +57,7 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   constructor(options: ServiceOptions<Context> = {}) {
     checkKnown("Service", options, ["context", "loop"]);
     this.context = options.context as Context;
-    this.loop = options.loop ?? defaultLoop();
+    this.loop = loopOf(options.loop);
     const engine = engineOf(this.loop);
     this.#counters = engine.metrics.part();
     this.#household = {

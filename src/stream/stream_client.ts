@@ -1,9 +1,9 @@
 /** `connectStream` and its options: from a URL to an open stream of bytes. */
 
 import { RingwireError } from "../errors.ts";
-import { defaultLoop, type Engine, engineOf } from "../loop.ts";
-import { CLIENT_NUMBERS, checkKnown, readNumbers, type WithLoop } from "../options.ts";
-import { withoutUser } from "../protocol/url.ts";
+import { type Engine, engineOf, loopOf } from "../loop.ts";
+import { CLIENT_NUMBERS, checkKnown, checkSignal, readNumbers, type WithLoop } from "../options.ts";
+import { urlText, withoutUser } from "../protocol/url.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import type { ClientTlsOptions } from "../tls_options.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
@@ -74,9 +74,10 @@ export async function connectStream<Data = undefined>(
   const settings = readStreamSettings<Data>(options.stream ?? {});
   const { secure, host, port, name } = parseStreamUrl(url);
   const route = readRoute(where, options);
+  checkSignal(where, options.signal);
   if (!secure) refuseTls(options.tls);
-  const href = typeof url === "string" ? url : url.href;
-  const engine = recordedEngine(engineOf(options.loop ?? defaultLoop()), options.record, href);
+  const href = urlText(url);
+  const engine = recordedEngine(engineOf(loopOf(options.loop)), options.record, href);
   const socketOptions = secure
     ? { ...route, tls: readTls(name, options.tls, engine.runtime.environment) }
     : route;

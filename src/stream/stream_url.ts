@@ -1,6 +1,6 @@
 /** URLs of streams: `tcp://host:port`, `tls://host:port`, `unix:PATH`, `tls+unix:PATH`. */
 
-import { withoutUser } from "../protocol/url.ts";
+import { urlText, withoutUser } from "../protocol/url.ts";
 
 /** Where a stream goes to. */
 export interface StreamUrl {
@@ -23,7 +23,7 @@ const SCHEMES: readonly { readonly scheme: string; readonly secure: boolean; rea
 
 /** @throws TypeError when it is no such URL, or says more than where to connect to. */
 export function parseStreamUrl(url: string | URL): StreamUrl {
-  const text = typeof url === "string" ? url : url.href;
+  const text = urlText(url);
   const found = SCHEMES.find(({ scheme }) => text.toLowerCase().startsWith(scheme));
   if (found === undefined) refuse(text, "its scheme is not tcp, tls, unix or tls+unix");
   const { scheme, secure, isUnix } = found;

@@ -3,11 +3,12 @@
  * one after the other.
  */
 
-import { defaultLoop, type Engine, engineOf } from "../loop.ts";
-import { CLIENT_NUMBERS, checkKnown, type Numbers, readNumbers } from "../options.ts";
+import { type Engine, engineOf, loopOf } from "../loop.ts";
+import { CLIENT_NUMBERS, checkKnown, checkSignal, type Numbers, readNumbers } from "../options.ts";
+import { fieldsOf } from "../protocol/header_list.ts";
 import { checkProtocols } from "../protocol/subprotocol.ts";
 import { checkRequestHeaders, writeUpgradeRequest } from "../protocol/upgrade_request.ts";
-import { parseWebSocketUrl, type WebSocketUrl } from "../protocol/url.ts";
+import { parseWebSocketUrl, urlText, type WebSocketUrl } from "../protocol/url.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import { ROUTE_OPTION_NAMES, readRoute, readTls, refuseTls } from "../stream/route.ts";
 import type { ConnectEndpoint } from "../transport.ts";
@@ -50,12 +51,12 @@ export class Connector<Data> {
     this.#numbers = readNumbers(where, options, CLIENT_NUMBERS);
     this.#settings = readSettings<Data>("client", options.websocket ?? {});
     this.#route = readRoute(where, options);
-    this.#protocols = typeof protocols === "string" ? [protocols] : [...protocols];
+    this.#protocols = typeof protocols === "string" ? [protocols] : protocols;
     checkProtocols(this.#protocols);
-    // Once, because some can be iterated only once.
-    this.#headers = headerEntries(options.headers);
+    checkSignal(where, options.signal);
+    this.#headers = fieldsOf(options.headers);
     checkRequestHeaders(this.#headers);
-    this.engine = engine ?? engineOf(options.loop ?? defaultLoop());
+    this.engine = engine ?? engineOf(loopOf(options.loop));
   }
 
   /** For resolving and TCP. */
@@ -75,7 +76,7 @@ export class Connector<Data> {
    */
   open(url: string | URL, opener: Opener<Data>): ClientHandshake<Data> {
     const { target, route } = this.#read(url);
-    const href = typeof url === "string" ? url : url.href;
+    const href = urlText(url);
     const engine = recordedEngine(this.engine, this.#options.record, href);
     const nonce = new Uint8Array(16);
     this.engine.runtime.randomFill(nonce);
@@ -121,10 +122,4 @@ export class Connector<Data> {
     const name = target.port === 0 ? target.hostHeader : target.host;
     return { target, route: { ...this.#route, tls: readTls(name, tls, this.engine.runtime.environment) } };
   }
-}
-
-function headerEntries(given: ConnectOptions<unknown>["headers"]): (readonly [string, string])[] {
-  if (given === undefined) return [];
-  if (Symbol.iterator in given) return [...(given as Iterable<readonly [string, string]>)];
-  return Object.entries(given as Readonly<Record<string, string>>);
 }

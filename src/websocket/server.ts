@@ -4,10 +4,13 @@
 
 import type { RingwireError } from "../errors.ts";
 import type { HttpLimits } from "../http/http_session.ts";
-import { defaultLoop, engineOf, type Loop } from "../loop.ts";
+import { engineOf, type Loop, loopOf } from "../loop.ts";
 import type { Metrics } from "../metrics/counters.ts";
 import {
+  checkFunction,
   checkKnown,
+  checkText,
+  checkTexts,
   readFlag,
   readNumbers,
   readSystemSocketOptions,
@@ -18,6 +21,7 @@ import {
   type WithLoop,
 } from "../options.ts";
 import { checkHeader } from "../protocol/header_list.ts";
+import { checkOrigin } from "../protocol/origin.ts";
 import { checkProtocols } from "../protocol/subprotocol.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import type { Recorder } from "../record/recorder.ts";
@@ -72,7 +76,7 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly protocols?: readonly string[];
   /** Fields without which a handshake is refused with 400. */
   readonly requiredHeaders?: readonly string[];
-  /** Origins that browsers may connect from; others get 403. Requests without Origin pass. @default any: see RFC 6455 §10.2 before relying on cookies */
+  /** Origins that browsers may connect from, as they write them (`https://app.example`, `https://app.example:8443`); others get 403. Requests without Origin pass. @default any: see RFC 6455 §10.2 before relying on cookies */
   readonly origins?: readonly string[];
   /** Connections at once; beyond it 503. @default 10,000 */
   readonly maxConnections?: number;
@@ -102,16 +106,16 @@ export interface StopOptions {
   readonly graceMs?: number;
 }
 
+const FUNCTION_NAMES = ["fetch", "error", "tlsError"] as const;
+
 const OPTION_NAMES = [
   ...Object.keys(SERVER_NUMBERS),
   ...SYSTEM_SOCKET_OPTION_NAMES,
   "loop",
   "hostname",
   "unix",
-  "fetch",
-  "error",
+  ...FUNCTION_NAMES,
   "tls",
-  "tlsError",
   "websocket",
   "protocols",
   "requiredHeaders",
@@ -148,12 +152,12 @@ const OPTION_NAMES = [
 export async function serve<Data = undefined>(options: ServeOptions<Data>): Promise<Server<Data>> {
   checkKnown("serve", options, OPTION_NAMES);
   const numbers = readNumbers("serve", options, SERVER_NUMBERS);
-  if (options.fetch !== undefined && typeof options.fetch !== "function") {
-    throw new TypeError(`Option "fetch" of serve must be a function, not ${typeof options.fetch}`);
-  }
-  if (options.tlsError !== undefined && typeof options.tlsError !== "function") {
-    throw new TypeError(`Option "tlsError" of serve must be a function, not ${typeof options.tlsError}`);
-  }
+  for (const name of FUNCTION_NAMES) checkFunction("serve", name, options[name]);
+  checkText("serve", "hostname", options.hostname);
+  checkText("serve", "unix", options.unix);
+  checkTexts("serve", "requiredHeaders", options.requiredHeaders);
+  checkTexts("serve", "origins", options.origins);
+  for (const origin of options.origins ?? []) checkOrigin(origin);
   if (options.websocket === undefined)
     throw new TypeError(`serve needs the option "websocket": handlers of its sockets`);
   const settings = readSettings<Data>("server", options.websocket);
@@ -173,7 +177,7 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
     ipv6Only: readFlag("ipv6Only", options.ipv6Only, false),
   };
   const connectionLimit = options.connectionLimit && readConnectionLimit(options.connectionLimit);
-  const loop = options.loop ?? defaultLoop();
+  const loop = loopOf(options.loop);
   const engine = recordedEngine(engineOf(loop), options.record);
   const tls = options.tls === undefined ? undefined : readServerTls(options.tls, engine.runtime.environment);
   const hostname = options.hostname ?? "0.0.0.0";

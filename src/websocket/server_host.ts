@@ -6,6 +6,7 @@ import type { RingwireError } from "../errors.ts";
 import { type HttpHost, type HttpLimits, HttpSession } from "../http/http_session.ts";
 import type { Engine } from "../loop.ts";
 import type { Metrics } from "../metrics/counters.ts";
+import { fieldsOf } from "../protocol/header_list.ts";
 import { badRequest, type RequestHead } from "../protocol/http_request.ts";
 import type { Refusal } from "../protocol/http_response.ts";
 import { answerOffers } from "../protocol/permessage_deflate.ts";
@@ -274,7 +275,7 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       accept: this.#engine.runtime.sha1Base64(acceptInput(upgrade.key)),
       protocol,
       extensions,
-      headers: entriesOf(options.headers ?? []),
+      headers: fieldsOf(options.headers),
     });
     // A Host may be empty; a target in absolute form says itself which host is meant (RFC 9112 §3.2.2).
     const { target } = head;
@@ -370,14 +371,6 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   #checkStopped(): void {
     if (this.#stopped !== undefined && this.#https.size === 0 && this.sockets.size === 0) this.#stopped();
   }
-}
-
-function entriesOf(
-  headers: Iterable<readonly [string, string]> | Readonly<Record<string, string>>,
-): Iterable<readonly [string, string]> {
-  return Symbol.iterator in headers
-    ? (headers as Iterable<readonly [string, string]>)
-    : Object.entries(headers as Readonly<Record<string, string>>);
 }
 
 /** The request as `fetch` gets it, or undefined where the platform's Request cannot hold it (CONNECT, TRACE, odd targets). */
