@@ -1,21 +1,17 @@
 /**
  * Ratios. Machines are shared and noisy, and some change their speed every few seconds: a ratio is taken between slices of one round between which the
- * machine was steady and its cores together, and the median of the rounds is quoted with its extremes.
+ * machine was steady. Two processes of one program are not equally fast, and neither are their first slice and their second: what counts is the mean of a start's
+ * rounds, and the median of the starts.
  */
-import { underBestCondition } from "./speed.mjs";
+import { interval, median } from "./median.mjs";
+import { underOneCondition } from "./speed.mjs";
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-/** The runs of each participant, under the best condition of which there are some. */
+/** The runs of each participant, under the condition of which there are most. */
 export function runsByName(rounds) {
   const byName = new Map();
   for (const run of rounds.flat()) byName.set(run.name, [...(byName.get(run.name) ?? []), run]);
   for (const [name, runs] of byName) {
-    byName.set(name, underBestCondition(runs.map((run) => [run])).chosen.flat());
+    byName.set(name, underOneCondition(runs.map((run) => [run])).chosen.flat());
   }
   return byName;
 }
@@ -27,22 +23,35 @@ function pairsOf(rounds, ours, theirs) {
     .filter((pair) => pair.every((run) => run !== undefined));
 }
 
+/** The geometric mean of the ratios of each start. */
+function byStart(pairs, ratioOf) {
+  const logs = new Map();
+  for (const pair of pairs) {
+    const start = pair[0].start ?? pair;
+    logs.set(start, [...(logs.get(start) ?? []), Math.log(ratioOf(pair))]);
+  }
+  return [...logs.values()].map((list) => Math.exp(list.reduce((sum, log) => sum + log, 0) / list.length));
+}
+
 /**
  * @param workload - From workloads.mjs.
  * @param participants - From participants.mjs.
- * @param rounds - { name, report, speeds, others } of each run; the last two as speed.mjs has them, where it was there.
- * @returns For each pair of names and figure: the ratio, its extremes, how many pairs count, how many were left out, and the machine's
- * condition.
+ * @param rounds - { name, start, report, speeds, others } of each run; `start` says which have the same processes, and is missing where all have
+ * their own; the last two as speed.mjs has them, where it was there.
+ * @returns For each pair of names and figure: the ratio, between which it lies for all we know (undefined: too few starts), the least and the largest
+ * pair, how many pairs count, how many were left out, and the machine's condition.
  */
 export function compare(workload, participants, rounds) {
   const comparisons = [];
   for (const { name, peers } of participants) {
     for (const peer of peers) {
       const pairs = pairsOf(rounds, name, peer);
-      const { condition, chosen } = underBestCondition(pairs);
+      const { condition, chosen } = underOneCondition(pairs);
       if (chosen.length === 0) continue;
       for (const { key } of workload.figures) {
-        const ratios = chosen.map(([ours, theirs]) => ours.report[key] / theirs.report[key]);
+        const ratioOf = ([ours, theirs]) => ours.report[key] / theirs.report[key];
+        const ratios = chosen.map(ratioOf);
+        const ofStarts = byStart(chosen, ratioOf);
         comparisons.push({
           ours: name,
           theirs: peer,
@@ -50,7 +59,8 @@ export function compare(workload, participants, rounds) {
           pairs: chosen.length,
           leftOut: pairs.length - chosen.length,
           condition,
-          ratio: median(ratios),
+          ratio: median(ofStarts),
+          interval: interval(ofStarts),
           min: Math.min(...ratios),
           max: Math.max(...ratios),
         });
@@ -65,29 +75,4 @@ export function saturation({ loadCpuPercent, serverCpuPercent }, isPolling) {
   if (isPolling) return serverCpuPercent >= 95 ? "server busy (the client polls)" : "latency";
   if (loadCpuPercent >= 90) return serverCpuPercent >= 90 ? "both cores" : "load generator";
   return serverCpuPercent >= 90 ? "server" : "neither";
-}
-
-/**
- * What two runs of the same workload say about the same ratios.
- *
- * @param result - As kept; `before` holds the comparisons of the run before it.
- * @returns { before, after, difference, isComparable } for each ratio that both have; `difference` is a share of the smaller one. Those of an unsteady machine, or of
- * cores that were apart in one of the two only, cannot be compared.
- */
-export function repeatability({ comparisons = [], before }) {
-  const rows = [];
-  for (const after of comparisons) {
-    const same = before?.comparisons.find(
-      ({ ours, theirs, figure }) => ours === after.ours && theirs === after.theirs && figure === after.figure,
-    );
-    if (same === undefined) continue;
-    const [small, large] = [same.ratio, after.ratio].sort((a, b) => a - b);
-    rows.push({
-      before: same,
-      after,
-      difference: large / small - 1,
-      isComparable: same.condition === after.condition && after.condition !== "unsteady",
-    });
-  }
-  return rows;
 }

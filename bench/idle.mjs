@@ -33,6 +33,14 @@ async function quietBytes(server, { collects, quietMs }) {
   return least;
 }
 
+/** Whoever opens connections has the cores to itself. */
+let lastTurn = Promise.resolve();
+function inTurn(work) {
+  const turn = lastTurn.then(work);
+  lastTurn = turn.catch(() => {});
+  return turn;
+}
+
 async function measureOne(participant, workload, { connections, quietMs }) {
   const cores = coresOf(participant);
   const server = new Program(participant.name, { ...participant, cores: cores.theirs });
@@ -40,13 +48,13 @@ async function measureOne(participant, workload, { connections, quietMs }) {
   try {
     const words = optionWords({ port: await portOf(server), ...workload.load });
     clients = new Program(participant.name, { command: [loadProgram("idle"), ...words], cores: cores.load });
-    await clients.ask(FIRST_CONNECTIONS);
+    await inTurn(() => clients.ask(FIRST_CONNECTIONS));
     const before = await quietBytes(server, { collects: true, quietMs });
-    const opening = JSON.parse(await clients.ask(FIRST_CONNECTIONS + connections));
+    const opening = JSON.parse(await inTurn(() => clients.ask(FIRST_CONNECTIONS + connections)));
     const untidied = await quietBytes(server, { collects: false, quietMs });
     const after = await quietBytes(server, { collects: true, quietMs });
     // All are alive, or this ends with a complaint.
-    await clients.ask(FIRST_CONNECTIONS + connections);
+    await inTurn(() => clients.ask(FIRST_CONNECTIONS + connections));
     return {
       bytesPerConnection: (after - before) / connections,
       untidiedBytesPerConnection: (untidied - before) / connections,
@@ -59,27 +67,24 @@ async function measureOne(participant, workload, { connections, quietMs }) {
   }
 }
 
-/** Like runRounds. */
-export async function runIdle(workload, groups, { pairs, failed, progress, isSmoke }) {
-  const connections = isSmoke ? 200 : workload.connections;
+/** Like runRounds, but all of a round at once: most of the time nothing happens. */
+export async function runIdle(workload, group, { pairs, failed, progress, isSmoke }) {
+  const how = { connections: isSmoke ? 200 : workload.connections, quietMs: isSmoke ? 40 : 800 };
+  const measured = async (participant) => {
+    const { name } = participant;
+    try {
+      const report = await measureOne(participant, workload, how);
+      progress(name, report);
+      return [{ name, report }];
+    } catch (error) {
+      failed(error.message);
+      return [];
+    }
+  };
   const rounds = [];
   for (let index = 0; index < pairs; index++) {
-    for (const group of groups) {
-      const round = [];
-      for (const participant of index % 2 === 0 ? group : [...group].reverse()) {
-        try {
-          const report = await measureOne(participant, workload, {
-            connections,
-            quietMs: isSmoke ? 40 : 800,
-          });
-          round.push({ name: participant.name, report });
-          progress(participant.name, report);
-        } catch (error) {
-          failed(error.message);
-        }
-      }
-      if (round.length > 0) rounds.push(round);
-    }
+    const round = (await Promise.all(group.map(measured))).flat();
+    if (round.length > 0) rounds.push(round);
   }
   return rounds;
 }

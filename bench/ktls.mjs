@@ -10,7 +10,7 @@ import { nodeProgram } from "../scripts/setup/npm_packages.mjs";
 import { missingOpenssl, missingVirtualMachine } from "../scripts/setup/proof_tools.mjs";
 import { runInVirtualMachine } from "../scripts/vm/virtual_machine.mjs";
 import { Authority } from "../test/tls/authority.mjs";
-import { median } from "./compare.mjs";
+import { median } from "./median.mjs";
 import { benchProgram } from "./programs.mjs";
 import { Rig } from "./rig.mjs";
 

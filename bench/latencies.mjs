@@ -1,7 +1,8 @@
 /**
  * Percentiles of many slices. Load generators print them at shares of 1 − 10^(−i/4), as far as they have values.
  */
-import { median, runsByName } from "./compare.mjs";
+import { runsByName } from "./compare.mjs";
+import { median } from "./median.mjs";
 
 const POINTS_PER_NINE = 4;
 

@@ -4,11 +4,11 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../scripts/setup/command.mjs";
-import { repeatability } from "./compare.mjs";
 import { peerTable } from "./peer_options.mjs";
 import { percentilePlot } from "./plot/percentile_plot.mjs";
 import { ratioPlot } from "./plot/ratio_plot.mjs";
-import { failuresText, rangeText, resultText, unitOf } from "./report.mjs";
+import { repetitionText } from "./repetition.mjs";
+import { failuresText, resultText, unitOf } from "./report.mjs";
 import { readResults } from "./results.mjs";
 import { ratioText, table, whole } from "./table.mjs";
 import { targetText, verdicts } from "./targets.mjs";
@@ -16,19 +16,25 @@ import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
 
 const INTRODUCTION = `# What we measured
 
-Made by \`npm run bench\` from the files in bench/results; do not edit. One command measures all of it again, and the one in a section that section.
+Made by \`npm run bench -- --twice\` from the files in bench/results; do not edit. That command measures all of it again, and the one in a section that section.
 
-- **Ratios count**, ours ÷ theirs, as medians with the least and the largest pair. Absolute figures say more about the machine than about the programs.
+- **Ratios count**, ours ÷ theirs. Absolute figures say more about the machine than about the programs. A start's two rounds are one ratio (their geometric mean), and the median of the starts is shown,
+  with the two between which it lies, three times out of four at least ("is between"), and the least and the largest pair of slices.
 - **Server and load generator** (in C) run on a core each of one machine, over loopback. All programs are set to the same options; ours run from dist/, as published.
 - **Slices** are a fraction of a second. Those that are compared are measured right after one another, A B C and then C B A, while all others are stopped; every two rounds
-  all start afresh, because two processes of the same program are not equally fast.
+  all start afresh, because two processes of the same program are not equally fast. Six pairs at least; those whose median is not known within 5 % by then go on, up to twelve.
 - **The machine** changes its speed: hosts move virtual cores, and a cache line between two that share no cache takes 480 ns instead of 90. So cores are kept awake, and before and after each slice they do a
-  fixed piece of work: pairs between which they changed their speed by more than 15 %, were far apart, or in which others (another program, the host) took more than 5 % of them, are left out, unless there
-  are too few others; then the row says "cores apart" or "unsteady".
+  fixed piece of work: pairs between which they changed their speed by more than 15 %, or in which others (another program, the host) took more than 5 % of them, are left out; of those near and those far
+  apart the more frequent ones are taken. The row says "cores apart" then, or "unsteady" where there were no others.
 - **Saturated** is whose core was busy. Where it is the load generator's, the figure is what it could ask for, not what the server could give; where it is neither, something else
   took the cores meanwhile, or both waited for each other.
 - **Latencies** of a throughput test are those of a full pipeline (a message is sent when one has come back), and not corrected for coordinated omission; \`rate\` is. In the pictures
   they are the medians of the slices at each percentile, on scales of powers.`;
+
+/** Where there is something that has been measured twice. */
+const REPEATED = `Each group of participants is measured twice, one right after the other and from new processes each time; once more where the machine was not the same. What is shown above and below is both together.
+
+`;
 
 /** What a runtime offers itself, or everybody uses on it. */
 const OWN = ["Bun.serve", "Deno.serve", "ws", "Bun's WebSocket", "Deno's WebSocket"];
@@ -101,53 +107,6 @@ function targets(results) {
   return parts.join("\n\n");
 }
 
-/** Two runs whose ratios differ by no more say the same. */
-const SAME_WITHIN = 0.1;
-
-/** From the first to the last date, or the one that there is. */
-function spanText(dates) {
-  const [first, ...more] = [...new Set(dates)].sort();
-  return more.length === 0 ? first : `${first} to ${more.at(-1)}`;
-}
-
-/** What the run before this one says about the same ratios; those that differ, the furthest first. */
-export function repeatedText(results) {
-  const repeated = results.filter(({ before }) => before);
-  const rows = repeated.flatMap((result) =>
-    repeatability(result).map((row) => ({ workload: result.workload, ...row })),
-  );
-  const comparable = rows.filter(({ isComparable }) => isComparable);
-  if (rows.length === 0) return "There are no two results of any workload yet.";
-  const differing = comparable
-    .filter(({ difference }) => difference > SAME_WITHIN)
-    .sort((a, b) => b.difference - a.difference);
-  const within = comparable.length - differing.length;
-  const dates = spanText(repeated.map(({ machine }) => machine.date));
-  const datesBefore = spanText(repeated.map(({ before }) => before.date));
-  const commits = new Set(repeated.flatMap(({ machine, before }) => [machine.commit, before.commit]));
-  const count = `${within} of ${comparable.length} ratios are within ${SAME_WITHIN * 100} %`;
-  const parts = [
-    `Measured at ${datesBefore} UTC and again at ${dates} (${commits.size > 1 ? "commits" : "commit"} ${[...commits].join(", ")}): ${count}.`,
-  ];
-  const apart = rows.length - comparable.length;
-  if (apart > 0) {
-    const verb = apart === 1 ? "One more is" : `${apart} more are`;
-    parts[0] += ` ${verb} not compared: the machine was unsteady, or the cores were together in one run and apart in the other.`;
-  }
-  if (differing.length > 0) {
-    const cells = differing.map(({ workload, before, after, difference }) => [
-      workload,
-      `${after.ours} ÷ ${after.theirs}`,
-      unitOf(WORKLOADS[workload], after.figure),
-      `${ratioText(before.ratio)} (${rangeText(before)})`,
-      `${ratioText(after.ratio)} (${rangeText(after)})`,
-      `${(difference * 100).toFixed(0)} %`,
-    ]);
-    parts.push(table(["those that are not", "ratio", "figure", "before", "again", "apart"], cells));
-  }
-  return parts.join("\n\n");
-}
-
 /** What sections have in common, as long as they do. */
 function environmentText({ kernel, cpu, cores, versions }) {
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
@@ -213,14 +172,14 @@ export function writePage(folder) {
   const missing = names.filter((name) => kept[name] === undefined);
   const newest = [...results].sort((a, b) => (a.machine.date < b.machine.date ? -1 : 1)).at(-1);
   const environment = environmentText(newest.machine);
-  const repeated = results.some(({ before }) => before) ? `## Repeated\n\n${repeatedText(results)}` : "";
+  const repeated = results.filter(({ twice }) => twice);
   const parts = [
     INTRODUCTION,
     `Measured on ${environment}, unless a section says otherwise.`,
     missing.length > 0 ? `Not measured yet: ${missing.join(", ")}.` : "",
     glance(results),
     targets(results),
-    repeated,
+    repeated.length > 0 ? `## Repeated\n\n${REPEATED}${repetitionText(repeated)}` : "",
     `## Participants\n\n${table(["participant", "version", "options"], peerTable())}`,
     ...results.flatMap((result) => section(result, environment, folder)),
   ];

@@ -5,9 +5,9 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
-import { findProgram, ROOT, tail } from "../scripts/setup/command.mjs";
+import { capture, findProgram, ROOT, tail } from "../scripts/setup/command.mjs";
 
 const ANSWER_MS = 30_000;
 /** Without a core for each side, figures show how two programs share one. */
@@ -18,6 +18,15 @@ const running = new Set();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
+
+/** Processor time of a thread, nanoseconds; undefined when it has ended. */
+export function cpuNsOf(thread) {
+  try {
+    return Number.parseInt(readFileSync(`${thread}/schedstat`, "utf8"), 10);
+  } catch {
+    return undefined;
+  }
+}
 
 export class Program {
   #name;
@@ -82,6 +91,15 @@ export class Program {
   threads() {
     const folder = `/proc/${this.pid}/task`;
     return readdirSync(folder).map((thread) => join(folder, thread));
+  }
+
+  /** Gives each of its `count` busiest threads a core of its own, from the first one on. */
+  spread(count) {
+    if (!IS_PINNED) return;
+    const byTime = this.threads().sort((a, b) => (cpuNsOf(b) ?? 0) - (cpuNsOf(a) ?? 0));
+    for (const [core, thread] of byTime.slice(0, Math.min(count, availableParallelism())).entries()) {
+      capture("taskset", ["-pc", String(core), basename(thread)]);
+    }
   }
 
   stop() {

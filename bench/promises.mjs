@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { ROOT, runCaptured } from "../scripts/setup/command.mjs";
-import { median } from "./compare.mjs";
+import { median } from "./median.mjs";
 import { IS_PINNED, Program } from "./program.mjs";
 import { benchProgram } from "./programs.mjs";
 import { portOf } from "./rig.mjs";

@@ -1,7 +1,8 @@
 /**
  * One result as tables: on the terminal, and as a section of bench/RESULTS.md.
  */
-import { median, runsByName, saturation } from "./compare.mjs";
+import { runsByName, saturation } from "./compare.mjs";
+import { median } from "./median.mjs";
 import { megabytes, microseconds, percent, rate, ratioText, table, tenths, whole } from "./table.mjs";
 import { targetText, verdicts } from "./targets.mjs";
 import { WORKLOADS } from "./workloads.mjs";
@@ -87,8 +88,8 @@ function pairsText({ pairs, leftOut, condition }) {
   return condition === "near" ? of : `${of}, ${condition === "far" ? "cores apart" : "unsteady"}`;
 }
 
-export function rangeText({ min, max }) {
-  return `${ratioText(min)} – ${ratioText(max)}`;
+export function rangeText([least, most]) {
+  return `${ratioText(least)} – ${ratioText(most)}`;
 }
 
 function ratioTable(workload, { comparisons }, targets) {
@@ -99,13 +100,14 @@ function ratioTable(workload, { comparisons }, targets) {
     return [
       `${what}${several ? `, ${unitOf(workload, one.figure)}` : ""}`,
       ratioText(one.ratio),
-      rangeText(one),
+      one.interval ? rangeText(one.interval) : "",
+      rangeText([one.min, one.max]),
       pairsText(one),
       target ? targetText(target) : "",
     ];
   });
   const unit = several ? "" : `${workload.figures[0].unit}, `;
-  return table([`${unit}ours ÷ theirs`, "median", "min – max", "pairs", "target"], rows);
+  return table([`${unit}ours ÷ theirs`, "median", "is between", "min – max", "pairs", "target"], rows);
 }
 
 /** Targets that are no ratio. */

@@ -1,5 +1,5 @@
 /**
- * Results as files: one JSON object for each workload, with the ratios of the one that it replaces, to see what repeats.
+ * Results as files: one JSON object for each workload.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,21 +20,12 @@ export function readResult(folder, workload) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
 }
 
-/** What is remembered of a result that is replaced. */
-function remembered({ machine, comparisons }) {
-  const ratios = comparisons.map(({ ours, theirs, figure, condition, ratio, min, max }) => {
-    return { ours, theirs, figure, condition, ratio, min, max };
-  });
-  return { date: machine.date, commit: machine.commit, comparisons: ratios };
-}
-
 /** Keeps a result. That a workload was skipped does not replace what was measured once. */
 export function keepResult(result, folder) {
   const former = readResult(folder, result.workload);
   if (result.skipped !== undefined && former !== undefined && former.skipped === undefined) return;
-  const before = former?.comparisons && result.comparisons ? { before: remembered(former) } : {};
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${result.workload}.json`), resultJson({ ...result, ...before }));
+  writeFileSync(join(folder, `${result.workload}.json`), resultJson(result));
 }
 
 /** The results of a folder by workload. */

@@ -49,6 +49,7 @@ export class Rig {
   #subject;
   #driver;
   #isAlone = false;
+  #threads = 1;
 
   /** @throws Error naming the participant, with what it or the load generator said. */
   static async start(participant, { program = "load", load }) {
@@ -63,7 +64,8 @@ export class Rig {
   }
 
   async #start(participant, load, options) {
-    const { name, role = "server" } = participant;
+    const { name, role = "server", threads = 1 } = participant;
+    this.#threads = threads;
     const cores = coresOf(participant);
     const start = (command) => new Program(name, { ...participant, command, cores: cores.theirs });
     const drive = (more) =>
@@ -92,6 +94,8 @@ export class Rig {
     this.#sleep(false);
     const report = JSON.parse(await this.#driver.ask(`${warmupSeconds} ${seconds} ${this.#subject.pid}`));
     this.#sleep(true);
+    // Beside threads of idle priority (speed.c), the kernel leaves two busy ones on one core.
+    if (this.#threads > 1) this.#subject.spread(this.#threads);
     report.serverBytes = this.#subject.residentBytes();
     if (!this.#isAlone) report.loadBytes = this.#driver.residentBytes();
     return report;

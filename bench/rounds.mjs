@@ -1,15 +1,19 @@
 /**
  * The order in which participants run. A round measures each member of a group for a moment, A B C, and the next one C B A, so that those which are
- * compared are a fraction of a second apart. After two rounds all start afresh: two processes of the same program are not equally fast.
+ * compared are a fraction of a second apart. After two rounds all start afresh: two processes of the same program are not equally fast. Those whose ratios
+ * are not well known by then go on for a while.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { compare } from "./compare.mjs";
 import { Rig } from "./rig.mjs";
-import { conditionOf } from "./speed.mjs";
 
 /** So many rounds with the same processes. */
 const ROUNDS_OF_A_START = 2;
-/** How many more rounds there may be, as a share, to make up for those in which the machine changed its speed. */
-const MORE_ROUNDS = 0.5;
+/** Up to where a ratio may be, as a share of itself, on either side of what is shown. */
+const KNOWN_WITHIN = 0.05;
+
+/** How many starts there have been, of all groups. */
+let startCount = 0;
 
 /** Starts all that can be started, by name; the others' complaints go to `failed`. */
 async function startAll(participants, workload, failed) {
@@ -31,7 +35,7 @@ async function runRound(rigs, { speed, slice, isBackwards, failed, progress }) {
       const othersShare = speed.watch(rig.programs);
       const report = await rig.slice(slice);
       const others = Number(othersShare().toFixed(3));
-      round.push({ name, report, others, speeds: [before, await speed.read()] });
+      round.push({ name, start: startCount, report, others, speeds: [before, await speed.read()] });
       progress(name, report);
     } catch (error) {
       failed(error.message);
@@ -42,39 +46,58 @@ async function runRound(rigs, { speed, slice, isBackwards, failed, progress }) {
   return round;
 }
 
-/**
- * @param groups - From participants.mjs.
- * @param how - `pairs`: rounds of one condition of a steady machine; `slice`: { warmupSeconds, seconds }; `firstSeconds`: how long a
- * process that has just been started warms up; `speed`; `failed(message)`; `progress(name, report)`; `pauseMs`: between two starts.
- * @returns Rounds in the order of time, each a list of { name, report, others, speeds }.
- */
-export async function runRounds(workload, groups, how) {
+/** All rounds of a start: the first slice of each warms it up. */
+async function runStart(rigs, { firstSeconds, count, ...how }) {
   const rounds = [];
-  for (const group of groups) rounds.push(...(await runGroup(workload, group, how)));
-  return rounds;
+  // Compilers have their turn, and it does not count.
+  const first = { warmupSeconds: 0, seconds: firstSeconds };
+  if (firstSeconds > 0) await runRound(rigs, { ...how, slice: first });
+  while (rounds.length < count)
+    rounds.push(await runRound(rigs, { ...how, isBackwards: rounds.length % 2 === 1 }));
+  return rounds.filter((round) => round.length > 0);
 }
 
-async function runGroup(workload, group, { pairs, firstSeconds, pauseMs, ...how }) {
-  const most = Math.ceil(pairs * (1 + MORE_ROUNDS));
-  const counts = { near: 0, far: 0, unsteady: 0 };
+function isKnown({ pairs, condition, ratio, interval }, wanted) {
+  if (pairs < wanted || condition === "unsteady" || interval === undefined) return false;
+  return interval[0] >= ratio * (1 - KNOWN_WITHIN) && interval[1] <= ratio * (1 + KNOWN_WITHIN);
+}
+
+/** The members of a group that still have to be measured, so that all ratios are known; `wanted`: rounds that each has to have. */
+export function membersToGoOn(workload, group, rounds, wanted) {
+  const known = compare(workload, group, rounds).filter((comparison) => isKnown(comparison, wanted));
+  const names = new Set();
+  for (const { name, peers } of group) {
+    for (const peer of peers.filter((peer) => group.some((member) => member.name === peer))) {
+      const count = known.filter(({ ours, theirs }) => ours === name && theirs === peer).length;
+      if (count < workload.figures.length) names.add(name).add(peer);
+    }
+  }
+  return group.filter(({ name }) => names.has(name));
+}
+
+/**
+ * Measures participants that are compared with each other.
+ *
+ * @param group - From participants.mjs.
+ * @param how - `pairs`: rounds of one condition of a steady machine; `most`: rounds at all; `slice`: { warmupSeconds, seconds }; `firstSeconds`: how long a
+ * process that has just been started warms up; `speed`; `failed(message)`; `progress(name, report)`; `pauseMs`: between two starts.
+ * @returns Rounds in the order of time, each a list of { name, start, report, others, speeds }.
+ */
+export async function runRounds(workload, group, { pairs, most, pauseMs, ...how }) {
   const rounds = [];
-  const isOver = () => Math.max(counts.near, counts.far) >= pairs || rounds.length >= most;
+  let members = group;
   how.speed.beginGroup();
-  while (!isOver()) {
-    const rigs = await startAll(group, workload, how.failed);
+  while (members.length > 0 && rounds.length < most) {
+    startCount++;
+    const rigs = await startAll(members, workload, how.failed);
+    const count = Math.min(ROUNDS_OF_A_START, most - rounds.length);
     try {
-      // Compilers have their turn, and it does not count.
-      const first = { warmupSeconds: 0, seconds: firstSeconds };
-      if (firstSeconds > 0) await runRound(rigs, { ...how, slice: first });
-      for (let count = 0; count < ROUNDS_OF_A_START && !isOver(); count++) {
-        const round = await runRound(rigs, { ...how, isBackwards: rounds.length % 2 === 1 });
-        if (round.length === 0) return rounds;
-        counts[conditionOf(round)]++;
-        rounds.push(round);
-      }
+      rounds.push(...(await runStart(rigs, { ...how, count })));
     } finally {
       await Promise.all([...rigs.values()].map((rig) => rig.stop()));
     }
+    const alive = members.filter(({ name }) => rigs.has(name));
+    members = membersToGoOn(workload, alive, rounds, pairs);
     await delay(pauseMs);
   }
   return rounds;

@@ -16,10 +16,11 @@ import { missingFiles, runIdle } from "./idle.mjs";
 import { takePercentiles } from "./latencies.mjs";
 import { describeMachine } from "./machine.mjs";
 import { buildNativePeers } from "./native_peers.mjs";
-import { repeatedText, unexplained, writePage } from "./page.mjs";
+import { unexplained, writePage } from "./page.mjs";
 import { participantGroups } from "./participants.mjs";
 import { IS_PINNED } from "./program.mjs";
 import { benchProgram, buildPrograms } from "./programs.mjs";
+import { measureTwice, repetitionText } from "./repetition.mjs";
 import { resultText } from "./report.mjs";
 import { keepResult, readResult } from "./results.mjs";
 import { buildLoads, loadProgram } from "./rig.mjs";
@@ -28,7 +29,8 @@ import { Speed } from "./speed.mjs";
 import { figureText } from "./table.mjs";
 import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
 
-const DEFAULT_PAIRS = 5;
+/** At least so many rounds; and at most, where ratios are not well known. */
+const PAIRS = { least: 6, most: 12 };
 const DEFAULT_SECONDS = 0.15;
 const WARMUP_SECONDS = 0.08;
 const FIRST_SECONDS = 0.3;
@@ -44,16 +46,17 @@ ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
   .map(([name, { title }]) => `  ${name.padEnd(20)}${title}`)
   .join("\n")}
 
-  --pairs N         slices of each program, A B A B                    (default: ${DEFAULT_PAIRS})
+  --pairs N         slices of each program, A B A B                    (default: ${PAIRS.least} to ${PAIRS.most}, until
+                    the median is known within 5 %)
   --seconds S       how long a slice is                                (default: ${DEFAULT_SECONDS}, some longer)
   --runtime NAME    only node, bun or deno, and its own peer; kept under build/bench only
-  --compare         runs nothing: says which ratios are within 10 % of those of the run before
+  --twice           all of it twice in a row, and which ratios are within 10 % of each other
   --smoke           everything tiny, to see that it runs; nothing is kept
   --help            this text`;
 
 const options = parseOrExit(
   process.argv.slice(2),
-  { pairs: "number", seconds: "number", runtime: RUNTIMES, compare: "flag", smoke: "flag" },
+  { pairs: "number", seconds: "number", runtime: RUNTIMES, twice: "flag", smoke: "flag" },
   HELP,
 );
 const isSmoke = options.smoke === true;
@@ -67,7 +70,7 @@ function commandOf(name) {
   const words = ["pairs", "seconds", "runtime"].flatMap((option) =>
     options[option] === undefined ? [] : [`--${option}`, options[option]],
   );
-  return ["npm run bench --", name, ...words].join(" ");
+  return ["npm run bench --", name, ...words, ...(options.twice ? ["--twice"] : [])].join(" ");
 }
 
 const chosen = options.rest.length > 0 ? options.rest : defaultWorkloads();
@@ -126,9 +129,22 @@ async function runWorkload(name, { hasShim, speed }) {
     warmupSeconds: WARMUP_SECONDS,
     seconds: options.seconds ?? workload.seconds ?? DEFAULT_SECONDS,
   };
-  const pairs = Math.ceil(options.pairs ?? workload.pairs ?? DEFAULT_PAIRS);
-  const full = { pairs, slice, firstSeconds: workload.firstSeconds ?? FIRST_SECONDS, pauseMs: PAUSE_MS };
-  const tiny = { pairs: 1, slice: { warmupSeconds: 0.01, seconds: 0.02 }, firstSeconds: 0, pauseMs: 0 };
+  const pairs = Math.ceil(options.pairs ?? workload.pairs ?? PAIRS.least);
+  const most = Math.ceil(options.pairs ?? PAIRS.most);
+  const full = {
+    pairs,
+    most,
+    slice,
+    firstSeconds: workload.firstSeconds ?? FIRST_SECONDS,
+    pauseMs: PAUSE_MS,
+  };
+  const tiny = {
+    pairs: 1,
+    most: 1,
+    slice: { warmupSeconds: 0.01, seconds: 0.02 },
+    firstSeconds: 0,
+    pauseMs: 0,
+  };
   const how = {
     ...(isSmoke ? tiny : full),
     isSmoke,
@@ -146,27 +162,33 @@ async function runWorkload(name, { hasShim, speed }) {
     ...(isSmoke && connections ? { connections: Math.min(10, connections) } : {}),
   };
   const participants = [];
-  const rounds = [];
+  const times = options.twice ? [[], []] : [[]];
+  const run = workload.program === "idle" ? runIdle : runRounds;
   for (const runtime of runtimesFor(name)) {
-    const groups = participantGroups(workload, { runtime, hasShim, identity });
-    participants.push(...groups.flat());
-    const run = workload.program === "idle" ? runIdle : runRounds;
-    try {
-      rounds.push(...(await run({ ...workload, load }, groups, how)));
-    } catch (error) {
-      // What the others have to show is not to be lost.
-      how.failed(`${runtime}: ${error.message}`);
+    for (const group of participantGroups(workload, { runtime, hasShim, identity })) {
+      participants.push(...group);
+      const measure = () => run({ ...workload, load }, group, how);
+      const comparisonsOf = (rounds) => compare(workload, group, rounds);
+      try {
+        const measured = options.twice ? await measureTwice(measure, comparisonsOf) : [await measure()];
+        for (const [index, rounds] of measured.entries()) times[index].push(...rounds);
+      } catch (error) {
+        // What the others have to show is not to be lost.
+        how.failed(`${runtime}: ${error.message}`);
+      }
     }
   }
   progress.end();
+  const rounds = times.flat();
   const percentilesNs = takePercentiles(rounds);
   // Hundredths of a second measure compilers warming up: no ratios from that.
-  const comparisons = isSmoke ? [] : compare(workload, participants, rounds);
+  const comparisonsOf = (some) => (isSmoke ? [] : compare(workload, participants, some));
   return {
     isPinned: IS_PINNED,
     ...how.slice,
     pairs: how.pairs,
-    comparisons,
+    comparisons: comparisonsOf(rounds),
+    ...(options.twice ? { twice: times.map(comparisonsOf) } : {}),
     failures: [...failures],
     percentilesNs,
     rounds,
@@ -198,18 +220,14 @@ function runMicroBench(name, { hasShim }) {
 /** How long the chosen workloads take, judging by the last time. */
 function expectedSeconds() {
   const seconds = chosen.map((name) => {
-    const { tookSeconds = USUAL_SECONDS, pairs } = readResult(directory, name) ?? {};
-    return tookSeconds * (pairs && options.pairs ? options.pairs / pairs : 1);
+    const { tookSeconds = USUAL_SECONDS, pairs, twice } = readResult(directory, name) ?? {};
+    const times = (options.twice ? 2 : 1) / (twice ? 2 : 1);
+    return tookSeconds * times * (pairs && options.pairs ? options.pairs / pairs : 1);
   });
   return seconds.reduce((sum, one) => sum + one, 0);
 }
 
 const minutes = (seconds) => `${Math.ceil(seconds / 60)} min`;
-
-if (options.compare) {
-  console.log(repeatedText(chosen.flatMap((name) => readResult(directory, name) ?? [])));
-  process.exit(0);
-}
 
 const shimReason = await setUpOrExit();
 const complaint = buildPrograms();
@@ -238,6 +256,7 @@ const means = { hasShim: shimReason === undefined, speed };
 const beganMs = performance.now();
 const failures = [];
 const complaints = [];
+const results = [];
 for (const name of chosen) {
   const isMicro = MICRO_BENCHES[name] !== undefined;
   console.log(`\n${name}: ${(isMicro ? MICRO_BENCHES : WORKLOADS)[name].title}`);
@@ -256,6 +275,7 @@ for (const name of chosen) {
   for (const text of result.failures) console.error(`failed: ${text}`);
   failures.push(...result.failures.map((text) => `${name}: ${text}`));
   complaints.push(...unexplained(result));
+  results.push(result);
   // Where nothing was measured, the figures of last time stay.
   if (result.rounds?.length === 0) continue;
   keepResult(result, directory);
@@ -265,6 +285,7 @@ for (const name of chosen) {
 await speed.stop();
 authority?.remove();
 console.log(`\nThat took ${minutes((performance.now() - beganMs) / 1000)}.`);
+if (options.twice) console.log(repetitionText(results));
 if (isKept) console.log("Kept in bench/results, summed up in bench/RESULTS.md.");
 for (const text of complaints) console.error(`not explained yet (bench/explanations.mjs): ${text}`);
 for (const text of failures) console.error(`failed: ${text}`);

@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { Program } from "./program.mjs";
+import { cpuNsOf, Program } from "./program.mjs";
 
 /** Of the work of each core: what an interruption may make of it. */
 const STEADY_WITHIN = 1.15;
@@ -16,19 +16,10 @@ const OTHERS_AT_MOST = 0.05;
 /** A core that wakes up may come back to where the other is. */
 const ASLEEP_MS = 20;
 /** How much time may go into that, in a group and in all. */
-const SETTLING_MS = { group: 9_000, run: 180_000 };
+const SETTLING_MS = { group: 3_000, run: 120_000 };
 
 /** The parent of the kernel's threads: what they do, they do for whoever is measured. */
 const KERNEL = "2";
-
-/** Processor time of a thread, nanoseconds; undefined when it has ended. */
-function cpuNsOf(thread) {
-  try {
-    return Number.parseInt(readFileSync(`${thread}/schedstat`, "utf8"), 10);
-  } catch {
-    return undefined;
-  }
-}
 
 function isKernelThread(thread) {
   try {
@@ -133,19 +124,19 @@ export function conditionOf(runs) {
   return readings.some(isNear) ? "unsteady" : "far";
 }
 
-/** Of one alone nobody knows whether it was an accident: those of a worse condition are taken then. */
+/** Of one alone nobody knows whether it was an accident: those of an unsteady machine are taken then. */
 const ENOUGH = 2;
 
 /**
- * Of those that were measured, the ones under the best condition of which there are enough.
+ * Of those that were measured, the ones under the steady condition of which there are most.
  *
  * @param candidates - Lists of runs.
  * @returns The chosen, and their condition.
  */
-export function underBestCondition(candidates) {
+export function underOneCondition(candidates) {
   const by = { near: [], far: [], unsteady: [] };
   for (const candidate of candidates) by[conditionOf(candidate)].push(candidate);
-  const conditions = Object.keys(by);
+  const conditions = by.far.length > by.near.length ? ["far", "near", "unsteady"] : Object.keys(by);
   const condition =
     conditions.find((name) => by[name].length >= ENOUGH) ??
     conditions.find((name) => by[name].length > 0) ??

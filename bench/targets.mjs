@@ -1,8 +1,9 @@
 /**
  * What we mean to reach, how far it was reached, and why it was not where it was not.
  */
-import { median, runsByName } from "./compare.mjs";
+import { runsByName } from "./compare.mjs";
 import { EXPLANATIONS } from "./explanations.mjs";
+import { median } from "./median.mjs";
 
 // Keys are "ours/theirs". A star in place of ours stands for every runtime, but not for its own sockets; alone, for every ratio.
 /** The key and the value of a ratio's target, if it has one. */

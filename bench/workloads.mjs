@@ -80,7 +80,6 @@ function pingPong(how, drive, targets, load = {}) {
     title: `ping-pong of 64 B on one connection, ${how}; the client polls`,
     load: { connections: 1, "in-flight": 1, bytes: 64, mode: "pingpong", ...load },
     drive,
-    seconds: 0.3,
     hasLimit: true,
     showsLatency: true,
     targets,
@@ -127,7 +126,7 @@ function idle(connections, more = {}) {
     program: "idle",
     connections,
     load: {},
-    pairs: connections > 20_000 ? 1 : 2,
+    pairs: connections > 20_000 ? 1 : 4,
     targets: {},
     limit: { names: " uring", most: 1_500 },
     ...more,
@@ -206,7 +205,7 @@ export const WORKLOADS = {
     [LATENCY],
     { connections: 1, every: 1, window: 1, bytes: 64 },
     ["--every", "1"],
-    { seconds: 0.3, showsLatency: true },
+    { showsLatency: true },
   ),
   codec: {
     figures: [
@@ -219,10 +218,10 @@ export const WORKLOADS = {
     kind: "codec",
     load: {},
     targets: { "*/sockudo-ws": 1 },
-    seconds: 0.4,
+    seconds: 0.2,
     smoke: true,
   },
-  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.25, smoke: true },
+  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.5, smoke: true },
   // `auto` stays awake for 20 µs where that pays, and here it does: no parking is measured.
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
     "bun uring/Bun.serve": 1.05,
@@ -255,7 +254,7 @@ export const WORKLOADS = {
     load: { mode: "rate", rate: 50_000, connections: 100, bytes: 64 },
     hasLimit: true,
     showsLatency: true,
-    seconds: 0.5,
+    seconds: 0.2,
     targets: {},
     smoke: true,
   },
@@ -266,7 +265,11 @@ export const WORKLOADS = {
     "deno uring/Deno.serve": 6,
     "node uring/ws": 8,
   }),
-  "tls-echo-16k": overTls(ECHO_16K, { "bun uring/Bun.serve": 1.3 }),
+  "tls-echo-16k": {
+    ...overTls(ECHO_16K, { "bun uring/Bun.serve": 1.3 }),
+    seconds: 0.3,
+    firstSeconds: 0.6,
+  },
   connect: connecting("without TLS", {}),
   "tls-connect": connecting("TLS 1.3, whole handshakes (X25519, ECDSA with P-256)", { tls: true }),
   "tls-connect-resumed": connecting("TLS 1.3, sessions resumed (X25519)", { tls: true, resume: true }),
@@ -293,6 +296,7 @@ export const WORKLOADS = {
     compression: "dedicated",
     load: { answers: 32, compressed: true },
     limit: undefined,
+    pairs: 3,
   }),
 };
 

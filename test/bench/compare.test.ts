@@ -11,14 +11,13 @@ interface Comparison {
   leftOut: number;
   condition: string;
   ratio: number;
+  interval?: [number, number];
   min: number;
   max: number;
 }
 const script = new URL("../../bench/compare.mjs", import.meta.url).href;
-const { compare, median, repeatability, saturation } = (await import(script)) as {
+const { compare, saturation } = (await import(script)) as {
   compare(workload: object, participants: object[], rounds: object[][]): Comparison[];
-  median(values: number[]): number;
-  repeatability(result: object): { difference: number; isComparable: boolean }[];
   saturation(cpu: { loadCpuPercent: number; serverCpuPercent: number }, isPolling: boolean): string;
 };
 
@@ -40,14 +39,19 @@ function round(theirs: number, ours: number): object[] {
   return [run("Bun.serve", theirs), run("bun uring", ours)];
 }
 
-test("the median of odd and even counts is the middle, and sorts numbers as numbers", () => {
-  expect(median([100, 9, 20])).toBe(20);
-  expect(median([1, 2, 3, 10])).toBe(2.5);
-});
-
 test("ratios are taken within rounds, so that a machine that slows down changes nothing", () => {
   const [comparison] = compare(RATE, PARTICIPANTS, [round(100, 200), round(10, 20), round(50, 150)]);
   expect(comparison).toMatchObject({ pairs: 3, ratio: 2, min: 2, max: 3 });
+});
+
+test("the rounds of a start are one ratio, so that it does not matter how many first ones and how many second ones count", () => {
+  const ofStart = (start: number, theirs: number, ours: number): object[] =>
+    round(theirs, ours).map((each) => ({ ...each, start }));
+  const rounds = [1, 2, 3].flatMap((start) => [ofStart(start, 100, 100), ofStart(start, 100, 400)]);
+  const [comparison] = compare(RATE, PARTICIPANTS, rounds.slice(0, -1));
+  expect(comparison).toMatchObject({ pairs: 5, min: 1, max: 4 });
+  expect(comparison?.ratio).toBeCloseTo(2);
+  expect(comparison?.interval?.map((ratio) => Math.round(ratio))).toEqual([1, 2]);
 });
 
 test("a round in which one of the two failed is left out", () => {
@@ -63,11 +67,12 @@ test("rounds in which the machine changed its speed are left out, and counted", 
   expect(comparison).toMatchObject({ pairs: 3, leftOut: 1, condition: "near", ratio: 2, min: 2, max: 2 });
 });
 
-test("rounds in which the cores were far apart count where there are too few others", () => {
+test("of the rounds with the cores together and those with the cores apart, the more frequent ones count", () => {
   const near = [run("Bun.serve", 100, [FAST, FAST]), run("bun uring", 200, [FAST, FAST])];
   const far = [run("Bun.serve", 50, [FAR, FAR]), run("bun uring", 60, [FAR, FAR])];
   const of = (...rounds: object[][]): object | undefined => compare(RATE, PARTICIPANTS, rounds)[0];
   expect(of(far, near, near, far)).toMatchObject({ pairs: 2, leftOut: 2, condition: "near", ratio: 2 });
+  expect(of(far, near, near, far, far)).toMatchObject({ pairs: 3, leftOut: 2, condition: "far" });
   expect(of(far, far, far, near)).toMatchObject({ pairs: 3, leftOut: 1, condition: "far", ratio: 1.2 });
   expect(of(far)).toMatchObject({ pairs: 1, leftOut: 0, condition: "far" });
 });
@@ -102,34 +107,6 @@ test("each figure of a workload has a ratio of its own", () => {
     ["sendNs", 0.5],
     ["recvNs", 2],
   ]);
-});
-
-test("how far two runs are apart does not depend on which was first", () => {
-  const ratios = (ratio: number): object[] => [{ ours: "a", theirs: "b", figure: "f", ratio }];
-  const [there] = repeatability({ comparisons: ratios(2), before: { comparisons: ratios(2.2) } });
-  const [back] = repeatability({ comparisons: ratios(2.2), before: { comparisons: ratios(2) } });
-  expect(there?.difference).toBeCloseTo(0.1);
-  expect(back?.difference).toBeCloseTo(0.1);
-});
-
-test("ratios are compared under the same condition, and none of an unsteady machine", () => {
-  const isComparable = (before: string, after: string): boolean | undefined => {
-    const ratios = (condition: string): object[] => [
-      { ours: "a", theirs: "b", figure: "f", ratio: 2, condition },
-    ];
-    return repeatability({ comparisons: ratios(after), before: { comparisons: ratios(before) } })[0]
-      ?.isComparable;
-  };
-  expect(isComparable("near", "near")).toBe(true);
-  expect(isComparable("far", "far")).toBe(true);
-  expect(isComparable("near", "far")).toBe(false);
-  expect(isComparable("unsteady", "unsteady")).toBe(false);
-});
-
-test("a ratio that only one of two runs has is not compared", () => {
-  const comparisons = [{ ours: "a", theirs: "b", figure: "f", ratio: 2 }];
-  expect(repeatability({ comparisons })).toEqual([]);
-  expect(repeatability({ comparisons, before: { comparisons: [] } })).toEqual([]);
 });
 
 test("the saturated side is named", () => {
