@@ -13,6 +13,7 @@ import { type RingwireError, systemError } from "../errors.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../transport.ts";
 import { ipAddress, unixAddress } from "./native_address.ts";
 import { checkEndpoint, endpointText, socketFailure } from "./socket_failure.ts";
+import { listenAt } from "./unix_path.ts";
 
 const DEFAULT_BACKLOG = 1_024;
 
@@ -61,7 +62,16 @@ export interface OpenServer {
 }
 
 /** Binds and listens. Rejects with a RingwireError when the system refuses. */
-export async function openServer(
+export function openServer(
+  runtime: NetRuntime,
+  endpoint: ListenEndpoint,
+  connected: (socket: Socket) => void,
+  failed: (error: RingwireError) => void,
+): Promise<OpenServer> {
+  return listenAt(endpoint.address, () => bindServer(runtime, endpoint, connected, failed));
+}
+
+async function bindServer(
   runtime: NetRuntime,
   endpoint: ListenEndpoint,
   connected: (socket: Socket) => void,

@@ -2,6 +2,7 @@
 
 import { RingwireError, systemError } from "../errors.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint } from "../transport.ts";
+import { checkPath } from "./unix_path.ts";
 
 /** `127.0.0.1:80`, `[::1]:80` or the path: for messages. */
 export function endpointText(address: Address): string {
@@ -24,10 +25,6 @@ export function lostText(peer: Address | undefined): string {
   return peer === undefined ? "Lost a connection" : `Lost the connection to ${endpointText(peer)}`;
 }
 
-/** `sun_path` has 108 bytes, the last one a NUL. */
-const MAX_UNIX_PATH_BYTES = 107;
-const encoder = new TextEncoder();
-
 /** Options that only the io_uring transport honours. */
 const URING_ONLY = ["quickAck", "busyPollUs", "sendBufferBytes", "receiveBufferBytes", "interface"] as const;
 
@@ -35,20 +32,15 @@ const URING_ONLY = ["quickAck", "busyPollUs", "sendBufferBytes", "receiveBufferB
  * Refuses options that would be ignored.
  *
  * @param lacking - Options that this runtime has no means for, beside those that only io_uring has.
- * @throws RingwireError `ERR_UNSUPPORTED`; RangeError for a port out of range, and for a path that Node would cut off.
+ * @throws RingwireError `ERR_UNSUPPORTED`; RangeError for a port out of range and a path that is too long.
  */
 export function checkEndpoint(
   runtime: string,
   endpoint: ListenEndpoint | ConnectEndpoint,
   lacking: readonly string[],
 ): void {
-  const { family, host, port } = endpoint.address;
-  const pathBytes = family === "unix" ? encoder.encode(host).length : 0;
-  if (pathBytes > MAX_UNIX_PATH_BYTES) {
-    throw new RangeError(
-      `Cannot use host "${host}"; it is ${pathBytes} bytes long, ${MAX_UNIX_PATH_BYTES} fit`,
-    );
-  }
+  checkPath(endpoint.address);
+  const { port } = endpoint.address;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot use port "${port}"; it must be 0 to 65535`);
   }

@@ -51,7 +51,7 @@ export interface ServeOptions<Data> extends WithLoop, SystemSocketOptions {
   readonly port?: number;
   /** IP address, name or `localhost`. @default "0.0.0.0" */
   readonly hostname?: string;
-  /** Path of a Unix socket, instead of `port` and `hostname`. */
+  /** Path of a Unix socket, instead of `port` and `hostname`. The file that a killed process has left behind is taken over. */
   readonly unix?: string;
   /**
    * Answers HTTP requests. Upgrades with `server.upgrade(request, …)` and returns nothing then. Without it every WebSocket handshake is

@@ -1,6 +1,7 @@
 /** Where servers and clients can be: IPv4, IPv6, names, Unix sockets, shared ports, local addresses; and what drives them. */
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -65,6 +66,25 @@ onEachTransport("places", (rig) => {
       await server.stop();
       expect(existsSync(unix)).toBe(false);
     }
+  });
+
+  test("a Unix socket that a killed process has left behind is taken over; one in use, and other files, are not", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+    rig.after(() => rmSync(folder, { recursive: true, force: true }));
+    const unix = join(folder, "feed.sock");
+    const listenAndDie = `require("net").createServer().listen(${JSON.stringify(unix)}, () => process.kill(process.pid, 9))`;
+    spawnSync("node", ["-e", listenAndDie]);
+    expect(statSync(unix).isSocket()).toBe(true);
+    await exchange(await rig.connect(await rig.serve({ unix, websocket: echo })));
+
+    const inUse = { name: "RingwireError", code: "ERR_ADDRESS_IN_USE" };
+    await expect(rig.serve({ unix, websocket: echo })).rejects.toMatchObject(inUse);
+    await exchange(await rig.connect(`ws+unix:${unix}:/`));
+
+    const file = join(folder, "precious");
+    writeFileSync(file, "text");
+    await expect(rig.serve({ unix: file, websocket: echo })).rejects.toMatchObject(inUse);
+    expect(readFileSync(file, "utf8")).toBe("text");
   });
 
   test("a port is shared by those who all ask for it, and by nobody else", async () => {

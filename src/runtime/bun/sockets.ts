@@ -14,6 +14,7 @@ import type {
 } from "../runtime.ts";
 import { checkEndpoint, endpointText, lostText, socketFailure } from "../socket_failure.ts";
 import { connectTls, listenTls } from "../tls_sockets.ts";
+import { listenAt } from "../unix_path.ts";
 import { bun, type SocketEvents, type TcpSocket } from "./bun.ts";
 
 type Events = SocketEvents<BunSocket>;
@@ -142,7 +143,7 @@ const NET: NetRuntime = {
 export const sockets: NativeSockets = {
   listen(endpoint, accepted, failed): Promise<NativeListener> {
     if (endpoint.tls !== undefined) return listenTls(NET, endpoint, endpoint.tls, accepted, failed);
-    return new Promise((resolve) => resolve(listen(endpoint, accepted)));
+    return listenAt(endpoint.address, () => listen(endpoint, accepted));
   },
   connect: (endpoint, handler) =>
     endpoint.tls === undefined
