@@ -45,7 +45,7 @@ export class Line<Context> implements WatchOwner {
     const { staleMs, heartbeatMs, ttlMs } = owner.plan;
     this.#watch = new LineWatch(engine.wheel, nowMs, { staleMs, heartbeatMs, ttlMs }, session, this);
     this.#watch.start();
-    session.whenFailing = (error): void => this.#failing(error);
+    session.whenFailing((error) => this.#failing(error));
     session.whenClosed(() => this.#closed());
   }
 

@@ -5,6 +5,7 @@
  * be up to 1/8 late, and a busy connection pays one store per read.
  */
 
+import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
 import { Timer, type TimerWheel } from "../timer_wheel.ts";
 import type { Settings } from "./settings.ts";
@@ -12,8 +13,25 @@ import type { Settings } from "./settings.ts";
 /** What has passed. */
 export type Deadline = "idle" | "pong" | "message" | "close";
 
+/** What a socket fails with when one has passed. A peer that does not close is no more than reset. */
+export const DEADLINE_ERRORS: Readonly<Record<Exclude<Deadline, "close">, () => RingwireError>> = {
+  idle: () =>
+    new RingwireError("ERR_IDLE_TIMEOUT", "The peer was silent for longer than idleTimeoutMs", {
+      closeCode: 1001,
+    }),
+  pong: () =>
+    new RingwireError("ERR_PONG_TIMEOUT", "The peer did not answer a ping within pongTimeoutMs", {
+      closeCode: 1001,
+    }),
+  message: () =>
+    new RingwireError("ERR_MESSAGE_TIMEOUT", "A message stayed incomplete for longer than messageTimeoutMs", {
+      closeCode: 1008,
+    }),
+};
+
 /** The socket, as its keepalive sees it. */
 export interface KeepaliveTarget {
+  readonly context: KeepaliveContext;
   /** Whether silence means anything: false while receiving is paused. */
   readonly isReceiving: boolean;
   /** Whether a message has begun and not ended. */
@@ -30,23 +48,31 @@ export interface KeepaliveContext {
   readonly settings: Settings;
 }
 
+/** A message that had begun and not ended when it was looked at first. */
+interface Unfinished {
+  readonly sinceMs: number;
+  /** Messages completed before it. */
+  readonly count: number;
+}
+
 const CHECKS_PER_INTERVAL = 8;
+/** Silence does not matter any more. */
+const CLOSING = -1;
+/** The last ping was answered, or there was none. */
+const ANSWERED = -1;
 
 /** See the top of this file. */
 export class Keepalive extends Timer {
   /** Set by the socket whenever bytes arrive. */
   active: boolean = true;
-  readonly #context: KeepaliveContext;
   readonly #target: KeepaliveTarget;
-  #closing = false;
+  // Whole milliseconds, rounded up: a fraction would be an object of its own on V8.
   #quietSinceMs = 0;
-  #pingSentMs = -1;
-  #unfinishedSinceMs = -1;
-  #unfinishedCount = -1;
+  #pingSentMs = ANSWERED;
+  #unfinished: Unfinished | undefined = undefined;
 
-  constructor(context: KeepaliveContext, target: KeepaliveTarget) {
+  constructor(target: KeepaliveTarget) {
     super();
-    this.#context = context;
     this.#target = target;
   }
 
@@ -54,17 +80,17 @@ export class Keepalive extends Timer {
   start(): void {
     const nowMs = this.#nowMs;
     const periodMs = this.#periodMs;
-    this.#quietSinceMs = nowMs;
     // An endpoint that is removed as soon as it is there closes before it is watched.
-    if (this.#closing) return;
+    if (this.#quietSinceMs === CLOSING) return;
+    this.#quietSinceMs = Math.ceil(nowMs);
     if (periodMs !== Infinity) this.#wheel.schedule(this, nowMs, periodMs);
   }
 
   /** From now on only the deadline for closing counts. */
   closing(): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#wheel.schedule(this, this.#nowMs, this.#context.settings.closeTimeoutMs);
+    if (this.#quietSinceMs === CLOSING) return;
+    this.#quietSinceMs = CLOSING;
+    this.#wheel.schedule(this, this.#nowMs, this.#target.context.settings.closeTimeoutMs);
   }
 
   /** Ends all watching. */
@@ -73,21 +99,21 @@ export class Keepalive extends Timer {
   }
 
   override expired(): void {
-    const passed = this.#closing ? "close" : this.#check(this.#nowMs);
+    const passed = this.#quietSinceMs === CLOSING ? "close" : this.#check(this.#nowMs);
     if (passed !== undefined) this.#target.deadlinePassed(passed);
   }
 
   get #wheel(): TimerWheel {
-    return this.#context.engine.wheel;
+    return this.#target.context.engine.wheel;
   }
 
   get #nowMs(): number {
-    return this.#context.engine.runtime.nowMs();
+    return this.#target.context.engine.runtime.nowMs();
   }
 
   /** Between two looks; Infinity: there is nothing to look for. */
   get #periodMs(): number {
-    const { idleTimeoutMs, pingIntervalMs, messageTimeoutMs } = this.#context.settings;
+    const { idleTimeoutMs, pingIntervalMs, messageTimeoutMs } = this.#target.context.settings;
     const intervalMs = Math.min(
       idleTimeoutMs || Infinity,
       pingIntervalMs || Infinity,
@@ -97,37 +123,36 @@ export class Keepalive extends Timer {
   }
 
   #check(nowMs: number): Deadline | undefined {
-    const { idleTimeoutMs, pingIntervalMs, pongTimeoutMs } = this.#context.settings;
+    const { idleTimeoutMs, pingIntervalMs, pongTimeoutMs } = this.#target.context.settings;
     if (this.active || !this.#target.isReceiving) {
       this.active = false;
-      this.#quietSinceMs = nowMs;
-      this.#pingSentMs = -1;
+      this.#quietSinceMs = Math.ceil(nowMs);
+      this.#pingSentMs = ANSWERED;
     }
     const silenceMs = nowMs - this.#quietSinceMs;
-    if (this.#pingSentMs >= 0 && nowMs - this.#pingSentMs >= pongTimeoutMs) return "pong";
+    if (this.#pingSentMs !== ANSWERED && nowMs - this.#pingSentMs >= pongTimeoutMs) return "pong";
     if (idleTimeoutMs > 0 && silenceMs >= idleTimeoutMs) return "idle";
     if (this.#isMessageOverdue(nowMs)) return "message";
-    if (pingIntervalMs > 0 && this.#pingSentMs < 0 && silenceMs >= pingIntervalMs) {
-      this.#pingSentMs = nowMs;
+    if (pingIntervalMs > 0 && this.#pingSentMs === ANSWERED && silenceMs >= pingIntervalMs) {
+      this.#pingSentMs = Math.ceil(nowMs);
       this.#target.sendKeepalivePing();
     }
-    const pongWaitMs = this.#pingSentMs < 0 ? Infinity : this.#pingSentMs + pongTimeoutMs - nowMs;
+    const pongWaitMs = this.#pingSentMs === ANSWERED ? Infinity : this.#pingSentMs + pongTimeoutMs - nowMs;
     this.#wheel.schedule(this, nowMs, Math.min(this.#periodMs, pongWaitMs));
     return undefined;
   }
 
   #isMessageOverdue(nowMs: number): boolean {
-    const { messageTimeoutMs } = this.#context.settings;
+    const { messageTimeoutMs } = this.#target.context.settings;
     const target = this.#target;
     if (messageTimeoutMs === 0 || !target.inMessage || !target.isReceiving) {
-      this.#unfinishedSinceMs = -1;
+      this.#unfinished = undefined;
       return false;
     }
-    if (this.#unfinishedSinceMs < 0 || this.#unfinishedCount !== target.messageCount) {
-      this.#unfinishedSinceMs = nowMs;
-      this.#unfinishedCount = target.messageCount;
+    if (this.#unfinished?.count !== target.messageCount) {
+      this.#unfinished = { sinceMs: nowMs, count: target.messageCount };
       return false;
     }
-    return nowMs - this.#unfinishedSinceMs >= messageTimeoutMs;
+    return nowMs - this.#unfinished.sinceMs >= messageTimeoutMs;
   }
 }

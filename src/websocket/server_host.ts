@@ -79,6 +79,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
   readonly #pending: WeakMap<Request, Pending> = new WeakMap();
   /** As given at last; undefined: no TLS. */
   #tlsOptions: ServerTlsOptions | undefined;
+  /** Of the last socket: most have the same, and share one string. */
+  #lastUrl = "";
   #listener: Listener | undefined = undefined;
   #complainedMs = -Infinity;
   /** Failures since the last line on the console. */
@@ -284,7 +286,8 @@ export class ServerHost<Data> implements HttpHost, ListenerHandler {
       : ["ws", target.slice("http".length)];
     // Joined, not added: sums of slices keep the whole request alive.
     const url = parts.join("");
-    const info = { url, protocol, extensions };
+    if (url !== this.#lastUrl) this.#lastUrl = url;
+    const info = { url: this.#lastUrl, protocol, extensions };
     const session = new Session<Data>(this.#context, http.connection, info, deflate, options.data as Data);
     this.sockets.add(session);
     const early = http.takeOver(answer, session) as Uint8Array;

@@ -24,10 +24,11 @@ import {
 } from "../stream/handler_calls.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { Compressor } from "./compressor.ts";
+import { Ending } from "./ending.ts";
 import { FrameSender } from "./frame_sender.ts";
 import type { CloseInfo, SendStatus } from "./handlers.ts";
 import { Inbox, type Recipient } from "./inbox.ts";
-import { type Deadline, Keepalive, type KeepaliveTarget } from "./keepalive.ts";
+import { DEADLINE_ERRORS, type Deadline, Keepalive, type KeepaliveTarget } from "./keepalive.ts";
 import type { MessageBatch } from "./message_batch.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { Pacer } from "./pacer.ts";
@@ -40,22 +41,6 @@ import { Socket, type SocketInfo } from "./socket.ts";
 
 const EMPTY = new Uint8Array(0);
 
-/** What each deadline means (features.md: keepalive, idle). */
-const DEADLINES: Readonly<Record<Exclude<Deadline, "close">, () => RingwireError>> = {
-  idle: () =>
-    new RingwireError("ERR_IDLE_TIMEOUT", "The peer was silent for longer than idleTimeoutMs", {
-      closeCode: 1001,
-    }),
-  pong: () =>
-    new RingwireError("ERR_PONG_TIMEOUT", "The peer did not answer a ping within pongTimeoutMs", {
-      closeCode: 1001,
-    }),
-  message: () =>
-    new RingwireError("ERR_MESSAGE_TIMEOUT", "A message stayed incomplete for longer than messageTimeoutMs", {
-      closeCode: 1008,
-    }),
-};
-
 /** See the top of this file. */
 export class Session<Data>
   implements ConnectionHandler, HandlerOwner<Socket<Data>>, KeepaliveTarget, OutboxOwner, Recipient
@@ -64,20 +49,14 @@ export class Session<Data>
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly connection: Connection;
+  readonly context: SessionContext<Data>;
   state: "open" | "closing" | "closed" = "open";
   messageCount: number = 0;
   /** On its server's roster. */
   place: number = -1;
-  /** What broke the connection, if anything did. */
-  failure: RingwireError | undefined = undefined;
-  closeInfo: CloseInfo | undefined = undefined;
-  /** Whether the program closed first, or dropped the connection. */
-  isClosedByUs: boolean = false;
-  /** Told of a failure before the program is, for who will not wait for the peer to close too. */
-  whenFailing: ((error: RingwireError) => void) | undefined = undefined;
-  readonly #context: SessionContext<Data>;
   /** Undefined while nothing is held of what the peer has sent; with compression the socket's own from the beginning. */
   #decoder: MessageDecoder | undefined;
+  /** Undefined: nothing is compressed, by either side. */
   readonly #compressor: Compressor | undefined;
   /** Undefined: the peer may send as fast as it likes. */
   readonly #limiter: ReceiveLimiter | undefined;
@@ -88,10 +67,8 @@ export class Session<Data>
   #isDeaf = false;
   /** The connection is gone; `closed` may still wait for messages that the program has not resumed to take. */
   #isGone = false;
-  /** `failure` has been told to the `error` handler. */
-  #isFailureTold = false;
-  #sentClose = false;
-  #peerClose: { readonly code: number; readonly reason: string } | undefined = undefined;
+  /** Undefined while there is nothing to say about the end. */
+  #ending: Ending | undefined = undefined;
   /**
    * Bytes that wait undecoded until the program has taken what is held, or until `receiveLimit` lets them. Only with either: what one read brings
    * can become a thousand times larger with compression, and to stop reading would come too late.
@@ -99,8 +76,6 @@ export class Session<Data>
   #backlog: Uint8Array[] | undefined = undefined;
   /** The peer's end came behind the backlog. */
   #endsAfterBacklog = false;
-  readonly #inflates: boolean;
-  #closeListeners: ((info: CloseInfo) => void)[] | undefined = undefined;
 
   /**
    * @param deflate - How messages are compressed; undefined: not at all.
@@ -115,7 +90,7 @@ export class Session<Data>
     const { engine, settings } = context;
     const { transport, metrics } = engine;
     const maskKeys = settings.isClient && !settings.zeroMask ? engine.maskKeys : undefined;
-    this.#context = context;
+    this.context = context;
     this.connection = connection;
     this.#decoder =
       deflate && context.openDecoder(() => context.engine.transport.codec.openInflater(deflate.receiving));
@@ -127,7 +102,6 @@ export class Session<Data>
       settings.fragmentBytes,
       metrics,
     );
-    this.#inflates = deflate !== undefined;
     this.#compressor =
       deflate && settings.compression && new Compressor(transport.codec, settings.compression, deflate);
     const pacer = settings.sendLimit && new Pacer(settings.sendLimit, engine);
@@ -136,12 +110,12 @@ export class Session<Data>
       settings.receiveLimit &&
       new ReceiveLimiter(settings.receiveLimit, engine, () => this.inbox.throttle(false));
     this.inbox = new Inbox(context, connection, this);
-    this.#keepalive = new Keepalive(context, this);
+    this.#keepalive = new Keepalive(this);
     this.socket = new Socket(this, info, data);
   }
 
   get settings(): HandledSettings<Data> {
-    return this.#context.settings;
+    return this.context.settings;
   }
 
   // ── from the transport ───────────────────────────────────────────────────────────────────────
@@ -149,14 +123,14 @@ export class Session<Data>
   /** The handshake is done: by the code that did it, not by the transport, which opened long before. */
   opened(): void {
     this.#keepalive.start();
-    this.#context.engine.metrics.opened();
-    tellOpened(this.#context.engine.diagnostics, this);
+    this.context.engine.metrics.opened();
+    tellOpened(this.context.engine.diagnostics, this);
     callHandler(this, this.settings.handlers.open);
   }
 
   received(bytes: Uint8Array, start: number, end: number): void {
     this.#keepalive.active = true;
-    this.#context.engine.metrics.bytesReceived += end - start;
+    this.context.engine.metrics.bytesReceived += end - start;
     if (this.#isDeaf) return;
     if (this.#backlog === undefined) this.#decode(bytes, start, end);
     else this.#backlog.push(bytes.slice(start, end));
@@ -169,7 +143,7 @@ export class Session<Data>
     decoder.feed(bytes, start, end);
     const limiter = this.#limiter;
     const gathers = this.settings.delivery === "batch" && limiter === undefined;
-    const mayWait = this.#inflates || limiter !== undefined;
+    const mayWait = this.#compressor !== undefined || limiter !== undefined;
     while (!this.#isDeaf) {
       if (gathers) {
         this.messageCount += this.inbox.gather(decoder, bytes);
@@ -192,19 +166,19 @@ export class Session<Data>
         break;
       }
     }
-    this.#context.engine.metrics.messagesReceived += this.messageCount - messagesBefore;
+    this.context.engine.metrics.messagesReceived += this.messageCount - messagesBefore;
     if (!this.#isGone) this.inbox.finish();
-    if (!this.#isDeaf && !this.#inflates && decoder.isIdle) this.#returnDecoder(decoder);
+    if (!this.#isDeaf && this.#compressor === undefined && decoder.isIdle) this.#returnDecoder(decoder);
   }
 
   #borrowDecoder(): MessageDecoder {
-    this.#decoder ??= this.#context.decoders.take();
+    this.#decoder ??= this.context.decoders.take();
     return this.#decoder;
   }
 
   #returnDecoder(decoder: MessageDecoder): void {
     this.#decoder = undefined;
-    this.#context.decoders.give(decoder);
+    this.context.decoders.give(decoder);
   }
 
   ended(): void {
@@ -212,13 +186,14 @@ export class Session<Data>
       this.#endsAfterBacklog = true;
       return;
     }
-    if (this.#peerClose === undefined && this.failure === undefined) {
-      this.failure = new RingwireError(
-        "ERR_CONNECTION_CLOSED",
-        "The peer ended the connection without a Close frame (RFC 6455 §7.1.5)",
-        { closeCode: 1006 },
+    if (this.#ending?.peerClose === undefined) {
+      this.#failed(
+        new RingwireError(
+          "ERR_CONNECTION_CLOSED",
+          "The peer ended the connection without a Close frame (RFC 6455 §7.1.5)",
+          { closeCode: 1006 },
+        ),
       );
-      this.#tellFailure();
     }
     this.#beDeaf();
     this.connection.close();
@@ -243,7 +218,7 @@ export class Session<Data>
     this.#isGone = true;
     this.#isDeaf = true;
     if (this.state === "open") this.state = "closing";
-    if (!this.#wasClean && this.failure === undefined) this.failure = error;
+    if (this.#ending?.isAgreed !== true) this.#end.failure ??= error;
     const isDrainDue = this.outbox.abandon();
     this.#decoder?.close();
     this.#compressor?.close();
@@ -258,7 +233,7 @@ export class Session<Data>
   // ── from the inbox ───────────────────────────────────────────────────────────────────────────
 
   deliver(value: string | Uint8Array, isText: boolean): void {
-    const handler = this.#context.onMessage;
+    const handler = this.context.onMessage;
     if (handler === undefined) return;
     try {
       const result = handler(this.socket, value, isText);
@@ -270,7 +245,7 @@ export class Session<Data>
 
   deliverBatch(batch: MessageBatch): void {
     try {
-      const { onBatch } = this.#context;
+      const { onBatch } = this.context;
       const result = onBatch?.(this.socket, batch);
       if (typeof result === "object") settleHandler(this, result);
     } catch (thrown) {
@@ -285,7 +260,7 @@ export class Session<Data>
 
   readable(): void {
     // Not now: no handler runs inside a call of the program.
-    if (this.#backlog !== undefined) this.#context.engine.soon(() => this.#decodeBacklog());
+    if (this.#backlog !== undefined) this.context.engine.soon(() => this.#decodeBacklog());
   }
 
   // ── from its handlers' calls ─────────────────────────────────────────────────────────────────
@@ -324,14 +299,15 @@ export class Session<Data>
 
   deadlinePassed(deadline: Deadline): void {
     if (deadline !== "close") {
-      this.fail(DEADLINES[deadline]());
+      this.fail(DEADLINE_ERRORS[deadline]());
       return;
     }
-    if (this.failure === undefined && !(this.#peerClose !== undefined && this.#sentClose)) {
-      this.failure = new RingwireError("ERR_CLOSE_TIMEOUT", "The peer did not close within closeTimeoutMs", {
-        closeCode: 1006,
-      });
-      this.#tellFailure();
+    if (this.#ending?.isAgreed !== true) {
+      this.#failed(
+        new RingwireError("ERR_CLOSE_TIMEOUT", "The peer did not close within closeTimeoutMs", {
+          closeCode: 1006,
+        }),
+      );
     }
     this.connection.abort();
   }
@@ -341,7 +317,7 @@ export class Session<Data>
   /** Begins the closing handshake. */
   close(code: number, reason: string): void {
     if (this.state !== "open") return;
-    this.isClosedByUs = true;
+    this.#end.isByUs = true;
     this.#sendClose(code, reason);
     this.inbox.closing();
   }
@@ -349,7 +325,7 @@ export class Session<Data>
   /** Drops the connection. */
   terminate(): void {
     if (this.state === "closed") return;
-    if (this.state === "open") this.isClosedByUs = true;
+    if (this.state === "open") this.#end.isByUs = true;
     this.#beDeaf();
     this.inbox.discard();
     this.connection.abort();
@@ -369,20 +345,37 @@ export class Session<Data>
     return this.#roundTrip?.lastMs;
   }
 
+  /** What broke the connection, if anything did. */
+  get failure(): RingwireError | undefined {
+    return this.#ending?.failure;
+  }
+
+  /** Undefined until all is over. */
+  get closeInfo(): CloseInfo | undefined {
+    return this.#ending?.info;
+  }
+
+  /** Whether the program closed first, or dropped the connection. */
+  get isClosedByUs(): boolean {
+    return this.#ending?.isByUs === true;
+  }
+
   /** Calls back once the connection is gone. */
   whenClosed(listener: (info: CloseInfo) => void): void {
-    if (this.closeInfo !== undefined) listener(this.closeInfo);
-    else {
-      this.#closeListeners ??= [];
-      this.#closeListeners.push(listener);
-    }
+    this.#end.whenClosed(listener);
+  }
+
+  /** Calls back when the connection fails, before the program hears of it: for who will not wait for the peer to close too. */
+  whenFailing(listener: (error: RingwireError) => void): void {
+    this.#end.whenFailing = listener;
   }
 
   /** Fails the connection (RFC 6455 §7.1.7): reports, sends the error's close code, reads nothing more. */
   fail(error: RingwireError): void {
-    if (this.failure !== undefined || this.state === "closed") return;
-    this.failure = error;
-    if (!this.#sentClose) this.#sendClose(error.closeCode ?? 1011, "");
+    const end = this.#end;
+    if (end.failure !== undefined || this.state === "closed") return;
+    end.failure = error;
+    if (!end.isCloseSent) this.#sendClose(error.closeCode ?? 1011, "");
     this.#beDeaf();
     this.connection.end();
     this.#tellFailure();
@@ -390,17 +383,19 @@ export class Session<Data>
 
   /** Sends what the turn has gathered now. */
   flush(): void {
-    this.#context.engine.transport.flush();
+    this.context.engine.transport.flush();
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
 
   get #nowMs(): number {
-    return this.#context.engine.runtime.nowMs();
+    return this.context.engine.runtime.nowMs();
   }
 
-  get #wasClean(): boolean {
-    return this.#peerClose !== undefined && this.#sentClose && this.failure === undefined;
+  /** Made when it is first needed. */
+  get #end(): Ending {
+    this.#ending ??= new Ending();
+    return this.#ending;
   }
 
   #pinged(payload: Uint8Array): void {
@@ -413,15 +408,15 @@ export class Session<Data>
     const isAdmitted = limiter.admits(decoder.end - decoder.start);
     if (isAdmitted && !limiter.mustWait()) return true;
     if (limiter.whenExceeded === "pause") this.inbox.throttle(true);
-    else if (limiter.whenExceeded === "drop") this.#context.engine.metrics.messagesShed++;
+    else if (limiter.whenExceeded === "drop") this.context.engine.metrics.messagesShed++;
     else this.#failRate();
-    tellLimit(this.#context.engine.diagnostics, this, limiter.whenExceeded);
+    tellLimit(this.context.engine.diagnostics, this, limiter.whenExceeded);
     return isAdmitted;
   }
 
   /** Whether what comes next has to wait undecoded. */
   get #mustWait(): boolean {
-    return (this.#inflates && this.inbox.isOverfull) || this.inbox.isThrottled;
+    return (this.#compressor !== undefined && this.inbox.isOverfull) || this.inbox.isThrottled;
   }
 
   #decodeBacklog(): void {
@@ -445,36 +440,30 @@ export class Session<Data>
   #finish(): void {
     if (this.state === "closed") return;
     this.#keepalive.stop();
-    if (this.failure !== undefined) this.#tellFailure();
-    const peer = this.#peerClose;
-    const info: CloseInfo =
-      this.#wasClean && peer !== undefined
-        ? { ...peer, wasClean: true }
-        : { code: this.failure?.closeCode ?? 1006, reason: "", wasClean: false };
+    const end = this.#end;
+    this.#tellFailure();
     this.state = "closed";
-    this.closeInfo = info;
-    this.#context.engine.metrics.closed();
-    tellClosed(this.#context.engine.diagnostics, this, info);
-    this.#context.gone(this);
+    const info = end.conclude();
+    this.context.engine.metrics.closed();
+    tellClosed(this.context.engine.diagnostics, this, info);
+    this.context.gone(this);
     callHandler(this, this.settings.handlers.close, info.code, info.reason, info.wasClean);
-    const listeners = this.#closeListeners ?? [];
-    this.#closeListeners = undefined;
-    for (const listener of listeners) listener(info);
+    end.tell(info);
   }
 
   // ── from the outbox ──────────────────────────────────────────────────────────────────────────
 
   congested(): void {
-    tellPressure(this.#context.engine.diagnostics, this, "high");
+    tellPressure(this.context.engine.diagnostics, this, "high");
   }
 
   relieved(): void {
-    tellPressure(this.#context.engine.diagnostics, this, "low");
+    tellPressure(this.context.engine.diagnostics, this, "low");
   }
 
   /** The program wants that to be the end (`whenFull: "close"`). It is in a call of `send`: told later. */
   overflowed(): void {
-    this.failure ??= new RingwireError(
+    this.#end.failure ??= new RingwireError(
       "ERR_BACKPRESSURE",
       'The peer does not read and the queue is full (whenFull: "close")',
       { closeCode: 1006 },
@@ -483,11 +472,19 @@ export class Session<Data>
     this.connection.abort();
   }
 
+  /** Of several failures the first counts. */
+  #failed(error: RingwireError): void {
+    if (this.failure !== undefined) return;
+    this.#end.failure = error;
+    this.#tellFailure();
+  }
+
   #tellFailure(): void {
-    if (this.#isFailureTold || this.failure === undefined) return;
-    this.#isFailureTold = true;
-    this.whenFailing?.(this.failure);
-    this.#report(this.failure);
+    const end = this.#end;
+    if (end.isFailureTold || end.failure === undefined) return;
+    end.isFailureTold = true;
+    end.whenFailing?.(end.failure);
+    this.#report(end.failure);
   }
 
   /** Control frames, and failures. */
@@ -510,22 +507,23 @@ export class Session<Data>
 
   #takePong(payload: Uint8Array): void {
     const roundTripMs = this.#roundTrip?.answered(payload, this.#nowMs);
-    if (roundTripMs !== undefined) this.#context.engine.metrics.answered(roundTripMs);
+    if (roundTripMs !== undefined) this.context.engine.metrics.answered(roundTripMs);
   }
 
   #takeClose(code: number, reason: string): void {
     // Messages before the Close frame reach their handler before anything closes.
     this.inbox.finish();
-    this.#peerClose = { code, reason };
+    const end = this.#end;
+    end.peerClose = { code, reason };
     // With the reason, as most do: then both sides report the same end (RFC 6455 §5.5.1 asks for the code only).
-    if (!this.#sentClose) this.#sendClose(code, reason);
+    if (!end.isCloseSent) this.#sendClose(code, reason);
     this.#beDeaf();
     // The server closes the TCP connection first, so that TIME_WAIT stays with it (RFC 6455 §7.1.1).
     if (!this.settings.isClient) this.connection.end();
   }
 
   #sendClose(code: number, reason: string): void {
-    this.#sentClose = true;
+    this.#end.isCloseSent = true;
     this.outbox.close(code, reason);
     if (this.state === "open") this.state = "closing";
     this.#keepalive.closing();
@@ -564,8 +562,8 @@ export class Session<Data>
   }
 
   #report(error: RingwireError): void {
-    this.#context.engine.metrics.failed(error);
-    tellFailed(this.#context.engine.diagnostics, this, error);
+    this.context.engine.metrics.failed(error);
+    tellFailed(this.context.engine.diagnostics, this, error);
     tellError(this, error);
   }
 }

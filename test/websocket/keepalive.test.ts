@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { TimerWheel } from "../../src/timer_wheel.ts";
-import { type Deadline, Keepalive } from "../../src/websocket/keepalive.ts";
+import { type Deadline, Keepalive, type KeepaliveContext } from "../../src/websocket/keepalive.ts";
 import { readSettings } from "../../src/websocket/settings.ts";
 
 /** A keepalive on a clock that only the test moves, and what it did. */
@@ -11,11 +11,12 @@ class Watched {
   inMessage = false;
   messageCount = 0;
   readonly wheel: TimerWheel = new TimerWheel(1_000, () => undefined);
-  readonly keepalive: Keepalive;
+  readonly context: KeepaliveContext;
+  readonly keepalive: Keepalive = new Keepalive(this);
 
   constructor(options: object) {
     const engine = { wheel: this.wheel, runtime: { nowMs: () => this.nowMs } };
-    this.keepalive = new Keepalive({ engine, settings: readSettings("server", options) }, this);
+    this.context = { engine, settings: readSettings("server", options) };
     this.keepalive.start();
   }
 
