@@ -68,6 +68,7 @@ export class Loop {
   /** How this loop is driven. */
   readonly drive: "auto" | "spin" | "manual" | "run";
   readonly #engine: Engine;
+  readonly #forgetExit: () => void;
   #cancelTimer: (() => void) | undefined = undefined;
   #timerDueMs = Infinity;
   /** What polled loops run in their next turn: their thread may never get to a microtask. */
@@ -116,6 +117,7 @@ export class Loop {
       soon: this.#isPolled ? (callback): void => this.#runSoon(callback) : queueMicrotask,
       isClosed: () => this.#closed,
     };
+    this.#forgetExit = runtime.onExit(() => this.#exiting());
     const { diagnostics } = this.#engine;
     if (!diagnostics.wants("loop:open")) return;
     diagnostics.publish("loop:open", {
@@ -201,6 +203,7 @@ export class Loop {
     this.#closed = true;
     this.#running = false;
     if (shared === this) shared = undefined;
+    this.#forgetExit();
     this.#engine.transport.close();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
@@ -212,6 +215,15 @@ export class Loop {
   /** Same as {@linkcode Loop.close}. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** The turn that was to take along what has been sent never ends. */
+  #exiting(): void {
+    try {
+      this.#engine.transport.flush();
+    } catch {
+      // A program that ends has no use for it, and must keep its exit code.
+    }
   }
 
   get #isPolled(): boolean {

@@ -121,6 +121,8 @@ export interface Runtime {
   setTimer(callback: () => void, delayMs: number): () => void;
   /** Keeps the process alive until the returned function is called. */
   stayAlive(): () => void;
+  /** Runs a function, which must not throw, when the program ends itself, unless the returned function is called first. */
+  onExit(callback: () => void): () => void;
   /** An environment variable; undefined also where reading it is not permitted. Never prompts. */
   environment(name: string): string | undefined;
   /** The process's channel of a name, for diagnostics. */

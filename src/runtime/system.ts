@@ -3,6 +3,7 @@
 import crypto, { randomFillSync } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { lookup } from "node:dns/promises";
+import process from "node:process";
 import { rootCertificates } from "node:tls";
 import { RingwireError, systemError } from "../errors.ts";
 import { bufferUtf8Reader } from "./buffer_text.ts";
@@ -27,6 +28,13 @@ function heldChannel(name: string): DiagnosticChannel {
   return held;
 }
 
+/** What is to run at the end of the process, by one listener: runtimes warn of eleven. */
+const exitCallbacks = new Set<() => void>();
+
+function exiting(): void {
+  for (const callback of exitCallbacks) callback();
+}
+
 /** The members of {@link Runtime} that need no runtime's own API. */
 export const system: Pick<
   Runtime,
@@ -40,7 +48,7 @@ export const system: Pick<
       | "defer"
       | "setTimer"
     )
-  | ("stayAlive" | "resolve" | "openCodec" | "channel")
+  | ("stayAlive" | "onExit" | "resolve" | "openCodec" | "channel")
 > = {
   rootCertificates: () => rootCertificates,
   nowMs: () => performance.now(),
@@ -63,6 +71,14 @@ export const system: Pick<
     // The only thing all three wait for without a descriptor: a timer, of the longest period there is.
     const timer = setInterval(() => undefined, 2 ** 31 - 1);
     return () => clearInterval(timer);
+  },
+  onExit(callback) {
+    if (exitCallbacks.size === 0) process.on("exit", exiting);
+    exitCallbacks.add(callback);
+    return () => {
+      exitCallbacks.delete(callback);
+      if (exitCallbacks.size === 0) process.removeListener("exit", exiting);
+    };
   },
   channel: heldChannel,
   async resolve(host) {

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connect } from "../../src/mod.ts";
+import { runtime } from "../../src/runtime/detect.ts";
 import { startProgram } from "./processes.ts";
 import { NO_URING } from "./rig.ts";
 
@@ -29,6 +31,22 @@ for (const kind of ["uring", "native"] as const) {
       expect(outcome.output).toBe("RingwireError ERR_CONNECTION_REFUSED\n");
       expect(outcome.code).toBe(0);
     });
+
+    test.each(runtime.name === "deno" ? ["process.exit", "Deno.exit"] : ["process.exit"])(
+      "says what a handler has sent although it ends the process with %s",
+      async (way) => {
+        const running = startProgram("scenes.mjs", ["exits", kind]);
+        const [, port] = await running.see(/listening (\d+)/);
+        const messages: unknown[] = [];
+        const socket = await connect(`ws://127.0.0.1:${port}/`, {
+          websocket: { message: (_, data) => void messages.push(data) },
+        });
+        socket.send(way);
+        await socket.closed;
+        expect(messages).toEqual(["goodbye"]);
+        expect((await running.end()).code).toBe(3);
+      },
+    );
 
     test("serves one port from several threads, each with a loop of its own", async () => {
       const { output, code } = await startProgram("threads.mjs", [kind]).end();

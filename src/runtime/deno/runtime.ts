@@ -34,6 +34,11 @@ export function denoRuntime(): Runtime {
       const { state } = deno.permissions.querySync({ name: "env", variable: name });
       return state === "granted" ? deno.env.get(name) : undefined;
     },
+    onExit(callback) {
+      // `process.exit` comes to it as well; of `Deno.exit` node:process does not hear.
+      globalThis.addEventListener("unload", callback);
+      return () => globalThis.removeEventListener("unload", callback);
+    },
     sockets,
     resolve,
     openLibrary,

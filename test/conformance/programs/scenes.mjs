@@ -41,6 +41,21 @@ const SCENES = {
       console.log(`${error.name} ${error.code}`);
     }
   },
+  /** A handler that answers and ends the process at once, in the way that it is told. */
+  async exits() {
+    const server = await serve({
+      loop: newLoop(),
+      ...place,
+      websocket: {
+        message(ws, data) {
+          ws.send("goodbye");
+          if (data === "Deno.exit") globalThis.Deno.exit(3);
+          process.exit(3);
+        },
+      },
+    });
+    console.log(`listening ${server.port}`);
+  },
   /** A handler's rejection must not kill the process. */
   async survivesHandlers() {
     const loop = newLoop();
