@@ -20,8 +20,7 @@ ws.addEventListener("open", () => {
   ws.send("as in a browser");
   ws.send(new Uint8Array([1, 2, 3]));
 });
-ws.addEventListener("message", (event) => {
-  const { data } = event as MessageEvent;
+ws.addEventListener("message", ({ data }) => {
   if (typeof data === "string") {
     console.log(`text: ${data}`);
   } else {

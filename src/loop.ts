@@ -42,6 +42,8 @@ export interface Engine {
 const LONGEST_TIMER_MS = 2_147_483_647;
 /** `run` looks at its deadlines at least this often. */
 const LONGEST_WAIT_MS = 1_000;
+/** What a loop may be told to use. */
+const TRANSPORTS = ["auto", "uring", "native"] as const;
 /** Options of a loop that are no numbers. */
 const CHOICE_NAMES = ["drive", "transport", "library", "receiveTimestamps"];
 
@@ -290,12 +292,10 @@ function openTransport(options: LoopOptions, drive: Loop["drive"]): Transport {
       `Option "submissionEntries" of Loop must be a power of two, not ${submissionEntries}`,
     );
   }
-  const wanted = readChoice(
-    "transport",
-    options.transport ?? environmentTransport(),
-    ["auto", "uring", "native"],
-    "auto",
-  );
+  const wanted =
+    options.transport === undefined
+      ? environmentTransport()
+      : readChoice("transport", options.transport, TRANSPORTS, "auto");
   const driven: DriveOptions = { drive: drive === "run" ? "manual" : drive, spinUs: numbers.spinUs };
   const library = chooseShim(runtime, options.library);
   const receiveStamps = readReceiveTimestamps(options) === "kernel";
@@ -340,7 +340,7 @@ function noStamps(reason: string): RingwireError {
   );
 }
 
-function environmentTransport(): string | undefined {
-  const value = runtime.environment("RINGWIRE_TRANSPORT");
-  return value === "" ? undefined : value;
+function environmentTransport(): (typeof TRANSPORTS)[number] {
+  const name = "RINGWIRE_TRANSPORT";
+  return readChoice(name, runtime.environment(name) || undefined, TRANSPORTS, "auto");
 }

@@ -72,4 +72,9 @@ export {
   type UpgradeOptions,
 } from "./websocket/server.ts";
 export { Socket, type SocketInfo } from "./websocket/socket.ts";
-export { type EventHandler, WebSocket, type WebSocketInit } from "./websocket/web_socket.ts";
+export {
+  type EventHandler,
+  WebSocket,
+  type WebSocketEvents,
+  type WebSocketInit,
+} from "./websocket/web_socket.ts";

@@ -33,6 +33,18 @@ export interface WebSocketInit {
   readonly loop?: Loop;
 }
 
+/** What a {@linkcode WebSocket} fires, by name. */
+export interface WebSocketEvents {
+  /** The handshake is done. */
+  readonly open: Event;
+  /** One message: `event.data` is a string, a Blob or an ArrayBuffer. */
+  readonly message: MessageEvent;
+  /** Something failed; `close` follows. */
+  readonly error: Event;
+  /** The connection is gone. */
+  readonly close: CloseEvent;
+}
+
 /** A handler property's value. */
 export type EventHandler<E extends Event> = ((this: WebSocket, event: E) => unknown) | null;
 
@@ -186,6 +198,30 @@ export class WebSocket extends EventTarget {
   }
   set onclose(listener: EventHandler<CloseEvent>) {
     this.#listen("close", listener);
+  }
+
+  /** As of any EventTarget; a listener of one of the {@linkcode WebSocketEvents} is given that event. */
+  override addEventListener<Name extends keyof WebSocketEvents>(
+    type: Name,
+    listener: (this: WebSocket, event: WebSocketEvents[Name]) => unknown,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
+  ): void;
+  /** As of any EventTarget, for any event. */
+  override addEventListener(...args: Parameters<EventTarget["addEventListener"]>): void;
+  override addEventListener(...args: unknown[]): void {
+    super.addEventListener(...(args as Parameters<EventTarget["addEventListener"]>));
+  }
+
+  /** As of any EventTarget, for listeners of {@linkcode WebSocketEvents}. */
+  override removeEventListener<Name extends keyof WebSocketEvents>(
+    type: Name,
+    listener: (this: WebSocket, event: WebSocketEvents[Name]) => unknown,
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
+  ): void;
+  /** As of any EventTarget, for any event. */
+  override removeEventListener(...args: Parameters<EventTarget["removeEventListener"]>): void;
+  override removeEventListener(...args: unknown[]): void {
+    super.removeEventListener(...(args as Parameters<EventTarget["removeEventListener"]>));
   }
 
   /**

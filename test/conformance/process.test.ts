@@ -89,7 +89,7 @@ test("RINGWIRE_TRANSPORT chooses the transport, and a wrong one is refused by na
   expect(native.output).toContain("transport native");
   expect(native.output).toContain("asked for");
   const wrong = await startProgram("scenes.mjs", ["which"], { RINGWIRE_TRANSPORT: "epoll" }).end();
-  expect(wrong.output).toMatch(/TypeError .*"auto", "uring", "native", not "epoll"/);
+  expect(wrong.output).toMatch(/TypeError .*"RINGWIRE_TRANSPORT" .*"auto", "uring", "native", not "epoll"/);
 });
 
 describe.skipIf(process.platform !== "linux")("where io_uring is forbidden by seccomp", () => {

@@ -44,6 +44,27 @@ onEachTransport("WebSocket", (rig) => {
   const echoing = (): ReturnType<typeof rig.serve> =>
     rig.serve({ protocols: ["v1"], websocket: { message: (ws, data) => void ws.send(data) } });
 
+  test("listeners get the event of their name, until they are removed", async () => {
+    const ws = new WebSocket((await echoing()).url, { loop: rig.loop, protocols: "v1" });
+    const seen: unknown[] = [];
+    const count = (event: MessageEvent): void => void seen.push(event.data);
+    ws.addEventListener("message", count);
+    ws.addEventListener("message", { handleEvent: (event: Event) => void seen.push(event.type) });
+    ws.addEventListener("open", null);
+    await once(ws, "open");
+    ws.send("one");
+    await once(ws, "message");
+    ws.removeEventListener("message", count);
+    ws.send("two");
+    await once(ws, "message");
+    const code = new Promise((resolve) =>
+      ws.addEventListener("close", (event) => resolve(event.code), { once: true }),
+    );
+    ws.close(3001);
+    expect(await code).toBe(3001);
+    expect(seen).toEqual(["one", "message", "message"]);
+  });
+
   test("readyState goes from CONNECTING to OPEN to CLOSING to CLOSED, and the events come in order", async () => {
     const server = await echoing();
     const ws = new WebSocket(server.url.replace("ws:", "http:"), { loop: rig.loop, protocols: "v1" });
