@@ -93,13 +93,14 @@ export class Program {
     return readdirSync(folder).map((thread) => join(folder, thread));
   }
 
-  /** Gives each of its `count` busiest threads a core of its own, from the first one on. */
+  /** Gives each of its busiest threads one of the first `count` cores to itself, and all others the last of them. */
   spread(count) {
     if (!IS_PINNED) return;
-    const byTime = this.threads().sort((a, b) => (cpuNsOf(b) ?? 0) - (cpuNsOf(a) ?? 0));
-    for (const [core, thread] of byTime.slice(0, Math.min(count, availableParallelism())).entries()) {
-      capture("taskset", ["-pc", String(core), basename(thread)]);
-    }
+    const last = Math.min(count, availableParallelism()) - 1;
+    const busiest = this.threads().sort((a, b) => (cpuNsOf(b) ?? 0) - (cpuNsOf(a) ?? 0));
+    capture("taskset", ["-acp", String(last), String(this.pid)]);
+    for (let core = 0; core < last; core++)
+      capture("taskset", ["-cp", String(core), basename(busiest[core])]);
   }
 
   stop() {

@@ -30,7 +30,7 @@ import { figureText } from "./table.mjs";
 import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
 
 /** At least so many rounds; and at most, where ratios are not well known. */
-const PAIRS = { least: 6, most: 12 };
+const PAIRS = { least: 6, most: 10 };
 const DEFAULT_SECONDS = 0.15;
 const WARMUP_SECONDS = 0.08;
 const FIRST_SECONDS = 0.3;

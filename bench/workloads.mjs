@@ -126,7 +126,7 @@ function idle(connections, more = {}) {
     program: "idle",
     connections,
     load: {},
-    pairs: connections > 20_000 ? 1 : 4,
+    pairs: connections > 20_000 ? 1 : 3,
     targets: {},
     limit: { names: " uring", most: 1_500 },
     ...more,
@@ -190,6 +190,7 @@ export const WORKLOADS = {
     ["--every", "64"],
     {
       kind: "recording",
+      seconds: 0.3,
       targets: { "*": 0.95 },
     },
   ),
@@ -221,7 +222,7 @@ export const WORKLOADS = {
     seconds: 0.2,
     smoke: true,
   },
-  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.5, smoke: true },
+  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.4, smoke: true },
   // `auto` stays awake for 20 µs where that pays, and here it does: no parking is measured.
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
     "bun uring/Bun.serve": 1.05,
@@ -278,6 +279,7 @@ export const WORKLOADS = {
   "threads-deflate": threads("feed", "compressing 300 B of JSON, which takes the server far longer than us", {
     program: "feed",
     load: { connections: 64, "in-flight": 2, mode: "dedicated" },
+    seconds: 0.3,
     smoke: true,
   }),
   "threads-echo": threads(
@@ -296,7 +298,6 @@ export const WORKLOADS = {
     compression: "dedicated",
     load: { answers: 32, compressed: true },
     limit: undefined,
-    pairs: 3,
   }),
 };
 

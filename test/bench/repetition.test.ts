@@ -60,7 +60,11 @@ async function measuredOn(...conditions: string[]): Promise<{ count: number; kep
 test("a group is measured twice, and once more where the machine was not the same", async () => {
   expect(await measuredOn("near", "near")).toEqual({ count: 2, kept: ["near", "near"] });
   expect(await measuredOn("near", "far", "far")).toEqual({ count: 3, kept: ["far", "far"] });
-  expect(await measuredOn("near", "far", "near", "near")).toEqual({ count: 3, kept: ["far", "near"] });
+  expect(await measuredOn("near", "far", "near")).toEqual({ count: 3, kept: ["near", "near"] });
+  expect(await measuredOn("near", "far", "unsteady", "far")).toEqual({
+    count: 3,
+    kept: ["far", "unsteady"],
+  });
 });
 
 test("how far ratios differ does not decide whether a group is measured again", async () => {
