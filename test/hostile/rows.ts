@@ -55,6 +55,18 @@ export const ROWS: Readonly<Record<string, string>> = {
   "handshake.origin": "Origin checks are available",
   "handshake.targets": "Odd request targets crash nothing and cannot change the host",
 
+  "tls.certificate":
+    "Expired, not valid yet, self-signed, of an unknown or false authority, for another use: each with its own error",
+  "tls.name": "A certificate for another host or name than the one asked for",
+  "tls.pin": "Another key than the pinned one",
+  "tls.version": "TLS 1.1 and older are refused",
+  "tls.renegotiation": "Nobody gets another handshake",
+  "tls.truncation": "An end without close_notify is told",
+  "tls.garbage": "What is no TLS is told once, and disturbs nobody",
+  "tls.size": "A ClientHello without end is refused long before a megabyte",
+  "tls.slowloris": "The TLS handshake has a deadline",
+  "tls.injection": "Plain bytes behind a ClientHello reach nobody",
+
   "shim.buffers": "Buffers outlive a close: what arrives behind it harms nobody",
   "shim.enobufs": "ENOBUFS, multishot re-arm and short sends lose nothing",
   "shim.stale":
