@@ -22,7 +22,7 @@ import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
 import type { Kernels } from "./kernels.ts";
 import { isAscii, readKey, rotateKey, unmaskShort } from "./mask.ts";
 import { MessageBuffer } from "./message_buffer.ts";
-import type { MessageList } from "./message_list.ts";
+import { MAX_SHORT_ASCII_BYTES, type MessageList, SHORT_ASCII } from "./message_list.ts";
 import { OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT } from "./opcode.ts";
 import { readUtf8 } from "./text.ts";
 
@@ -85,7 +85,7 @@ const HAS_FAILED = 16;
 
 /** An answer of the inner steps: no event came of it, go on. */
 const GO_ON = -1;
-/** An answer of `#readHeader`: a rule is broken. */
+/** An answer of `#readHeader` and `#openText`: a rule is broken. */
 const BROKEN = -1;
 
 const EMPTY = new Uint8Array(0);
@@ -121,6 +121,7 @@ export class MessageDecoder {
 
   // Numbers from the beginning, here and wherever it is hot: V8 looks each time at what a field holds that was ever undefined.
   readonly #kernels: Kernels;
+  /** Payloads of up to so many bytes are unmasked, or looked at, by a loop here. */
   readonly #shortBytes: number = 0;
   readonly #maskBit: number = 0;
   /** Header size of a frame with a 7-bit length. */
@@ -137,7 +138,7 @@ export class MessageDecoder {
   readonly #maxCompressedBytes: number;
 
   #input: Uint8Array;
-  /** Of `#input`, where the peer masks. */
+  /** Of `#input`; where the peer does not mask, only once a short text has been gathered. */
   #view: DataView;
   #at = 0;
   #inputEnd = 0;
@@ -169,7 +170,7 @@ export class MessageDecoder {
     this.closeReason = "";
     this.failure = undefined;
     this.#kernels = options.kernels;
-    this.#shortBytes = options.kernels.shortBytes;
+    this.#shortBytes = options.masked ? options.kernels.shortBytes : MAX_SHORT_ASCII_BYTES;
     this.#maskBit = options.masked ? MASK_BIT : 0;
     this.#smallHeaderBytes = options.masked ? 6 : 2;
     this.#maxSmallBytes = Math.min(MAX_CONTROL_BYTES, options.maxMessageBytes);
@@ -197,6 +198,11 @@ export class MessageDecoder {
     return this.#holds === 0 && this.#at === this.#inputEnd && this.#inflater === undefined;
   }
 
+  /** Where the fed range ends. */
+  get inputEnd(): number {
+    return this.#inputEnd;
+  }
+
   /** Bytes collected so far of an incomplete message. */
   get messageBytes(): number {
     return this.#message?.sizeBytes ?? 0;
@@ -219,7 +225,7 @@ export class MessageDecoder {
     }
     this.#inflater?.begin();
     this.#input = bytes;
-    if (this.#maskBit !== 0) this.#view = this.#kernels.viewOf(bytes);
+    this.#view = this.#maskBit === 0 ? EMPTY_VIEW : this.#kernels.viewOf(bytes);
     this.#at = start;
     this.#inputEnd = end;
   }
@@ -300,27 +306,37 @@ export class MessageDecoder {
       const end = start + size;
       if (end > inputEnd || list.isFull) break;
       at = end;
-      let key = maskBit === 0 ? 0 : view.getInt32(start - 4, true);
-      if (first === FINAL_TEXT) {
-        if (!this.#isGoodText(start, end, key)) return;
-        key = 0;
+      const key = maskBit === 0 ? 0 : view.getInt32(start - 4, true);
+      if (first === FINAL_BINARY) {
+        list.add(start, end, key, OPCODE_BINARY, 0);
+      } else {
+        const kind = this.#openText(start, end, key);
+        if (kind === BROKEN) return;
+        list.add(start, end, 0, kind, 0);
       }
-      list.add(start, end, key, first & OPCODE_BITS, 0);
     }
     this.#at = at;
   }
 
-  /** Unmasks a small text of the fed range and checks its UTF-8; fails the decoder when it is none. */
-  #isGoodText(start: number, end: number, key: number): boolean {
+  /**
+   * Unmasks a text of the fed range and checks its UTF-8; fails the decoder when it is none.
+   *
+   * @returns How it is listed, or BROKEN.
+   */
+  #openText(start: number, end: number, key: number): number {
     const bytes = this.#input;
     let seen = 0x80;
-    if (this.#maskBit !== 0) {
-      if (end - start <= this.#shortBytes) seen = unmaskShort(bytes, this.#view, start, end, key);
-      else this.#kernels.unmask(bytes, start, end, key >>> 0);
+    if (end - start <= this.#shortBytes) {
+      // Key 0 changes nothing: in one look it is known to be ASCII.
+      if (this.#view === EMPTY_VIEW) this.#view = this.#kernels.viewOf(bytes);
+      seen = unmaskShort(bytes, this.#view, start, end, key);
+    } else if (key !== 0) {
+      this.#kernels.unmask(bytes, start, end, key >>> 0);
     }
-    if (isAscii(seen) || this.#kernels.utf8(bytes, start, end) === 0) return true;
+    if (isAscii(seen)) return end - start <= MAX_SHORT_ASCII_BYTES ? SHORT_ASCII : OPCODE_TEXT;
+    if (this.#kernels.utf8(bytes, start, end) === 0) return OPCODE_TEXT;
     this.#failText();
-    return false;
+    return BROKEN;
   }
 
   /** A text message in one range: knows or checks that it is UTF-8, or leaves that to the caller. */

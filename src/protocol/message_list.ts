@@ -4,15 +4,20 @@
  */
 
 /**
- * Words of a record: where the payload begins and ends, its key while it is still masked (else 0), its opcode, and which buffer it lies in
+ * Words of a record: where the payload begins and ends, its key while it is still masked (else 0), its kind, and which buffer it lies in
  * (0: the read itself).
  */
 export const RECORD_WORDS = 5;
 export const RECORD_START = 0;
 export const RECORD_END = 1;
 export const RECORD_KEY = 2;
-export const RECORD_OPCODE = 3;
+export const RECORD_KIND = 3;
 export const RECORD_BUFFER = 4;
+
+/** Kinds of messages: OPCODE_TEXT, OPCODE_BINARY, and a short text that is known to be ASCII. */
+export const SHORT_ASCII = 0;
+/** The longest of those, in bytes. */
+export const MAX_SHORT_ASCII_BYTES = 64;
 
 /** A list of so many is full, and the read is handed over in parts. Bounds what a read of tiny frames can cost: 80 KiB. */
 export const MAX_LISTED = 4_096;
@@ -32,14 +37,14 @@ export class MessageList {
   }
 
   /** Appends a record. */
-  add(start: number, end: number, key: number, opcode: number, buffer: number): void {
+  add(start: number, end: number, key: number, kind: number, buffer: number): void {
     const at = this.count++ * RECORD_WORDS;
     if (at === this.records.length) this.#grow();
     const { records } = this;
     records[at + RECORD_START] = start;
     records[at + RECORD_END] = end;
     records[at + RECORD_KEY] = key;
-    records[at + RECORD_OPCODE] = opcode;
+    records[at + RECORD_KIND] = kind;
     records[at + RECORD_BUFFER] = buffer;
   }
 

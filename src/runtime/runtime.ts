@@ -111,6 +111,8 @@ export interface Runtime {
   randomFill(bytes: Uint8Array): void;
   /** Reads UTF-8: U+FFFD for what is none; a leading U+FEFF is part of the text. */
   readUtf8(bytes: Uint8Array, start: number, end: number): string;
+  /** Reads bytes as characters U+0000 to U+00FF. */
+  readLatin1(bytes: Uint8Array, start: number, end: number): string;
   /** Base64 of the SHA-1 of an ASCII string (RFC 6455 §4.2.2). */
   sha1Base64(text: string): string;
   /** Base64 of the SHA-256 of a string's UTF-8. */

@@ -6,7 +6,7 @@ import { lookup } from "node:dns/promises";
 import process from "node:process";
 import { rootCertificates } from "node:tls";
 import { RingwireError, systemError } from "../errors.ts";
-import { bufferUtf8Reader } from "./buffer_text.ts";
+import { bufferLatin1Reader, bufferUtf8Reader } from "./buffer_text.ts";
 import type { DiagnosticChannel, Runtime } from "./runtime.ts";
 import { openZlibCodec } from "./zlib_codec.ts";
 
@@ -43,6 +43,7 @@ export const system: Pick<
       | "nowMs"
       | "randomFill"
       | "readUtf8"
+      | "readLatin1"
       | "sha1Base64"
       | "sha256Base64"
       | "defer"
@@ -56,6 +57,7 @@ export const system: Pick<
     randomFillSync(bytes);
   },
   readUtf8: bufferUtf8Reader(Infinity),
+  readLatin1: bufferLatin1Reader,
   sha1Base64: (text) => digest("sha1", text),
   sha256Base64: (text) => digest("sha256", text),
   openCodec: openZlibCodec,

@@ -100,7 +100,7 @@ export class Inbox implements ReceiveClock {
   gather(decoder: MessageDecoder, bytes: Uint8Array): number {
     if (this.#settings.delivery !== "batch" || this.#mustHold) return 0;
     const batch = this.#borrowBatch();
-    if (!batch.adopt(bytes)) return 0;
+    if (!batch.adopt(bytes, decoder.inputEnd)) return 0;
     const before = batch.count;
     const { list } = batch;
     decoder.gather(list);

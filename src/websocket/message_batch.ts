@@ -10,7 +10,11 @@ export interface BatchMessage {
   readonly sizeBytes: number;
   /** The message as bytes: a copy, or with `zeroCopy` a view that is valid until the handler returns. */
   bytes(): Uint8Array;
-  /** The message as a string. @throws TypeError when it is binary and not UTF-8. */
+  /**
+   * The message as a string. A short one that is kept may keep up to 256 bytes of its neighbours in memory with it.
+   *
+   * @throws TypeError when it is binary and not UTF-8.
+   */
   text(): string;
   /** The message as JSON, checked by a schema where one is given. @throws As {@linkcode parseJson}. */
   json<Value = unknown>(schema?: StandardSchema<Value>): Value;

@@ -2,15 +2,17 @@
  * All messages of one read, without an object per message: a list of numbers and one cursor, both reused.
  */
 
+import { AsciiRun, type Latin1Reader } from "../protocol/ascii_run.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import {
   MessageList,
   RECORD_BUFFER,
   RECORD_END,
   RECORD_KEY,
-  RECORD_OPCODE,
+  RECORD_KIND,
   RECORD_START,
   RECORD_WORDS,
+  SHORT_ASCII,
 } from "../protocol/message_list.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/opcode.ts";
 import { readUtf8, type Utf8Reader } from "../protocol/text.ts";
@@ -41,7 +43,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
       const at = batch.#at();
       const { records } = batch.list;
       return outbox.bytes(
-        records[at + RECORD_OPCODE] === OPCODE_TEXT ? OPCODE_TEXT : OPCODE_BINARY,
+        records[at + RECORD_KIND] === OPCODE_BINARY ? OPCODE_BINARY : OPCODE_TEXT,
         batch.#bufferOf(at),
         records[at + RECORD_START],
         records[at + RECORD_END],
@@ -57,6 +59,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   readonly #readUtf8: Utf8Reader;
   /** Where the messages lie: nearly always in the read, which is the first. Others were cut off or compressed, and have been put together elsewhere. */
   readonly #buffers: Uint8Array[] = [EMPTY];
+  readonly #asciiRun: AsciiRun;
   #clock: ReceiveClock | undefined = undefined;
   #receivedNs = 0;
   readonly #step: { done: boolean; value: BatchMessage };
@@ -66,12 +69,14 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   /**
    * @param kernels - What unmasks: a binary message stays masked until somebody looks at it.
    * @param zeroCopy - Whether `bytes()` gives views instead of copies.
-   * @param reader - What texts are read with.
+   * @param readUtf8 - What texts are read with.
+   * @param readLatin1 - The same for ASCII.
    */
-  constructor(kernels: Kernels, zeroCopy: boolean, reader: Utf8Reader) {
+  constructor(kernels: Kernels, zeroCopy: boolean, readUtf8: Utf8Reader, readLatin1: Latin1Reader) {
     this.#kernels = kernels;
     this.#zeroCopy = zeroCopy;
-    this.#readUtf8 = reader;
+    this.#readUtf8 = readUtf8;
+    this.#asciiRun = new AsciiRun(readLatin1);
     this.#step = { done: false, value: this };
   }
 
@@ -89,9 +94,12 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     this.#clock = clock;
   }
 
-  /** Makes `bytes` the read, if there is none yet. Returns whether messages that lie in it can be listed. */
-  adopt(bytes: Uint8Array): boolean {
-    if (this.#buffers[READ] === EMPTY) this.#buffers[READ] = bytes;
+  /** Makes `bytes[…, end)` the read, if there is none yet. Returns whether messages that lie in it can be listed. */
+  adopt(bytes: Uint8Array, end: number): boolean {
+    if (this.#buffers[READ] === EMPTY) {
+      this.#buffers[READ] = bytes;
+      this.#asciiRun.begin(bytes, end);
+    }
     return this.#buffers[READ] === bytes;
   }
 
@@ -113,6 +121,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   clear(): void {
     this.#buffers.length = 1;
     this.#buffers[READ] = EMPTY;
+    this.#asciiRun.begin(EMPTY, 0);
     this.#receivedNs = 0;
     this.list.count = 0;
     this.#cursor = -RECORD_WORDS;
@@ -138,7 +147,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   }
 
   get isText(): boolean {
-    return this.list.records[this.#at() + RECORD_OPCODE] === OPCODE_TEXT;
+    return this.list.records[this.#at() + RECORD_KIND] !== OPCODE_BINARY;
   }
 
   get sizeBytes(): number {
@@ -156,11 +165,14 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
 
   text(): string {
     const at = this.#at();
+    const { records } = this.list;
+    const start = records[at + RECORD_START];
+    const end = records[at + RECORD_END];
+    const kind = records[at + RECORD_KIND];
+    if (kind === SHORT_ASCII) return this.#asciiRun.read(start, end);
     const bytes = this.#unmasked(at);
-    const start = this.list.records[at + RECORD_START];
-    const end = this.list.records[at + RECORD_END];
     // A text message was checked before it came here.
-    if (this.list.records[at + RECORD_OPCODE] === OPCODE_TEXT) return this.#readUtf8(bytes, start, end);
+    if (kind === OPCODE_TEXT) return this.#readUtf8(bytes, start, end);
     const text = readUtf8(bytes, start, end, this.#readUtf8);
     if (text === undefined) throw new TypeError("Cannot read a binary message as text: it is not UTF-8");
     return text;

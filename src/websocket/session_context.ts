@@ -35,7 +35,10 @@ export class SessionContext<Data> {
     this.onBatch = settings.handlers.batch;
     this.gone = gone;
     const { transport, runtime } = engine;
-    this.batches = new Spares(() => new ReadBatch(transport.kernels, settings.zeroCopy, runtime.readUtf8));
+    const { readUtf8, readLatin1 } = runtime;
+    this.batches = new Spares(
+      () => new ReadBatch(transport.kernels, settings.zeroCopy, readUtf8, readLatin1),
+    );
   }
 
   /** @param openInflater - What restores compressed messages; undefined: there are none. */

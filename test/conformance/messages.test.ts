@@ -286,6 +286,38 @@ onEachTransport("messages", (rig) => {
     });
   }
 
+  test("short texts of a batch are what was sent, whatever their neighbours, and stay so when they are kept", async () => {
+    const kinds = [
+      "tick 1",
+      "",
+      "\u0000",
+      "\u007f",
+      "\u0080",
+      "é".repeat(31),
+      "z".repeat(64),
+      "z".repeat(65),
+      "😀",
+      "漢",
+    ];
+    const sent = Array.from({ length: 3_000 }, (_, index) => `${index}${kinds[index % kinds.length]}`);
+    const kept: string[] = [];
+    const { client } = await rig.pair(
+      {
+        batch(ws, messages) {
+          for (const message of messages) ws.send(message.text());
+        },
+      },
+      {
+        batch(_ws, messages) {
+          for (const message of messages) kept.push(message.text());
+        },
+      },
+    );
+    for (const text of sent) client.send(text);
+    await until("all came back", () => kept.length === sent.length);
+    expect(kept.every((text, index) => text === sent[index])).toBe(true);
+  });
+
   test("a message of a batch that is sent on stays what it was, whatever the program does with its bytes afterwards", async () => {
     const sizes = [0, 1, 15, 16, 17, 64, 125, 126, 300, 4_096, 65_535, 65_536];
     const seen: boolean[] = [];
@@ -366,6 +398,28 @@ onEachTransport("messages", (rig) => {
     peer.write(concat(frame(0x81, "good", { key: KEY }), frame(0x83, "bad", { key: KEY })));
     expect(await peer.seeClose()).toMatchObject({ code: 1002 });
     expect(order).toEqual(["good", "error"]);
+  });
+
+  test("texts before one that is not UTF-8 reach the batch handler, then the connection fails with 1007", async () => {
+    for (const broken of [[0x80], [0x61, 0xff, 0x62], [0xed, 0xa0, 0x80], [0xc3]]) {
+      const order: string[] = [];
+      const journal = new Journal();
+      const { message: _, ...handlers } = journal.handlers({ error: () => void order.push("error") });
+      const server = await rig.serve({
+        websocket: {
+          ...handlers,
+          batch(_ws, messages) {
+            for (const message of messages) order.push(message.text());
+          },
+        },
+      });
+      const peer = await rig.raw(server);
+      await peer.upgrade();
+      const [good, bad, late] = ["good", broken, "late"].map((payload) => frame(0x81, payload, { key: KEY }));
+      peer.write(concat(good, good, bad, late));
+      expect(await peer.seeClose()).toMatchObject({ code: 1007 });
+      expect(order).toEqual(["good", "good", "error"]);
+    }
   });
 
   test("for await gives every message in order and ends with a clean close", async () => {

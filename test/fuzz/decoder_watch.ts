@@ -12,14 +12,16 @@ import {
   MessageDecoder,
 } from "../../src/protocol/message_decoder.ts";
 import {
+  MAX_SHORT_ASCII_BYTES,
   MessageList,
   RECORD_END,
   RECORD_KEY,
-  RECORD_OPCODE,
+  RECORD_KIND,
   RECORD_START,
   RECORD_WORDS,
+  SHORT_ASCII,
 } from "../../src/protocol/message_list.ts";
-import { OPCODE_TEXT } from "../../src/protocol/opcode.ts";
+import { OPCODE_BINARY } from "../../src/protocol/opcode.ts";
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 import { bytesKey, fromText } from "./byte_text.ts";
 import { type FrameLimits, type Heard, isUtf8 } from "./frame_oracle.ts";
@@ -118,9 +120,15 @@ export class DecoderWatch {
       const record = list.records.subarray(index * RECORD_WORDS, (index + 1) * RECORD_WORDS);
       const [start, end, key] = [record[RECORD_START], record[RECORD_END], record[RECORD_KEY]];
       holds(start >= ODD && start <= end && end <= inputEnd, "a gathered message lies inside the fed range");
-      const isText = record[RECORD_OPCODE] === OPCODE_TEXT;
+      const isText = record[RECORD_KIND] !== OPCODE_BINARY;
       const payload = arena.slice(start, end).map((byte, at) => byte ^ ((key >>> ((at & 3) * 8)) & 0xff));
       if (isText) holds(key === 0 && isUtf8(payload), "a gathered text is plain and checked");
+      if (record[RECORD_KIND] === SHORT_ASCII) {
+        holds(
+          payload.length <= MAX_SHORT_ASCII_BYTES && payload.every((byte) => byte < 0x80),
+          "what is gathered as short ASCII is it",
+        );
+      }
       this.events.push([isText ? "text" : "binary", bytesKey(payload)]);
     }
   }

@@ -3,19 +3,23 @@
 import { expect } from "vitest";
 import { unmask } from "../../src/protocol/mask.ts";
 import {
+  DECODE_BINARY,
   DECODE_CLOSE,
   DECODE_FAILED,
   DECODE_MORE,
+  DECODE_TEXT,
   MessageDecoder,
   type MessageDecoderOptions,
 } from "../../src/protocol/message_decoder.ts";
 import {
+  MAX_SHORT_ASCII_BYTES,
   MessageList,
   RECORD_END,
   RECORD_KEY,
-  RECORD_OPCODE,
+  RECORD_KIND,
   RECORD_START,
   RECORD_WORDS,
+  SHORT_ASCII,
 } from "../../src/protocol/message_list.ts";
 import { scalarKernels } from "../../src/protocol/scalar_kernels.ts";
 
@@ -74,7 +78,12 @@ function gather(decoder: MessageDecoder, arena: Uint8Array): Seen[] {
     const start = list.records[at + RECORD_START];
     const end = list.records[at + RECORD_END];
     unmask(arena, start, end, list.records[at + RECORD_KEY] >>> 0);
-    return { event: list.records[at + RECORD_OPCODE], payload: latin1(arena, start, end) };
+    const payload = latin1(arena, start, end);
+    const kind = list.records[at + RECORD_KIND];
+    if (kind === DECODE_BINARY) return { event: kind, payload };
+    const isShortAscii = payload.length <= MAX_SHORT_ASCII_BYTES && !/[\u0080-\u00ff]/.test(payload);
+    expect(kind).toBe(isShortAscii ? SHORT_ASCII : DECODE_TEXT);
+    return { event: DECODE_TEXT, payload };
   });
 }
 

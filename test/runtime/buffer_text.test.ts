@@ -40,6 +40,21 @@ describe("texts of Buffer", () => {
     expect(runtime.readUtf8(view, 2, 9)).toBe("between");
   });
 
+  it("are one character a byte where they are read as Latin-1, whatever the bytes", () => {
+    const view = Uint8Array.from({ length: 600 }, (_, index) => index).subarray(3);
+    for (const [start, end] of [
+      ...[
+        [0, 0],
+        [0, 597],
+        [125, 126],
+        [124, 300],
+      ],
+    ]) {
+      const units = Array.from(view.subarray(start, end));
+      expect(runtime.readLatin1(view, start, end)).toBe(String.fromCharCode(...units));
+    }
+  });
+
   it("show every kind of broken UTF-8, at any length, so that it is refused", () => {
     const broken = [
       [0xff],
