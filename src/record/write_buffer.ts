@@ -6,8 +6,8 @@
 import type { RingwireError } from "../errors.ts";
 import type { OutputFile } from "../runtime/files.ts";
 
-/** Fewer bytes wait for a flush, and more for the next write; a quarter of the ring where that is less. */
-const WRITE_FROM_BYTES = 256 << 10;
+/** Fewer bytes wait for a flush, and more for the next write; a quarter of the ring where that is less. Each write wakes another thread, and its end this one. */
+const WRITE_FROM_BYTES = 1 << 20;
 /** Long, because a busy thread returns to its event loop every few milliseconds only, to begin the next. */
 const WRITE_TO_BYTES = 4 << 20;
 /**
