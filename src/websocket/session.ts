@@ -139,8 +139,20 @@ export class Session<Data>
   #decode(bytes: Uint8Array, start: number, end: number): void {
     const decoder = this.#borrowDecoder();
     const messagesBefore = this.messageCount;
-    this.inbox.begin();
-    decoder.feed(bytes, start, end);
+    try {
+      this.inbox.begin();
+      decoder.feed(bytes, start, end);
+      this.#take(decoder, bytes);
+      if (!this.#isGone) this.inbox.finish();
+    } catch (thrown) {
+      this.#failMemory(thrown);
+    }
+    this.context.engine.metrics.messagesReceived += this.messageCount - messagesBefore;
+    if (!this.#isDeaf && this.#compressor === undefined && decoder.isIdle) this.#returnDecoder(decoder);
+  }
+
+  /** Takes what was fed. */
+  #take(decoder: MessageDecoder, bytes: Uint8Array): void {
     const limiter = this.#limiter;
     const gathers = this.settings.delivery === "batch" && limiter === undefined;
     const mayWait = this.#compressor !== undefined || limiter !== undefined;
@@ -166,9 +178,6 @@ export class Session<Data>
         break;
       }
     }
-    this.context.engine.metrics.messagesReceived += this.messageCount - messagesBefore;
-    if (!this.#isGone) this.inbox.finish();
-    if (!this.#isDeaf && this.#compressor === undefined && decoder.isIdle) this.#returnDecoder(decoder);
   }
 
   #borrowDecoder(): MessageDecoder {
@@ -551,6 +560,20 @@ export class Session<Data>
         closeCode: 1008,
       }),
     );
+  }
+
+  /** No memory for a message, or no string that long: handlers throw elsewhere. The decoder stands in the middle of it, and stays with this socket. */
+  #failMemory(thrown: unknown): void {
+    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    this.fail(
+      new RingwireError("ERR_OUT_OF_MEMORY", `Cannot take a message: ${text}`, {
+        cause: thrown,
+        closeCode: 1011,
+      }),
+    );
+    // What it was gathered with goes back.
+    this.inbox.discard();
+    this.inbox.finish();
   }
 
   #failText(): void {

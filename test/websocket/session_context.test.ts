@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { engineOf, Loop } from "../../src/loop.ts";
+import { type Engine, engineOf, Loop } from "../../src/loop.ts";
 import type { WebSocketHandlers } from "../../src/websocket/handlers.ts";
 import { Session } from "../../src/websocket/session.ts";
 import { SessionContext } from "../../src/websocket/session_context.ts";
@@ -14,8 +14,8 @@ class Fixture {
   readonly seen: string[] = [];
   readonly context: SessionContext<string>;
 
-  constructor(handlers: (fixture: Fixture) => WebSocketHandlers<string>) {
-    this.context = new SessionContext(engineOf(loop), readSettings("client", handlers(this)));
+  constructor(handlers: (fixture: Fixture) => WebSocketHandlers<string>, engine: Engine = engineOf(loop)) {
+    this.context = new SessionContext(engine, readSettings("client", handlers(this)));
   }
 
   open(name: string): Session<string> {
@@ -56,6 +56,58 @@ describe("sockets that share a decoder", () => {
     fixture.read(closing, frame(0x81, "bye"), frame(0x88, ""), frame(0x81, "too late"));
     fixture.read(good, frame(0x81, "hello"));
     expect(fixture.seen).toEqual(["bad ERR_PROTOCOL", "closing bye", "good hello"]);
+  });
+});
+
+describe("a message that there is no memory for, or no string that long", () => {
+  /** Runtimes throw different things then. */
+  const poor = (): Engine => {
+    const engine = engineOf(loop);
+    const readUtf8 = (bytes: Uint8Array, start: number, end: number): string => {
+      if (end - start > 1_000) throw new RangeError("Invalid string length");
+      return engine.runtime.readUtf8(bytes, start, end);
+    };
+    return { ...engine, runtime: Object.assign(Object.create(engine.runtime), { readUtf8 }) };
+  };
+
+  for (const kind of ["message", "queue"]) {
+    test(`ends its socket with 1011, and no other (${kind})`, () => {
+      const fixture = new Fixture(
+        ({ seen }) => ({
+          ...(kind === "message" && { message: (ws, text) => void seen.push(`${ws.data} ${text}`) }),
+          error: (ws, error) => void seen.push(`${ws.data} ${error.code} ${error.cause}`),
+        }),
+        poor(),
+      );
+      const [bad, good] = ["bad", "good"].map((name) => fixture.open(name));
+      const long = "x".repeat(1_001);
+      fixture.read(bad, frame(0x81, "1"), frame(0x81, long), frame(0x81, "2"));
+      fixture.read(bad, frame(0x81, "3"));
+      fixture.read(good, frame(0x81, "4"));
+      const failure = "bad ERR_OUT_OF_MEMORY RangeError: Invalid string length";
+      expect(fixture.seen).toEqual(kind === "message" ? ["bad 1", failure, "good 4"] : [failure]);
+      expect([bad.state, good.state]).toEqual(["closing", "open"]);
+      expect(bad.failure?.closeCode).toBe(1011);
+      expect(fixture.context.decoders.take()).not.toBe(fixture.context.decoders.take());
+    });
+  }
+
+  test("does not lose the batch that was lent meanwhile", () => {
+    const fixture = new Fixture(
+      (the) => ({
+        batch: (ws, messages) =>
+          void the.seen.push(...Array.from(messages, (each) => `${ws.data} ${each.text()}`)),
+        ping: (ws) => ws.pause(),
+        error: (ws, error) => void the.seen.push(`${ws.data} ${error.code}`),
+      }),
+      poor(),
+    );
+    const [bad, good] = ["bad", "good"].map((name) => fixture.open(name));
+    fixture.read(bad, frame(0x81, "x".repeat(1_001)), frame(0x89, ""));
+    fixture.read(good, frame(0x81, "1"));
+    fixture.read(good, frame(0x81, "2"));
+    expect(fixture.seen).toEqual(["bad ERR_OUT_OF_MEMORY", "good 1", "good 2"]);
+    expect(fixture.context.batches.take()).not.toBe(fixture.context.batches.take());
   });
 });
 
