@@ -9,17 +9,17 @@ const POOL_KEYS = 4_096;
 /** A source of masking keys, each used once. */
 export class MaskKeys {
   readonly #randomFill: (bytes: Uint8Array) => void;
-  readonly #pool: Uint32Array;
+  readonly #pool: Int32Array;
   #used: number;
 
   /** @param randomFill - Fills with bytes from a CSPRNG. Called when the first key is asked for, not before. */
   constructor(randomFill: (bytes: Uint8Array) => void) {
     this.#randomFill = randomFill;
-    this.#pool = new Uint32Array(POOL_KEYS);
+    this.#pool = new Int32Array(POOL_KEYS);
     this.#used = POOL_KEYS;
   }
 
-  /** The next key, an unsigned 32-bit number. */
+  /** The next key, a signed 32-bit number: V8 makes an object of a larger one that it hands from function to function. */
   next(): number {
     if (this.#used === POOL_KEYS) this.#refill();
     return this.#pool[this.#used++];

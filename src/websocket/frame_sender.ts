@@ -111,18 +111,16 @@ export class FrameSender {
     }
     const at = connection.reserve(bound);
     const key = this.#nextKey();
-    const end =
-      this.#shortText(text, connection.out, at, key) || this.#anyText(text, connection.out, at, key);
+    let end = this.#shortText(text, connection.out, at, key);
+    if (end < 0) end = this.#anyText(text, connection.out, at, key);
     connection.commit(end);
     this.#counters.bytesSent += end - at;
   }
 
-  /** Writes the frame of a short ASCII text. Returns its end; 0 when the text is something else. */
+  /** Writes the frame of a short ASCII text. Returns its end; -1 when the text is something else. */
   #shortText(text: string, out: Uint8Array, at: number, key: number): number {
-    const end = writeAscii(text, out, at + (this.#masked ? 6 : 2), key);
-    if (end < 0) return 0;
-    writeFrameHeader(out, at, OPCODE_TEXT | FIN, text.length, this.#masked, key);
-    return end;
+    const payload = writeFrameHeader(out, at, OPCODE_TEXT | FIN, text.length, this.#masked, key);
+    return writeAscii(text, out, payload, key);
   }
 
   /** Writes the frame of any text. Returns its end. */
@@ -137,7 +135,7 @@ export class FrameSender {
       end = payload + size;
     }
     writeFrameHeader(out, at, OPCODE_TEXT | FIN, size, this.#masked, key);
-    if (key !== 0) this.#kernels.unmask(out, payload, end, key);
+    if (key !== 0) this.#kernels.unmask(out, payload, end, key >>> 0);
     return end;
   }
 
@@ -186,7 +184,7 @@ export class FrameSender {
       const to = Math.min(end, from + PIECE_BYTES);
       const at = connection.reserve(to - from);
       connection.out.set(bytes.subarray(from, to), at);
-      if (key !== 0) this.#kernels.unmask(connection.out, at, at + (to - from), key);
+      if (key !== 0) this.#kernels.unmask(connection.out, at, at + (to - from), key >>> 0);
       connection.commit(at + (to - from));
     }
   }
