@@ -51,8 +51,9 @@ export class Connector<Data> {
     this.#numbers = readNumbers(where, options, CLIENT_NUMBERS);
     this.#settings = readSettings<Data>("client", options.websocket ?? {});
     this.#route = readRoute(where, options);
-    this.#protocols = typeof protocols === "string" ? [protocols] : protocols;
-    checkProtocols(this.#protocols);
+    const offered = typeof protocols === "string" ? [protocols] : protocols;
+    checkProtocols(offered);
+    this.#protocols = [...offered];
     checkSignal(where, options.signal);
     this.#headers = fieldsOf(options.headers);
     checkRequestHeaders(this.#headers);
