@@ -4,6 +4,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../scripts/setup/command.mjs";
+import { MICRO_BENCHES } from "./micro_benches.mjs";
 import { peerTable } from "./peer_options.mjs";
 import { percentilePlot } from "./plot/percentile_plot.mjs";
 import { ratioPlot } from "./plot/ratio_plot.mjs";
@@ -12,7 +13,7 @@ import { failuresText, resultText, unitOf } from "./report.mjs";
 import { readResults } from "./results.mjs";
 import { ratioText, table, whole } from "./table.mjs";
 import { targetText, verdicts } from "./targets.mjs";
-import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
+import { WORKLOADS } from "./workloads.mjs";
 
 const INTRODUCTION = `# What we measured
 

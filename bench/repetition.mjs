@@ -73,6 +73,7 @@ function row({ workload, before, after, difference, isComparable }) {
     isComparable
       ? percentText(difference)
       : [...new Set([before, after].map(({ condition }) => CONDITIONS[condition]))].join(", then "),
+    (isComparable && WORKLOADS[workload].spread) || "",
   ];
 }
 
@@ -96,6 +97,6 @@ export function repetitionText(results) {
   if (others.length > 0)
     sentences.push(` ${others.length} more cannot be compared: the machine was not the same.`);
   const cells = [...differing, ...others].map(row);
-  const head = ["those that are not", "ratio", "figure", "first (min – max)", "second", "apart"];
+  const head = ["those that are not", "ratio", "figure", "first (min – max)", "second", "apart", "why"];
   return cells.length > 0 ? `${sentences.join("")}\n\n${table(head, cells)}` : sentences.join("");
 }

@@ -15,6 +15,7 @@ import { compare } from "./compare.mjs";
 import { missingFiles, runIdle } from "./idle.mjs";
 import { takePercentiles } from "./latencies.mjs";
 import { describeMachine } from "./machine.mjs";
+import { MICRO_BENCHES } from "./micro_benches.mjs";
 import { buildNativePeers } from "./native_peers.mjs";
 import { unexplained, writePage } from "./page.mjs";
 import { participantGroups } from "./participants.mjs";
@@ -27,7 +28,7 @@ import { buildLoads, loadProgram } from "./rig.mjs";
 import { runRounds } from "./rounds.mjs";
 import { Speed } from "./speed.mjs";
 import { figureText } from "./table.mjs";
-import { MICRO_BENCHES, WORKLOADS } from "./workloads.mjs";
+import { WORKLOADS } from "./workloads.mjs";
 
 /** At least so many rounds; and at most, where ratios are not well known. */
 const PAIRS = { least: 6, most: 10 };

@@ -3,7 +3,7 @@
  * mean to reach. A ratio is always ours ÷ theirs of a figure that counts.
  *
  * `targets`: the ratio to reach, by "ours/theirs"; see targets.mjs. `limit`: where a figure itself is to be reached. `pairs`, `seconds`, `firstSeconds`
- * are what `run.mjs` takes where nobody says otherwise. `smoke`: takes part in a tiny run of everything.
+ * are what `run.mjs` takes where nobody says otherwise. `smoke`: takes part in a tiny run of everything. `spread`: why slices differ, where that is known.
  */
 
 const RATE = { key: "messagesPerSecond", better: "more", unit: "msg/s" };
@@ -191,6 +191,7 @@ export const WORKLOADS = {
     {
       kind: "recording",
       seconds: 0.3,
+      spread: "1.5 to 3 GB a second into pages that the machine's host has to find first",
       targets: { "*": 0.95 },
     },
   ),
@@ -222,7 +223,13 @@ export const WORKLOADS = {
     seconds: 0.2,
     smoke: true,
   },
-  "echo-1m": { ...echo(1 << 20, 2, 4), seconds: 0.4, smoke: true },
+  "echo-1m": {
+    ...echo(1 << 20, 2, 4),
+    seconds: 0.8,
+    smoke: true,
+    spread:
+      "fresh memory for each message: none to 250 page faults, as malloc and the garbage collector have it",
+  },
   // `auto` stays awake for 20 µs where that pays, and here it does: no parking is measured.
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
     "bun uring/Bun.serve": 1.05,
@@ -299,24 +306,4 @@ export const WORKLOADS = {
     load: { answers: 32, compressed: true },
     limit: undefined,
   }),
-};
-
-/** Micro benches: programs that print their own tables, on every runtime, or on Node only and when asked for. */
-export const MICRO_BENCHES = {
-  promises: {
-    title: "what people expect of a WebSocket library, with every option at its default",
-    source: "bench/promises.mjs",
-    needsShim: true,
-  },
-  ffi: {
-    title: "calls into the shim, and from how many bytes on its loops are faster than ours in TypeScript",
-    source: "bench/ffi.ts",
-    needsShim: true,
-  },
-  ktls: {
-    title: "records made by the kernel against records made by OpenSSL, in a virtual machine",
-    source: "bench/ktls.mjs",
-    needsShim: true,
-    isForNode: true,
-  },
 };

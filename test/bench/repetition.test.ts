@@ -89,6 +89,12 @@ test("two times are the same where ratios are within a tenth; the others are lis
   expect(text).not.toContain("bun uring");
 });
 
+test("why slices differ is said where it is known", () => {
+  const [first, second] = [[ratio("bun uring", 0.8)], [ratio("bun uring", 1)]];
+  expect(repetitionText([{ workload: "echo-1m", twice: [first, second] }])).toMatch(/25 % +\| fresh memory/);
+  expect(repetitionText([{ workload: "echo-pipe", twice: [first, second] }])).toMatch(/25 % +\| +\|/);
+});
+
 test("a workload that has been measured once is no repetition", () => {
   expect(repetitionText([{ workload: "echo-pipe" }])).toBe("Nothing has been measured twice in a row yet.");
 });
