@@ -312,7 +312,11 @@ export interface SystemSocketOptions {
   readonly quickAck?: boolean;
   /** TCP keepalive after this many milliseconds of silence; 0 = off. @default 0 */
   readonly keepAliveMs?: number;
-  /** SO_BUSY_POLL, microseconds; io_uring only. @default the system's */
+  /**
+   * How long the queues of network cards are polled before the thread sleeps, where it waits in io_uring: with `waitUs`, in `loop.run()` and in
+   * `loop.poll()`. Microseconds, 0 to 1,000,000; a loop takes the longest that any of its sockets asks for. io_uring only, Linux 6.9; elsewhere
+   * the socket is refused. @default 0
+   */
   readonly busyPollUs?: number;
   /** SO_SNDBUF, bytes; io_uring only. @default the system's */
   readonly sendBufferBytes?: number;

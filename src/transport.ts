@@ -38,7 +38,7 @@ export interface SocketOptions {
   readonly quickAck?: boolean;
   /** SO_KEEPALIVE, first probe after this many milliseconds of silence; 0 = off. @default 0 */
   readonly keepAliveMs?: number;
-  /** SO_BUSY_POLL in microseconds. io_uring transport only. */
+  /** How long waits poll the network cards, microseconds; the longest of a loop counts. io_uring transport only. */
   readonly busyPollUs?: number;
   /** SO_SNDBUF in bytes. io_uring transport only. */
   readonly sendBufferBytes?: number;

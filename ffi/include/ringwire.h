@@ -177,7 +177,7 @@ struct rw_endpoint {
 	uint32_t send_buffer_bytes;         /* SO_SNDBUF, 0 = the kernel's own choice */
 	uint32_t receive_buffer_bytes;      /* SO_RCVBUF, 0 = the kernel's own choice */
 	uint32_t keep_alive_seconds;
-	uint32_t busy_poll_us;              /* SO_BUSY_POLL, 0 = off */
+	uint32_t busy_poll_us;              /* waits of the ring poll network cards for so long, 0 = not; the longest that any endpoint asks for */
 	uint32_t host_bytes;                /* length of host */
 	uint32_t local_address_bytes;       /* connect only, length of local_address, 0 = any */
 	uint32_t interface_bytes;           /* SO_BINDTODEVICE, 0 = none */

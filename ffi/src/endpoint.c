@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -106,9 +107,20 @@ static int32_t set_tcp_options(int fd, const struct rw_endpoint *endpoint)
 				result = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
 		}
 	}
-	if (result == 0 && endpoint->busy_poll_us > 0)
-		result = set(fd, SOL_SOCKET, SO_BUSY_POLL, (int)(endpoint->busy_poll_us & INT32_MAX));
 	return result;
+}
+
+/* Has waits of the ring poll the network cards. SO_BUSY_POLL does so in calls of recv only, which a ring whose receives stand never makes. */
+static int32_t busy_poll(struct ring *ring, uint32_t busy_poll_us)
+{
+	struct rw_napi napi = { .busy_poll_us = busy_poll_us };
+
+	if (busy_poll_us <= ring->busy_poll_us)
+		return 0;
+	if (syscall(SYS_io_uring_register, ring->uring.ring_fd, RW_REGISTER_NAPI, &napi, 1) < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	ring->busy_poll_us = busy_poll_us;
+	return 0;
 }
 
 /* A socket with the options that both ends share. Returns the descriptor, or -errno. */
@@ -215,6 +227,8 @@ int32_t opening_begin(uint32_t id, struct opening *opening)
 	if (opening->ring->broken)
 		return opening->ring->broken;
 	result = endpoint_read(opening);
+	if (result == 0 && opening->address.family != AF_UNIX)
+		result = busy_poll(opening->ring, opening->endpoint.busy_poll_us);
 	if (result < 0)
 		return result;
 	opening->connection = connection_new(opening->ring);

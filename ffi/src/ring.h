@@ -183,6 +183,7 @@ struct ring {
 	int32_t event_fd, wake_fd, wake_listener;
 	uint64_t wake_count;      /* the chain reads the eventfd into this; must outlive it */
 
+	uint32_t busy_poll_us;    /* the longest that an endpoint has asked for */
 	struct __kernel_timespec retry_delay;
 	struct __kernel_timespec linger_limit;
 };

@@ -3,6 +3,8 @@
  */
 #include "pair.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -74,6 +76,60 @@ TEST(unix_sockets_listen_connect_and_clean_up)
 	CHECK(strcmp(rig_text(&rig), name.sun_path) == 0);
 	CHECK_EQUAL(rw_unlisten(rig.id, listener), 0);
 	CHECK(stat(name.sun_path, &status) < 0);
+	rig_close(&rig);
+}
+
+/* The longest time, ns, for which a ring of this process polls network cards; 0 when none does, -1 where the kernel does not tell. */
+static long long busy_poll_ns(void)
+{
+	DIR *folder = opendir("/proc/self/fdinfo");
+	long long most = -1, ns;
+	char path[300], line[200];
+
+	CHECK(folder);
+	for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+		FILE *file;
+
+		snprintf(path, sizeof path, "/proc/self/fdinfo/%s", entry->d_name);
+		file = fopen(path, "r");
+		while (file && fgets(line, sizeof line, file))
+			if (sscanf(line, "napi_busy_poll_dt: %lld", &ns) == 1 && ns > most)
+				most = ns;
+			else if (strncmp(line, "NAPI:", 5) == 0 && most < 0)
+				most = 0;
+		if (file)
+			fclose(file);
+	}
+	closedir(folder);
+	return most;
+}
+
+TEST(waits_of_a_ring_poll_network_cards_as_long_as_any_endpoint_asks_for)
+{
+	struct rig rig;
+	struct rw_endpoint *endpoint;
+	int32_t result;
+
+	if (test_is_valgrind())
+		test_skip("valgrind knows no such registration");
+	rig_open(&rig, NULL);
+	rig_endpoint(&rig, RW_FAMILY_IPV4, "127.0.0.1", 0);
+	CHECK_EQUAL(rw_listen(rig.id), 0);
+	if (busy_poll_ns() < 0)
+		test_skip("this kernel does not tell what its rings poll");
+	CHECK_EQUAL(busy_poll_ns(), 0);
+	endpoint = rig_endpoint(&rig, RW_FAMILY_IPV4, "127.0.0.1", 0);
+	endpoint->busy_poll_us = 50;
+	result = rw_listen(rig.id);
+	if (result == -EOPNOTSUPP)
+		test_skip("this kernel polls no network cards for a ring");
+	CHECK_EQUAL(result, 0);
+	CHECK_EQUAL(busy_poll_ns(), 50000);
+	endpoint->busy_poll_us = 70;
+	CHECK_EQUAL(rw_listen(rig.id), 0);
+	endpoint->busy_poll_us = 20;
+	CHECK_EQUAL(rw_listen(rig.id), 0);
+	CHECK_EQUAL(busy_poll_ns(), 70000);
 	rig_close(&rig);
 }
 
