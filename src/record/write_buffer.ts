@@ -11,11 +11,14 @@ const WRITE_FROM_BYTES = 1 << 20;
 /** Long, because a busy thread returns to its event loop every few milliseconds only, to begin the next. */
 const WRITE_TO_BYTES = 4 << 20;
 /**
- * The ring begins with a sixteenth of what it may become. With all of 16 MiB from the beginning JavaScriptCore collects its garbage so much later that strings
- * are made in cold memory: 5 to 10 % of the messages a second on Bun, although nothing was recorded.
+ * The ring begins with so much, or a sixteenth of what it may become. With all of 16 MiB from the beginning JavaScriptCore collects its garbage so much later
+ * that strings are made in cold memory: 5 to 10 % of the messages a second on Bun, although nothing was recorded.
  */
+const FIRST_BYTES = 1 << 20;
 const FIRST_SHARE = 16;
 const GROWTH_FACTOR = 4;
+/** From here on the next ring is the largest: to move more than this once would be felt. */
+const GROW_TO_BYTES = 4 << 20;
 
 /** Somebody who waits until the file has everything up to `end`. */
 interface Flush {
@@ -60,7 +63,7 @@ export class WriteBuffer {
     this.#file = file;
     this.#position = position;
     this.#mostBytes = mostBytes;
-    this.bytes = new Uint8Array(Math.ceil(mostBytes / FIRST_SHARE));
+    this.bytes = new Uint8Array(Math.min(FIRST_BYTES, Math.ceil(mostBytes / FIRST_SHARE)));
     this.view = new DataView(this.bytes.buffer);
     this.#toBytes = Math.min(WRITE_TO_BYTES, mostBytes >> 2);
     this.#fromBytes = Math.min(WRITE_FROM_BYTES, this.#toBytes);
@@ -112,8 +115,9 @@ export class WriteBuffer {
   #grow(sizeBytes: number): boolean {
     const neededBytes = this.bufferedBytes + sizeBytes;
     if (neededBytes > this.#mostBytes || this.bytes.length === this.#mostBytes) return false;
-    const size = Math.min(this.#mostBytes, Math.max(neededBytes, this.bytes.length * GROWTH_FACTOR));
-    const larger = new Uint8Array(size);
+    const wantedBytes =
+      this.bytes.length < GROW_TO_BYTES ? this.bytes.length * GROWTH_FACTOR : this.#mostBytes;
+    const larger = new Uint8Array(Math.min(this.#mostBytes, Math.max(neededBytes, wantedBytes)));
     const older = this.bytes.subarray(this.#start, this.#end < 0 ? this.used : this.#end);
     larger.set(older);
     if (this.#end >= 0) larger.set(this.bytes.subarray(0, this.used), older.length);
