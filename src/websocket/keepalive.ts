@@ -131,9 +131,11 @@ export class Keepalive extends Timer {
     }
     const silenceMs = nowMs - this.#quietSinceMs;
     if (this.#pingSentMs !== ANSWERED && nowMs - this.#pingSentMs >= pongTimeoutMs) return "pong";
-    if (idleTimeoutMs > 0 && silenceMs >= idleTimeoutMs) return "idle";
+    const wantsPing = pingIntervalMs > 0 && this.#pingSentMs === ANSWERED && silenceMs >= pingIntervalMs;
+    // A peer that was not asked because our thread stood still is asked before it is given up.
+    if (idleTimeoutMs > 0 && silenceMs >= idleTimeoutMs && !wantsPing) return "idle";
     if (this.#isMessageOverdue(nowMs)) return "message";
-    if (pingIntervalMs > 0 && this.#pingSentMs === ANSWERED && silenceMs >= pingIntervalMs) {
+    if (wantsPing) {
       this.#pingSentMs = Math.ceil(nowMs);
       this.#target.sendKeepalivePing();
     }

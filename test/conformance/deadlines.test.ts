@@ -41,6 +41,21 @@ onEachTransport("deadlines", (rig) => {
     expect(journal.codes).toEqual(["ERR_PONG_TIMEOUT"]);
   });
 
+  test("an answer that came while the thread stood still is read before its deadline is looked at", async () => {
+    const journal = new Journal();
+    const server = await rig.serve({
+      websocket: { ...journal.handlers(), pingIntervalMs: 40, pongTimeoutMs: 200, idleTimeoutMs: 300 },
+    });
+    const peer = await rig.raw(server);
+    await peer.upgrade();
+    expect((await peer.seeFrame()).first).toBe(0x89);
+    peer.frame(0x8a, "");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 350);
+    expect((await peer.seeFrame()).first).toBe(0x89);
+    expect(await peer.seeClose()).toMatchObject({ code: 1001 });
+    expect(journal.codes).toEqual(["ERR_PONG_TIMEOUT"]);
+  });
+
   test("any sign of life answers a ping", async () => {
     const journal = new Journal();
     const server = await rig.serve({

@@ -85,6 +85,17 @@ describe("keepalive", () => {
     expect(watched.at("idle")).toBeLessThan(5_500);
   });
 
+  test("a peer that nobody has asked, because our thread stood still, is pinged before it is given up", () => {
+    const watched = new Watched({ pingIntervalMs: 1_000, pongTimeoutMs: 500, idleTimeoutMs: 4_000 });
+    watched.pass(500);
+    watched.nowMs += 10_000;
+    watched.pass(8);
+    expect(watched.events.map((event) => event.split(" ")[0])).toEqual(["ping"]);
+    watched.keepalive.active = true;
+    watched.pass(1_000);
+    expect(watched.events.length).toBe(1);
+  });
+
   test("with everything switched off no timer is taken", () => {
     const watched = new Watched({ pingIntervalMs: 0, idleTimeoutMs: 0, messageTimeoutMs: 0 });
     expect(watched.wheel.count).toBe(0);
