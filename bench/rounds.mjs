@@ -10,7 +10,7 @@ import { Rig } from "./rig.mjs";
 /** So many rounds with the same processes. */
 const ROUNDS_OF_A_START = 2;
 /** Up to where a ratio may be, as a share of itself, on either side of what is shown. */
-const KNOWN_WITHIN = 0.05;
+const KNOWN_WITHIN = 0.06;
 
 /** How many starts there have been, of all groups. */
 let startCount = 0;

@@ -48,7 +48,7 @@ ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
   .join("\n")}
 
   --pairs N         slices of each program, A B A B                    (default: ${PAIRS.least} to ${PAIRS.most}, until
-                    the median is known within 5 %)
+                    the median is known within 6 %)
   --seconds S       how long a slice is                                (default: ${DEFAULT_SECONDS}, some longer)
   --runtime NAME    only node, bun or deno, and its own peer; kept under build/bench only
   --twice           all of it twice in a row, and which ratios are within 10 % of each other

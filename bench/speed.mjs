@@ -16,7 +16,7 @@ const OTHERS_AT_MOST = 0.05;
 /** A core that wakes up may come back to where the other is. */
 const ASLEEP_MS = 20;
 /** How much time may go into that, in a group and in all. */
-const SETTLING_MS = { group: 3_000, run: 60_000 };
+const SETTLING_MS = { group: 3_000, run: 40_000 };
 
 /** The parent of the kernel's threads: what they do, they do for whoever is measured. */
 const KERNEL = "2";

@@ -67,7 +67,7 @@ function connecting(how, load) {
     needsTls: load.tls === true,
     seconds: 0.3,
     // Much of what a connection costs is code that is compiled late: without a warm server, the ratio is one of compilers.
-    firstSeconds: load.tls ? 1 : 2,
+    firstSeconds: load.tls && !load.resume ? 1 : 2,
     targets: {},
     // A tiny run of each kind of handshake is enough.
     smoke: load.tls === true && !load.resume,
@@ -107,7 +107,7 @@ function broadcast(connections) {
     kind: "broadcast",
     load: { mode: "broadcast", connections, bytes: 300 },
     showsLatency: true,
-    seconds: connections > 5_000 ? 0.4 : 0.3,
+    seconds: 0.3,
     targets: {},
     smoke: connections <= 1_000,
   };
@@ -225,7 +225,7 @@ export const WORKLOADS = {
   },
   "echo-1m": {
     ...echo(1 << 20, 2, 4),
-    seconds: 0.8,
+    seconds: 0.6,
     smoke: true,
     spread:
       "fresh memory for each message: none to 250 page faults, as malloc and the garbage collector have it",
