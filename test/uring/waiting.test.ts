@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { engineOf, Loop } from "../../src/loop.ts";
 import { runtime } from "../../src/runtime/detect.ts";
@@ -136,5 +137,35 @@ describe.skipIf(missing !== undefined)("waiting in the kernel before parking", (
     const parked = transport.stats();
     await pause(300);
     expect(transport.stats()).toEqual(parked);
+  });
+});
+
+/** The NAPI lines of all rings of this process, as the kernel tells them. */
+function pollingRings(): string[] {
+  return readdirSync("/proc/self/fdinfo").flatMap((descriptor) => {
+    try {
+      return (
+        readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8").match(/^napi_busy_poll_dt:.*$|^NAPI:.*$/gm) ??
+        []
+      );
+    } catch {
+      return []; // closed since
+    }
+  });
+}
+
+describe.skipIf(missing)("polling network cards (busyPollUs)", () => {
+  test("a ring does it in its waits as long as any of its sockets asks for", async ({ skip }) => {
+    const transport = openTestTransport();
+    try {
+      if (pollingRings().length === 0) skip("this kernel does not tell what its rings poll");
+      const address = { host: "127.0.0.1", port: 0, family: "ipv4" } as const;
+      for (const busyPollUs of [41, 83, 29])
+        await transport.listen({ address, busyPollUs }, new Accepting({}));
+      expect(pollingRings()).toContain("napi_busy_poll_dt:\t83000");
+      expect(pollingRings()).not.toContain("napi_busy_poll_dt:\t29000");
+    } finally {
+      transport.close();
+    }
   });
 });
