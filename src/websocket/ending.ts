@@ -22,6 +22,7 @@ export class Ending {
   /** Told of a failure before the program is, for who will not wait for the peer to close too. */
   whenFailing: ((error: RingwireError) => void) | undefined = undefined;
   #listeners: ((info: CloseInfo) => void)[] = [];
+  #gone: Promise<CloseInfo> | undefined = undefined;
 
   /** Whether both sides have sent a Close frame (RFC 6455 §7.1.4). */
   get isAgreed(): boolean {
@@ -41,6 +42,12 @@ export class Ending {
   whenClosed(listener: (info: CloseInfo) => void): void {
     if (this.info === undefined) this.#listeners.push(listener);
     else listener(this.info);
+  }
+
+  /** Resolves once all is over. */
+  get gone(): Promise<CloseInfo> {
+    this.#gone ??= new Promise((resolve) => this.whenClosed(resolve));
+    return this.#gone;
   }
 
   /** Tells those who wait, after the program's handler. */

@@ -22,6 +22,8 @@ const PIECE_BYTES = 65_536 - 16;
 const LOOP_TO_BYTES = 256;
 /** From so many bytes on it costs less to have a copy made than to make it. */
 const FORWARD_FROM_BYTES = 16;
+/** As much as the option takes: no message is larger. A larger number would be an object of its own on V8, for each socket. */
+const UNLIMITED_BYTES = 2 ** 31 - 1;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -51,7 +53,7 @@ export class FrameSender {
     this.#masked = masked;
     this.#maskKeys = maskKeys;
     this.#counters = counters;
-    this.#fragmentBytes = fragmentBytes === 0 ? Number.MAX_SAFE_INTEGER : fragmentBytes;
+    this.#fragmentBytes = fragmentBytes === 0 ? UNLIMITED_BYTES : fragmentBytes;
     this.#wholeBytes = Math.min(this.#fragmentBytes, connection.maxReserveBytes - MAX_HEADER_BYTES);
   }
 

@@ -42,6 +42,8 @@ interface DrainWaiter {
 
 /** Who hears of a slow peer. */
 export interface OutboxOwner {
+  /** What it shares with others: reached through it, because only slow paths look there. */
+  readonly context: { readonly engine: { readonly transport: Transport }; readonly settings: Settings };
   /** The queue has come above the high mark, or a message found no room. Comes inside a call of the program. */
   congested(): void;
   /** It has fallen to the low mark again. */
@@ -52,10 +54,8 @@ export interface OutboxOwner {
 
 /** Sends on one connection under the limits of its settings. */
 export class Outbox {
-  readonly #transport: Transport;
   readonly #connection: Connection;
   readonly #sender: FrameSender;
-  readonly #settings: Settings;
   readonly #owner: OutboxOwner;
   readonly #counters: Counters;
   readonly #compressor: Compressor | undefined;
@@ -81,10 +81,8 @@ export class Outbox {
    * @param pacer - Undefined: nothing waits for a rate.
    */
   constructor(
-    transport: Transport,
     connection: Connection,
     sender: FrameSender,
-    settings: Settings,
     counters: Counters,
     owner: OutboxOwner,
     compressor?: Compressor,
@@ -96,10 +94,16 @@ export class Outbox {
     this.#elaborateFromBytes = pacer !== undefined ? 0 : (compressor?.fromBytes ?? NEVER_BYTES);
     this.#owner = owner;
     this.#counters = counters;
-    this.#transport = transport;
     this.#connection = connection;
     this.#sender = sender;
-    this.#settings = settings;
+  }
+
+  get #settings(): Settings {
+    return this.#owner.context.settings;
+  }
+
+  get #transport(): Transport {
+    return this.#owner.context.engine.transport;
   }
 
   /** What the system has not taken, and what waits for its time. */

@@ -105,7 +105,7 @@ export class Session<Data>
     this.#compressor =
       deflate && settings.compression && new Compressor(transport.codec, settings.compression, deflate);
     const pacer = settings.sendLimit && new Pacer(settings.sendLimit, engine);
-    this.outbox = new Outbox(transport, connection, sender, settings, metrics, this, this.#compressor, pacer);
+    this.outbox = new Outbox(connection, sender, metrics, this, this.#compressor, pacer);
     this.#limiter =
       settings.receiveLimit &&
       new ReceiveLimiter(settings.receiveLimit, engine, () => this.inbox.throttle(false));
@@ -369,6 +369,11 @@ export class Session<Data>
   /** Whether the program closed first, or dropped the connection. */
   get isClosedByUs(): boolean {
     return this.#ending?.isByUs === true;
+  }
+
+  /** Resolves once the connection is gone. */
+  get gone(): Promise<CloseInfo> {
+    return this.#end.gone;
   }
 
   /** Calls back once the connection is gone. */

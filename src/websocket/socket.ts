@@ -56,7 +56,6 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   /** The extensions agreed on, as Sec-WebSocket-Extensions names them (`permessage-deflate; …`), or "". */
   readonly extensions: string;
   readonly #session: Session<Data>;
-  #closed: Promise<CloseInfo> | undefined = undefined;
   #tls: TlsInfo | undefined = undefined;
 
   /** @internal Not for programs: sockets come from `connect` and `serve`. */
@@ -116,8 +115,7 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
 
   /** Resolves when the socket is gone; never rejects. */
   get closed(): Promise<CloseInfo> {
-    this.#closed ??= new Promise((resolve) => this.#session.whenClosed(resolve));
-    return this.#closed;
+    return this.#session.gone;
   }
 
   /**

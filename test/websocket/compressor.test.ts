@@ -71,12 +71,15 @@ class Fixture {
     );
     const transport = Object.assign(this.connection.transport, { kernels: scalarKernels });
     this.outbox = new Outbox(
-      transport,
       this.connection,
       sender,
-      this.settings,
       this.connection.counters,
-      { congested() {}, relieved() {}, overflowed: () => this.connection.abort() },
+      {
+        context: { engine: { transport }, settings: this.settings },
+        congested() {},
+        relieved() {},
+        overflowed: () => this.connection.abort(),
+      },
       this.compressor,
     );
   }

@@ -18,7 +18,8 @@ function newOutbox(options: object = {}): { outbox: Outbox; connection: FakeConn
     connection.counters,
   );
   return {
-    outbox: new Outbox(connection.transport, connection, sender, settings, connection.counters, {
+    outbox: new Outbox(connection, sender, connection.counters, {
+      context: { engine: connection, settings },
       congested() {},
       relieved() {},
       overflowed: () => connection.abort(),
