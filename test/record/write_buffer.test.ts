@@ -117,6 +117,45 @@ test("memory is taken when the file does not keep up, and not before", async () 
   expect(taken).toBe(16_000);
 });
 
+test.each([true, false])(
+  "what goes round the ring's end stays in order when the ring grows, on its way: %s",
+  async (isOnItsWay) => {
+    const disk = new SlowDisk();
+    const buffer = new WriteBuffer(
+      disk.file,
+      0,
+      1_600,
+      () => {},
+      () => {},
+    );
+    const expected: number[] = [];
+    const put = (sizeBytes: number): void => {
+      expect(buffer.makeRoom(sizeBytes)).toBe(true);
+      for (let count = 0; count < sizeBytes; count++) {
+        buffer.bytes[buffer.used++] = expected.length & 0xff;
+        expected.push(expected.length & 0xff);
+      }
+    };
+    const firstBytes = buffer.bytes.length;
+    expect(firstBytes).toBe(100);
+    put(60);
+    const flushes = [buffer.flush()];
+    put(30);
+    await disk.finishOne();
+    put(40);
+    expect(buffer.used).toBe(40);
+    if (isOnItsWay) flushes.push(buffer.flush());
+    expect(disk.waiting.length).toBe(isOnItsWay ? 1 : 0);
+    expect(buffer.bytes.length).toBe(firstBytes);
+    put(50);
+    expect(buffer.bytes.length).toBeGreaterThan(firstBytes);
+    flushes.push(buffer.flush());
+    while (disk.waiting.length > 0) await disk.finishOne();
+    await Promise.all(flushes);
+    expect(disk.content).toEqual(expected);
+  },
+);
+
 test("a flush is done although bytes keep coming", async () => {
   const disk = new SlowDisk();
   const buffer = new WriteBuffer(
