@@ -1,6 +1,7 @@
 /**
  * One open WebSocket from the inside: the transport's callbacks go in, frames are decoded, handlers are called, and
- * the closing handshake is seen through. `Socket` is the face it shows to programs.
+ * the closing handshake is seen through. `Socket` is the face it shows to programs. One file and not two, because half a session would be
+ * one more object for each open socket.
  */
 
 import { RingwireError } from "../errors.ts";
