@@ -306,14 +306,14 @@ export class MessageDecoder {
       const end = start + size;
       if (end > inputEnd || list.isFull) break;
       at = end;
-      const key = maskBit === 0 ? 0 : view.getInt32(start - 4, true);
-      if (first === FINAL_BINARY) {
-        list.add(start, end, key, OPCODE_BINARY, 0);
-      } else {
-        const kind = this.#openText(start, end, key);
+      let key = maskBit === 0 ? 0 : view.getInt32(start - 4, true);
+      let kind: number = OPCODE_BINARY;
+      if (first === FINAL_TEXT) {
+        kind = this.#openText(start, end, key);
         if (kind === BROKEN) return;
-        list.add(start, end, 0, kind, 0);
+        key = 0;
       }
+      list.add(start, end, key, kind);
     }
     this.#at = at;
   }

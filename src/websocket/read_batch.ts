@@ -5,8 +5,9 @@
 import { AsciiRun, type Latin1Reader } from "../protocol/ascii_run.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import {
+  BUFFER_SHIFT,
+  KIND_BITS,
   MessageList,
-  RECORD_BUFFER,
   RECORD_END,
   RECORD_KEY,
   RECORD_KIND,
@@ -43,7 +44,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
       const at = batch.#at();
       const { records } = batch.list;
       return outbox.bytes(
-        records[at + RECORD_KIND] === OPCODE_BINARY ? OPCODE_BINARY : OPCODE_TEXT,
+        (records[at + RECORD_KIND] & KIND_BITS) === OPCODE_BINARY ? OPCODE_BINARY : OPCODE_TEXT,
         batch.#bufferOf(at),
         records[at + RECORD_START],
         records[at + RECORD_END],
@@ -109,7 +110,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     const last = buffers.length - 1;
     let buffer = READ;
     if (bytes !== buffers[READ]) buffer = bytes === buffers[last] ? last : buffers.push(bytes) - 1;
-    this.list.add(start, end, 0, isText ? OPCODE_TEXT : OPCODE_BINARY, buffer);
+    this.list.add(start, end, 0, (isText ? OPCODE_TEXT : OPCODE_BINARY) | (buffer << BUFFER_SHIFT));
   }
 
   /** Says when the messages came, where that was before now. */
@@ -119,7 +120,8 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
 
   /** Empties the batch; for the socket that fills it. Lets go of the buffers. */
   clear(): void {
-    this.#buffers.length = 1;
+    // Asked first: engines take long to set a length, and nearly always there is nothing to cut.
+    if (this.#buffers.length > 1) this.#buffers.length = 1;
     this.#buffers[READ] = EMPTY;
     this.#asciiRun.begin(EMPTY, 0);
     this.#receivedNs = 0;
@@ -147,7 +149,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   }
 
   get isText(): boolean {
-    return this.list.records[this.#at() + RECORD_KIND] !== OPCODE_BINARY;
+    return (this.list.records[this.#at() + RECORD_KIND] & KIND_BITS) !== OPCODE_BINARY;
   }
 
   get sizeBytes(): number {
@@ -168,7 +170,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     const { records } = this.list;
     const start = records[at + RECORD_START];
     const end = records[at + RECORD_END];
-    const kind = records[at + RECORD_KIND];
+    const kind = records[at + RECORD_KIND] & KIND_BITS;
     if (kind === SHORT_ASCII) return this.#asciiRun.read(start, end);
     const bytes = this.#unmasked(at);
     // A text message was checked before it came here.
@@ -191,7 +193,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   }
 
   #bufferOf(at: number): Uint8Array {
-    return this.#buffers[this.list.records[at + RECORD_BUFFER]];
+    return this.#buffers[this.list.records[at + RECORD_KIND] >>> BUFFER_SHIFT];
   }
 
   /** The buffer of a message, which is plain from now on. */

@@ -5,7 +5,7 @@ test("a list keeps what it was given while it grows, and says when it is full", 
   const list = new MessageList();
   for (let index = 0; index < MAX_LISTED; index++) {
     expect(list.isFull).toBe(false);
-    list.add(index, index + 1, -index, 2, index & 7);
+    list.add(index, index + 1, -index, 2);
   }
   expect(list.isFull).toBe(true);
   for (let index = 0; index < MAX_LISTED; index++) {
@@ -15,7 +15,6 @@ test("a list keeps what it was given while it grows, and says when it is full", 
       index + 1,
       index === 0 ? 0 : -index,
       2,
-      index & 7,
     ]);
   }
 });

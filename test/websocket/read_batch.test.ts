@@ -64,7 +64,7 @@ describe("message batch", () => {
       masked[index] ^= [0x37, 0xfa, 0x21, 0x3d][(index - 2) & 3];
     const batch = newBatch(true);
     expect(batch.adopt(masked, masked.length)).toBe(true);
-    batch.list.add(2, 7, 0x3d21fa37, 2, 0);
+    batch.list.add(2, 7, 0x3d21fa37, 2);
     const seen: string[] = [];
     for (let round = 0; round < 2; round++) {
       for (const message of batch) seen.push(message.text(), new TextDecoder().decode(message.bytes()));
@@ -77,13 +77,13 @@ describe("message batch", () => {
     batch.adopt(bytes, bytes.length);
     batch.add(true, new TextEncoder().encode("cut off"), 0, 7);
     expect(batch.adopt(bytes, bytes.length)).toBe(true);
-    batch.list.add(0, 3, 0, 1, 0);
+    batch.list.add(0, 3, 0, 1);
     batch.add(false, Uint8Array.of(0x30), 0, 1);
     expect([batch.adopt(bytes, bytes.length), batch.adopt(bytes.slice(), bytes.length)]).toEqual([
       true,
       false,
     ]);
-    batch.list.add(3, 12, 0, 1, 0);
+    batch.list.add(3, 12, 0, 1);
     const seen: string[] = [];
     for (const message of batch) seen.push(message.text());
     expect(seen).toEqual(["cut off", "one", "0", '{"two":2}']);
