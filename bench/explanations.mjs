@@ -66,22 +66,24 @@ export const EXPLANATIONS = [
     limit:
       "strings: a text of JavaScript has to be read character by character, 14 calls of `charCodeAt` are 8 to 14 ns a message, where theirs copies 14 bytes. Masking keys are from a CSPRNG (RFC 6455 §5.3), which costs 0.6 to 3 ns; theirs are not",
     tried:
-      "encoding and masking in one pass (31/13/20 → 17/7/15 ns on Node, Bun and Deno); keys 4,096 at a time (5.7 → 0.8 ns); encodeInto for short texts, and Buffer's latin1Write, asciiWrite and utf8Write (Node 100, Bun 13, Deno 290 ns and more): slower, dropped; several texts joined and encoded at once: slower, dropped",
+      "encoding and masking in one pass (31/13/20 → 17/7/15 ns on Node, Bun and Deno); keys 4,096 at a time (5.7 → 0.8 ns), and signed, which V8 keeps as numbers (Node 36 → 26 ns in half of the starts); encodeInto for short texts, and Buffer's latin1Write, asciiWrite and utf8Write (Node 100, Bun 13, Deno 290 ns and more): slower, dropped; several texts joined and encoded at once: slower, dropped",
   },
   {
     workloads: ["codec"],
     target: "*/sockudo-ws",
     figures: ["recvNs"],
-    limit: "ours makes a JavaScript string of each message, theirs hands out a slice of its buffer",
+    limit:
+      "ours makes a JavaScript string of each message, theirs hands out a slice of its buffer; half of Node's time is the comparison, because V8 compares parts of strings slowly",
     tried:
-      "utf8Slice instead of TextDecoder (on Node 125 → 92, on Bun 157 → 73 ns for 300 B); String.fromCharCode with parts makes ropes, which are flattened when they are looked at: slower, dropped. One string for 256 B of short texts and substrings of it (Node 5.5 → 4.4, Bun 4.2 → 2.2, Deno 5.6 → 3.3 ms) makes each text that is kept hold 256 B: not taken",
+      "short ASCII texts as parts of one string of 256 characters (55 → 39, 43 → 22 and 55 → 30 ns on Node, Bun and Deno), of 512: 1 ns less, dropped; utf8Slice instead of TextDecoder (on Node 125 → 92, on Bun 157 → 73 ns for 300 B); String.fromCharCode with parts makes ropes, which are flattened when they are looked at: slower, dropped",
   },
   {
     workloads: ["codec"],
     target: "*/sockudo-ws",
     figures: ["echoNs"],
-    limit: "level with it on Node; both read, unmask, check and copy 14 bytes",
-    tried: "texts of a batch are checked once instead of twice",
+    limit: "both read, unmask, check and copy 14 bytes",
+    tried:
+      "texts of a batch are checked once instead of twice; reads that begin with the end of a message are gathered, too",
   },
   {
     workloads: ["ping-pong-parked"],
