@@ -235,6 +235,11 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
     this.#session.close(code, reason);
   }
 
+  /** @internal Begins the closing handshake without a code, as the class of browsers does (RFC 6455 §7.1.5). */
+  closeWithoutCode(): void {
+    this.#session.close(1005, "");
+  }
+
   /** Aborts the connection (TCP reset) without a closing handshake. */
   terminate(): void {
     this.#session.terminate();

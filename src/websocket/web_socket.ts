@@ -243,9 +243,9 @@ export class WebSocket extends EventTarget {
   }
 
   /**
-   * Begins the closing handshake.
+   * Begins the closing handshake. Without arguments its frame has no code, and the peer sees 1005.
    *
-   * @param code - 1000 or 3000 to 4999.
+   * @param code - 1000 or 3000 to 4999. @default none; 1000 with a reason
    * @param reason - At most 123 bytes of UTF-8.
    * @throws DOMException `InvalidAccessError` for another code, `SyntaxError` for a longer reason.
    */
@@ -265,9 +265,13 @@ export class WebSocket extends EventTarget {
     } else if (this.#state === OPEN) {
       this.#state = CLOSING;
       const socket = this.#socket as Socket;
+      const close = (): void => {
+        if (code === undefined && reason === "") socket.closeWithoutCode();
+        else socket.close(code, reason);
+      };
       // What waits behind a Blob was sent before: it goes first.
-      if (this.#blobs === undefined) socket.close(code, reason);
-      else this.#blobs = this.#blobs.then(() => socket.close(code, reason));
+      if (this.#blobs === undefined) close();
+      else this.#blobs = this.#blobs.then(close);
     }
   }
 

@@ -155,6 +155,26 @@ onEachTransport("WebSocket", (rig) => {
     expect(ws.readyState).toBe(3);
   });
 
+  test("close sends the code it is given, 1000 with a reason alone, and none otherwise", async () => {
+    const cases: [Parameters<WebSocket["close"]>, number][] = [
+      [[], 1005],
+      [[undefined, "bye"], 1000],
+      [[1000], 1000],
+      [[4000, "bye"], 4000],
+    ];
+    for (const [given, code] of cases) {
+      const told = new Promise((resolve) => {
+        const close = (_: unknown, code: number, reason: string): void => resolve([code, reason]);
+        void rig.serve({ websocket: { close } }).then(({ url }) => {
+          const ws = new WebSocket(url, { loop: rig.loop });
+          ws.onopen = () => ws.close(...given);
+          ws.onclose = (event) => expect(event).toMatchObject({ code, wasClean: true });
+        });
+      });
+      expect(await told).toEqual([code, given[1] ?? ""]);
+    }
+  });
+
   test("closing while connecting: error, then close with 1006, later; the server never sees a message", async () => {
     const server = await echoing();
     const ws = new WebSocket(server.url, { loop: rig.loop });
