@@ -26,6 +26,15 @@ interface Flush {
   readonly done: () => void;
 }
 
+/** Undefined: there is no memory for so much. That is no reason to end a connection whose bytes are to be recorded. */
+function allocate(sizeBytes: number): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return new Uint8Array(sizeBytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /** See the top of this file. What is put in lies in one piece, so the ring may end before its memory does. */
 export class WriteBuffer {
   bytes: Uint8Array;
@@ -111,13 +120,14 @@ export class WriteBuffer {
     });
   }
 
-  /** Moves everything to a larger ring, where it lies in one piece with room for `sizeBytes` behind it. False: that would be too large. */
+  /** Moves everything to a larger ring, where it lies in one piece with room for `sizeBytes` behind it. False: that would be too large, or there is no memory. */
   #grow(sizeBytes: number): boolean {
     const neededBytes = this.bufferedBytes + sizeBytes;
     if (neededBytes > this.#mostBytes || this.bytes.length === this.#mostBytes) return false;
     const wantedBytes =
       this.bytes.length < GROW_TO_BYTES ? this.bytes.length * GROWTH_FACTOR : this.#mostBytes;
-    const larger = new Uint8Array(Math.min(this.#mostBytes, Math.max(neededBytes, wantedBytes)));
+    const larger = allocate(Math.min(this.#mostBytes, Math.max(neededBytes, wantedBytes)));
+    if (larger === undefined) return false;
     const older = this.bytes.subarray(this.#start, this.#end < 0 ? this.used : this.#end);
     larger.set(older);
     if (this.#end >= 0) larger.set(this.bytes.subarray(0, this.used), older.length);

@@ -1,6 +1,6 @@
 /** The memory between a recorder and its file: a ring against a plain list of bytes, whatever the sizes and however slow the disk. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { RingwireError } from "../../src/errors.ts";
 import { Random } from "../../src/record/random.ts";
 import { WriteBuffer } from "../../src/record/write_buffer.ts";
@@ -115,6 +115,36 @@ test("memory is taken when the file does not keep up, and not before", async () 
   while (put(500)) taken += 500;
   expect(buffer.bytes.length).toBe(16_384);
   expect(taken).toBe(16_000);
+});
+
+test("where there is no memory for a larger ring, the one there is goes on", async () => {
+  const disk = new SlowDisk();
+  const buffer = new WriteBuffer(
+    disk.file,
+    0,
+    16_384,
+    () => {},
+    () => {},
+  );
+  const scarce = new Proxy(Uint8Array, {
+    construct(all, [sizeBytes]: [number]) {
+      if (sizeBytes > 10_000) throw new RangeError("Array buffer allocation failed");
+      return new all(sizeBytes);
+    },
+  });
+  vi.stubGlobal("Uint8Array", scarce);
+  try {
+    let taken = 0;
+    for (; buffer.makeRoom(500); taken += 500) buffer.used += 500;
+    expect(taken).toBeGreaterThan(3_000);
+    expect(taken).toBeLessThan(10_000);
+    buffer.flush();
+    while (disk.waiting.length > 0) await disk.finishOne();
+    expect(disk.content.length).toBe(taken);
+    expect(buffer.makeRoom(500)).toBe(true);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 test.each([true, false])(
