@@ -17,6 +17,8 @@ export class Ending {
   isCloseSent: boolean = false;
   /** What the peer's Close frame said. */
   peerClose: { readonly code: number; readonly reason: string } | undefined = undefined;
+  /** The last step has begun: it is taken once, although a handler that is told of the failure may drop the connection again. */
+  isConcluding: boolean = false;
   /** Undefined until all is over. */
   info: CloseInfo | undefined = undefined;
   /** Told of a failure before the program is, for who will not wait for the peer to close too. */

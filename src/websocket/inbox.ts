@@ -141,6 +141,7 @@ export class Inbox implements ReceiveClock {
     if (batch === undefined || this.#isDelivering) return;
     this.#ownedBytes = 0;
     if (batch.count > 0) {
+      batch.open();
       if (this.#isPaused) this.#holdBatch(batch);
       else {
         this.#isDelivering = true;

@@ -21,7 +21,7 @@ export interface BatchMessage {
 }
 
 /**
- * Messages that arrived together, oldest first. Valid until the `batch` handler returns: then the same object holds those of others.
+ * Messages that arrived together, oldest first. Valid until the `batch` handler returns: then the same object is filled for others, and refuses to be iterated.
  *
  * @example
  * ```ts

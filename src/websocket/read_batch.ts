@@ -65,7 +65,9 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   #receivedNs = 0;
   readonly #step: { done: boolean; value: BatchMessage };
   /** The record that the iteration stands at: a multiple of `RECORD_WORDS`. */
-  #cursor = -RECORD_WORDS;
+  #cursor = ENDED;
+  /** Everything is there, and its handler has not returned. */
+  #isOpen = false;
 
   /**
    * @param kernels - What unmasks: a binary message stays masked until somebody looks at it.
@@ -113,6 +115,11 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     this.list.add(start, end, 0, (isText ? OPCODE_TEXT : OPCODE_BINARY) | (buffer << BUFFER_SHIFT));
   }
 
+  /** Everything is there: it may be read until `clear`. */
+  open(): void {
+    this.#isOpen = true;
+  }
+
   /** Says when the messages came, where that was before now. */
   stamp(receivedNs: number): void {
     this.#receivedNs = receivedNs;
@@ -126,11 +133,18 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     this.#asciiRun.begin(EMPTY, 0);
     this.#receivedNs = 0;
     this.list.count = 0;
-    this.#cursor = -RECORD_WORDS;
+    this.#isOpen = false;
+    this.#cursor = ENDED;
+    this.#step.done = true;
   }
 
-  /** Starts from the first message. One iteration at a time. */
+  /** Starts from the first message. One iteration at a time. @throws TypeError where somebody has kept the batch: by now it may be others'. */
   [Symbol.iterator](): Iterator<BatchMessage> {
+    if (!this.#isOpen) {
+      throw new TypeError(
+        "Cannot iterate a batch after its handler has returned: take bytes() or text() there",
+      );
+    }
     this.#cursor = -RECORD_WORDS;
     this.#step.done = false;
     return this;

@@ -455,9 +455,10 @@ export class Session<Data>
 
   /** The last step: everything was delivered, now the program hears of the end. */
   #finish(): void {
-    if (this.state === "closed") return;
-    this.#keepalive.stop();
     const end = this.#end;
+    if (end.isConcluding) return;
+    end.isConcluding = true;
+    this.#keepalive.stop();
     this.#tellFailure();
     this.state = "closed";
     const info = end.conclude();

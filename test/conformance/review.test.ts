@@ -1,7 +1,7 @@
 /** What a review of the first version broke, each as a test: see the git log for the fixes. */
 
 import { expect, test } from "vitest";
-import type { BatchMessage, RingwireError, Socket } from "../../src/mod.ts";
+import type { BatchMessage, MessageBatch, RingwireError, Socket } from "../../src/mod.ts";
 import { onEachTransport } from "./rig.ts";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -79,6 +79,69 @@ onEachTransport("review", (rig) => {
     }
     expect(errors.length).toBe(4);
     for (const error of errors) expect(error).toBeInstanceOf(TypeError);
+  });
+
+  test("a batch that was kept is refused while it is filled for others, and spoils nothing of theirs", async () => {
+    let kept: MessageBatch | undefined;
+    const seen: string[] = [];
+    const refused: unknown[] = [];
+    let isOver: () => void = () => {};
+    const over = new Promise<void>((resolve) => {
+      isOver = resolve;
+    });
+    const server = await rig.serve({
+      websocket: {
+        batch(_ws, messages) {
+          kept = messages;
+          for (const message of messages) seen.push(message.text());
+          if (seen.includes("second")) isOver();
+        },
+        ping() {
+          try {
+            refused.push(...(kept ?? []));
+          } catch (thrown) {
+            refused.push((thrown as Error).name);
+          }
+        },
+      },
+    });
+    const client = await rig.connect(server.url, { websocket: { message() {} } });
+    client.send("warm up");
+    while (kept === undefined) await pause(5);
+    client.cork(() => {
+      client.send("first");
+      client.ping();
+      client.send("second");
+    });
+    await over;
+    expect([seen, refused]).toEqual([["warm up", "first", "second"], ["TypeError"]]);
+  });
+
+  test("an `error` handler that terminates the socket is followed by one `close`", async () => {
+    const seen: string[] = [];
+    let isOver: () => void = () => {};
+    const over = new Promise<void>((resolve) => {
+      isOver = resolve;
+    });
+    const server = await rig.serve({
+      websocket: {
+        error(ws, { code }) {
+          ws.terminate();
+          seen.push(code);
+        },
+        close(_ws, code) {
+          seen.push(`close ${code}`);
+          isOver();
+        },
+      },
+    });
+    const client = await rig.connect(server.url, { websocket: { message() {} } });
+    const before = server.metrics.snapshot();
+    client.terminate();
+    await over;
+    await pause(20);
+    expect(seen).toEqual(["ERR_CONNECTION_RESET", "close 1006"]);
+    expect([before, server.metrics.snapshot()]).toMatchObject([{ connections: 1 }, { connections: 0 }]);
   });
 
   test("an async batch handler that goes on after its first await gets an error, not silence", async () => {

@@ -16,6 +16,7 @@ function filled(zeroCopy: boolean): ReadBatch {
   batch.add(true, bytes, 0, 3);
   batch.add(true, bytes, 3, 12);
   batch.add(false, bytes, 12, 17);
+  batch.open();
   return batch;
 }
 
@@ -65,6 +66,7 @@ describe("message batch", () => {
     const batch = newBatch(true);
     expect(batch.adopt(masked, masked.length)).toBe(true);
     batch.list.add(2, 7, 0x3d21fa37, 2);
+    batch.open();
     const seen: string[] = [];
     for (let round = 0; round < 2; round++) {
       for (const message of batch) seen.push(message.text(), new TextDecoder().decode(message.bytes()));
@@ -84,6 +86,7 @@ describe("message batch", () => {
       false,
     ]);
     batch.list.add(3, 12, 0, 1);
+    batch.open();
     const seen: string[] = [];
     for (const message of batch) seen.push(message.text());
     expect(seen).toEqual(["cut off", "one", "0", '{"two":2}']);
@@ -111,6 +114,7 @@ describe("message batch", () => {
       decoder.feed(read, 0, read.length);
       batch.adopt(read, read.length);
       decoder.gather(batch.list);
+      batch.open();
       const seen: string[] = [];
       for (const message of batch) seen.push(message.text());
       expect(seen).toEqual(wanted);
@@ -123,11 +127,16 @@ describe("message batch", () => {
     expect(kept).toEqual([...texts, ...[...texts].reverse()]);
   });
 
-  test("is empty after clear and can be filled again", () => {
+  test("is empty after clear, and can be iterated again once it is filled and open", () => {
     const batch = filled(false);
+    const iterator = batch[Symbol.iterator]();
+    iterator.next();
     batch.clear();
-    expect([batch.count, [...batch].length]).toEqual([0, 0]);
+    expect(batch.count).toBe(0);
     batch.add(true, bytes, 0, 3);
+    expect(() => [...batch]).toThrow(TypeError);
+    expect(iterator.next().done).toBe(true);
+    batch.open();
     const seen: string[] = [];
     for (const message of batch) seen.push(message.text());
     expect(seen).toEqual(["one"]);
