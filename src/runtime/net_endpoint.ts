@@ -13,7 +13,7 @@ import { type RingwireError, systemError } from "../errors.ts";
 import type { Address, ConnectEndpoint, ListenEndpoint, SocketOptions } from "../transport.ts";
 import { ipAddress, unixAddress } from "./native_address.ts";
 import { checkEndpoint, endpointText, socketFailure } from "./socket_failure.ts";
-import { listenAt } from "./unix_path.ts";
+import { listenTakingOver } from "./unix_path.ts";
 
 const DEFAULT_BACKLOG = 1_024;
 
@@ -68,7 +68,7 @@ export function openServer(
   connected: (socket: Socket) => void,
   failed: (error: RingwireError) => void,
 ): Promise<OpenServer> {
-  return listenAt(endpoint.address, () => bindServer(runtime, endpoint, connected, failed));
+  return listenTakingOver(endpoint.address, () => bindServer(runtime, endpoint, connected, failed));
 }
 
 async function bindServer(

@@ -17,8 +17,8 @@ export function checkPath({ family, host }: Address): void {
   throw new RangeError(`Cannot use host "${host}"; it is ${length} bytes long, ${MAX_PATH_BYTES} fit`);
 }
 
-/** Listens. The file that a process has left behind when it was killed is no reason not to: it is removed, as over io_uring. */
-export async function listenAt<Listener>(
+/** Listens. The socket that a process has left behind when it was killed is no reason not to: it is removed, as over io_uring. */
+export async function listenTakingOver<Listener>(
   { family, host }: Address,
   listen: () => Listener | Promise<Listener>,
 ): Promise<Listener> {
@@ -26,17 +26,41 @@ export async function listenAt<Listener>(
     return await listen();
   } catch (error) {
     const isInUse = error instanceof RingwireError && error.code === "ERR_ADDRESS_IN_USE";
-    if (family !== "unix" || !isInUse || !(await isLeftBehind(host))) throw error;
-    unlinkSync(host);
+    // An abstract name is no file, and goes with its process.
+    if (family !== "unix" || !isInUse || host.startsWith("\0")) throw error;
+    const found = socketAt(host);
+    if (found === undefined || !(await isLeftBehind(host))) throw error;
+    // Somebody else may have taken it over meanwhile. Between this look and binding nothing of this process runs.
+    if (socketAt(host) !== found || !isRemoved(host)) throw error;
     return await listen();
   }
 }
 
-/** Whether a path is a socket on which nobody accepts. */
-async function isLeftBehind(path: string): Promise<boolean> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
+/** What tells the socket at a path from any other that will be there; undefined: there is none. */
+function socketAt(path: string): string | undefined {
+  try {
+    const status = lstatSync(path, { bigint: true });
+    // A number of a file is used again at once. Of its times Deno knows this one best, to the millisecond.
+    return status.isSocket() ? `${status.dev} ${status.ino} ${status.mtimeNs}` : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRemoved(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether nobody accepts at a path. */
+function isLeftBehind(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path);
+    // Not the path alone: digits would be a port.
+    const socket = connect({ path });
     socket.once("connect", () => {
       socket.destroy();
       resolve(false);

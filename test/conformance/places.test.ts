@@ -79,12 +79,33 @@ onEachTransport("places", (rig) => {
 
     const inUse = { name: "RingwireError", code: "ERR_ADDRESS_IN_USE" };
     await expect(rig.serve({ unix, websocket: echo })).rejects.toMatchObject(inUse);
+    const abstract = `\0${unix}`;
+    await rig.serve({ unix: abstract, websocket: echo });
+    await expect(rig.serve({ unix: abstract, websocket: echo })).rejects.toMatchObject(inUse);
     await exchange(await rig.connect(`ws+unix:${unix}:/`));
 
     const file = join(folder, "precious");
     writeFileSync(file, "text");
     await expect(rig.serve({ unix: file, websocket: echo })).rejects.toMatchObject(inUse);
     expect(readFileSync(file, "utf8")).toBe("text");
+  });
+
+  test("of several servers that find the same Unix socket left behind, one takes it over", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+    rig.after(() => rmSync(folder, { recursive: true, force: true }));
+    const unix = join(folder, "feed.sock");
+    const listenAndDie = `require("net").createServer().listen(${JSON.stringify(unix)}, () => process.kill(process.pid, 9))`;
+    spawnSync("node", ["-e", listenAndDie]);
+    const outcomes = await Promise.all(
+      [1, 2, 3].map(() =>
+        rig.serve({ unix, websocket: echo }).then(
+          () => "listens",
+          (error) => error.code,
+        ),
+      ),
+    );
+    expect(outcomes.sort()).toEqual(["ERR_ADDRESS_IN_USE", "ERR_ADDRESS_IN_USE", "listens"]);
+    await exchange(await rig.connect(`ws+unix:${unix}:/`));
   });
 
   test("a port is shared by those who all ask for it, and by nobody else", async () => {

@@ -14,7 +14,7 @@ import type {
 } from "../runtime.ts";
 import { checkEndpoint, endpointText, lostText, socketFailure } from "../socket_failure.ts";
 import { connectTls, listenTls } from "../tls_sockets.ts";
-import { listenAt } from "../unix_path.ts";
+import { listenTakingOver } from "../unix_path.ts";
 import { bun, type SocketEvents, type TcpSocket } from "./bun.ts";
 
 type Events = SocketEvents<BunSocket>;
@@ -143,7 +143,7 @@ const NET: NetRuntime = {
 export const sockets: NativeSockets = {
   listen(endpoint, accepted, failed): Promise<NativeListener> {
     if (endpoint.tls !== undefined) return listenTls(NET, endpoint, endpoint.tls, accepted, failed);
-    return listenAt(endpoint.address, () => listen(endpoint, accepted));
+    return listenTakingOver(endpoint.address, () => listen(endpoint, accepted));
   },
   connect: (endpoint, handler) =>
     endpoint.tls === undefined
