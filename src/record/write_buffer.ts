@@ -18,7 +18,7 @@ const FIRST_BYTES = 1 << 20;
 const FIRST_SHARE = 16;
 const GROWTH_FACTOR = 4;
 /** From here on the next ring is the largest: to move more than this once would be felt. */
-const GROW_TO_BYTES = 4 << 20;
+const JUMP_FROM_BYTES = 4 << 20;
 
 /** Somebody who waits until the file has everything up to `end`. */
 interface Flush {
@@ -48,10 +48,10 @@ export class WriteBuffer {
   /** Where the older bytes end while `used` is in front of them; −1: it is not. */
   #end = -1;
   readonly #file: OutputFile;
-  readonly #mostBytes: number;
+  #mostBytes = 0;
   /** Least bytes of a write that no flush has asked for, and most of any. */
-  readonly #fromBytes: number;
-  readonly #toBytes: number;
+  #fromBytes = 0;
+  #toBytes = 0;
   /** Called before bytes leave: what is still open must be finished. */
   readonly #leaving: () => void;
   /** Called when there is room again, and when writing has failed. */
@@ -71,11 +71,9 @@ export class WriteBuffer {
   ) {
     this.#file = file;
     this.#position = position;
-    this.#mostBytes = mostBytes;
+    this.#limit(mostBytes);
     this.bytes = new Uint8Array(Math.min(FIRST_BYTES, Math.ceil(mostBytes / FIRST_SHARE)));
     this.view = new DataView(this.bytes.buffer);
-    this.#toBytes = Math.min(WRITE_TO_BYTES, mostBytes >> 2);
-    this.#fromBytes = Math.min(WRITE_FROM_BYTES, this.#toBytes);
     this.#leaving = leaving;
     this.#freed = freed;
   }
@@ -99,14 +97,16 @@ export class WriteBuffer {
   /** Makes room at `used`, which may move. False: too much waits to be written, or nothing can be. */
   makeRoom(sizeBytes: number): boolean {
     if (this.#failure !== undefined) return false;
-    if (!this.hasRoom(sizeBytes)) {
-      this.#leaving();
-      if (this.#end < 0 && sizeBytes < this.#start) {
-        this.#end = this.used;
-        this.used = 0;
-      } else if (!this.#grow(sizeBytes)) return false;
-    }
+    const hasRoom = this.hasRoom(sizeBytes) || this.#turnOrGrow(sizeBytes);
     if (this.#waitingBytes >= this.#fromBytes) this.#startWriting();
+    return hasRoom;
+  }
+
+  #turnOrGrow(sizeBytes: number): boolean {
+    this.#leaving();
+    if (this.#end >= 0 || sizeBytes >= this.#start) return this.#grow(sizeBytes);
+    this.#end = this.used;
+    this.used = 0;
     return true;
   }
 
@@ -120,14 +120,24 @@ export class WriteBuffer {
     });
   }
 
+  #limit(mostBytes: number): void {
+    this.#mostBytes = mostBytes;
+    this.#toBytes = Math.min(WRITE_TO_BYTES, mostBytes >> 2);
+    this.#fromBytes = Math.min(WRITE_FROM_BYTES, this.#toBytes);
+  }
+
   /** Moves everything to a larger ring, where it lies in one piece with room for `sizeBytes` behind it. False: that would be too large, or there is no memory. */
   #grow(sizeBytes: number): boolean {
     const neededBytes = this.bufferedBytes + sizeBytes;
     if (neededBytes > this.#mostBytes || this.bytes.length === this.#mostBytes) return false;
     const wantedBytes =
-      this.bytes.length < GROW_TO_BYTES ? this.bytes.length * GROWTH_FACTOR : this.#mostBytes;
+      this.bytes.length < JUMP_FROM_BYTES ? this.bytes.length * GROWTH_FACTOR : this.#mostBytes;
     const larger = allocate(Math.min(this.#mostBytes, Math.max(neededBytes, wantedBytes)));
-    if (larger === undefined) return false;
+    if (larger === undefined) {
+      // Not asked for again: each refusal is a collection of all garbage.
+      this.#limit(this.bytes.length);
+      return false;
+    }
     const older = this.bytes.subarray(this.#start, this.#end < 0 ? this.used : this.#end);
     larger.set(older);
     if (this.#end >= 0) larger.set(this.bytes.subarray(0, this.used), older.length);

@@ -126,9 +126,13 @@ test("where there is no memory for a larger ring, the one there is goes on", asy
     () => {},
     () => {},
   );
+  let refusals = 0;
   const scarce = new Proxy(Uint8Array, {
     construct(all, [sizeBytes]: [number]) {
-      if (sizeBytes > 10_000) throw new RangeError("Array buffer allocation failed");
+      if (sizeBytes > 10_000) {
+        refusals++;
+        throw new RangeError("Array buffer allocation failed");
+      }
       return new all(sizeBytes);
     },
   });
@@ -138,6 +142,10 @@ test("where there is no memory for a larger ring, the one there is goes on", asy
     for (; buffer.makeRoom(500); taken += 500) buffer.used += 500;
     expect(taken).toBeGreaterThan(3_000);
     expect(taken).toBeLessThan(10_000);
+    for (let each = 0; each < 10; each++) expect(buffer.makeRoom(500)).toBe(false);
+    expect(refusals).toBe(1);
+    // By itself, without a flush: the ring is as small as it is now.
+    expect(disk.waiting.length).toBe(1);
     buffer.flush();
     while (disk.waiting.length > 0) await disk.finishOne();
     expect(disk.content.length).toBe(taken);
