@@ -27,6 +27,8 @@ export interface NetRuntime {
   readonly bindErrors: Readonly<Record<string, string>>;
   /** @throws RingwireError `ERR_PERMISSION_DENIED` rather than let the runtime ask its user. */
   checkPermission(action: string, address: Address): void;
+  /** Whether clients cannot read into a buffer of ours (`onread`). */
+  lacksOnread?(): boolean;
   /** What its TLS sockets do unlike Node's. */
   readonly tls?: TlsQuirks;
 }

@@ -65,7 +65,7 @@ class NodeSocket implements NativeSocket {
     });
   }
 
-  /** Makes what arrives come as events: for accepted sockets, which cannot read into a buffer of ours. */
+  /** Makes what arrives come as events: for accepted sockets, and where a runtime cannot read into a buffer of ours. */
   readByEvents(): void {
     this.#socket.on("data", ({ buffer, byteOffset, length }: Buffer) => {
       // Not a Buffer: its `slice` does not copy, which would surprise those above.
@@ -82,7 +82,7 @@ class NodeSocket implements NativeSocket {
     if (socket.writableLength > 0) {
       this.pendingBytes = size;
       staging = Buffer.alloc(READ_BYTES);
-      // What comes behind them tells when they have left.
+      // Node calls back for an empty write only after those in front of it: then no byte is pending, on which `pendingBytes` rests.
       socket.write(NOTHING, this.#written);
     }
     return size;
@@ -177,8 +177,10 @@ function connect(
       return true;
     },
   };
-  const socket = openSocket(runtime, endpoint, action, { onread });
+  const lacksOnread = runtime.lacksOnread?.() === true;
+  const socket = openSocket(runtime, endpoint, action, lacksOnread ? {} : { onread });
   const own = new NodeSocket(socket, address, true);
+  if (lacksOnread) own.readByEvents();
   let isOpen = false;
   own.handler = {
     ...pass(handler),

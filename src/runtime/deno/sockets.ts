@@ -9,11 +9,12 @@ import { endpointText } from "../socket_failure.ts";
 import { system } from "../system.ts";
 
 /** As much of the namespace as is used here. */
-interface DenoPermissions {
+interface DenoSystem {
   readonly permissions: { querySync(descriptor: object): { readonly state: string } };
+  readonly version: { readonly deno: string };
 }
 
-const deno = (globalThis as unknown as { Deno: DenoPermissions }).Deno;
+const deno = (globalThis as unknown as { Deno: DenoSystem }).Deno;
 
 function isGranted(descriptor: object): boolean {
   return deno.permissions.querySync(descriptor).state === "granted";
@@ -57,12 +58,19 @@ function throttle(raw: Socket, isPaused: boolean): void {
   else handle?.readStart?.();
 }
 
+/** Whether this Deno's node:net has no `onread`: it came with 2.8. */
+export function lacksOnread(): boolean {
+  const [major, minor] = deno.version.deno.split(".").map(Number);
+  return major < 2 || (major === 2 && minor < 8);
+}
+
 /** {@link NativeSockets} of Deno. */
 export const sockets: NativeSockets = netSockets({
   name: "Deno",
   lacking: ["ipv6Only"],
   bindErrors: { EINVAL: "EADDRNOTAVAIL" },
   checkPermission,
+  lacksOnread,
   tls: {
     throttle,
     // Deno's TLS makes an end of a reset. Nobody has asked this socket for its address before, so it asks the system, and a reset one has none.

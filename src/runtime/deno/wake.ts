@@ -6,6 +6,7 @@
 import { connect, type Socket } from "node:net";
 import type { WakeSocket } from "../runtime.ts";
 import { WakeConnection } from "../wake_connection.ts";
+import { lacksOnread } from "./sockets.ts";
 
 /** As much of the namespace as is used here. */
 interface DenoPermissions {
@@ -27,17 +28,17 @@ export function openWake(
     queueMicrotask(() => connection.fail("Deno permits it only with --allow-net for every host"));
     return connection;
   }
-  const socket = connect({
-    path: String(source),
-    // No Buffer is made and no stream event runs per byte.
-    onread: {
-      buffer: new Uint8Array(64),
-      callback() {
-        wake();
-        return true;
-      },
+  // No Buffer is made and no stream event runs per byte.
+  const onread = {
+    buffer: new Uint8Array(64),
+    callback(): boolean {
+      wake();
+      return true;
     },
-  });
+  };
+  const path = String(source);
+  const socket = connect(lacksOnread() ? { path } : { path, onread });
+  if (lacksOnread()) socket.on("data", wake);
   socket.on("connect", () => {
     if (connection.connected(socket)) opened();
   });
