@@ -252,3 +252,8 @@ export function systemError(action: string, name: string, cause?: unknown): Ring
   const text = SYSTEM_TEXTS[code] ?? "the system refused";
   return new RingwireError(code, `${action}: ${text} (${name})`, { cause });
 }
+
+/** What a wrong value is, for messages. */
+export function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
+}

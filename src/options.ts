@@ -2,6 +2,7 @@
  * Every option in one place: its unit (in the name), default and range, and how a wrong one is refused.
  */
 
+import { kindOf } from "./errors.ts";
 import type { MessageRates, ReceiveLimit } from "./limit/rate.ts";
 import type { Loop } from "./loop.ts";
 import type { Replay } from "./record/replay.ts";
@@ -314,8 +315,8 @@ export interface SystemSocketOptions {
   readonly keepAliveMs?: number;
   /**
    * How long the queues of network cards are polled before the thread sleeps, where it waits in io_uring: with `waitUs`, in `loop.run()` and in
-   * `loop.poll()`. Microseconds, 0 to 1,000,000; a loop takes the longest that any of its sockets asks for. io_uring only, Linux 6.9; elsewhere
-   * the socket is refused. @default 0
+   * `loop.poll()`; not where a loop is parked in the runtime's event loop. Microseconds, 0 to 1,000,000; a loop keeps the longest that any of its
+   * sockets has asked for, until it is closed. io_uring only; kernels before Linux 6.9 refuse the socket. @default 0
    */
   readonly busyPollUs?: number;
   /** SO_SNDBUF, bytes; io_uring only. @default the system's */
@@ -376,6 +377,8 @@ export function checkKnown(where: string, given: object, names: readonly string[
 
 /** The name that was meant: one with nearly the same letters, or with the same beginning. */
 function nearest(name: string, names: readonly string[]): string | undefined {
+  // Every name begins with "".
+  if (name === "") return undefined;
   const letters = name.toLowerCase();
   const most = Math.min(2, Math.floor(name.length / 2));
   const ranked = names
@@ -397,11 +400,6 @@ function slipsBetween(one: string, other: string): number {
     row = next;
   }
   return row[other.length];
-}
-
-/** What a wrong value is, for messages. */
-function kindOf(value: unknown): string {
-  return value === null ? "null" : typeof value;
 }
 
 /**
@@ -463,6 +461,11 @@ export function readFlag(name: string, value: unknown, fallback: boolean): boole
 export function checkFunction(where: string, name: string, value: unknown): void {
   if (value === undefined || typeof value === "function") return;
   throw new TypeError(`Option "${name}" of ${where} must be a function, not ${kindOf(value)}`);
+}
+
+/** Checks a function that is an argument, not an option: it may not be left out. @throws TypeError for anything else. */
+export function checkCallback(where: string, value: unknown): void {
+  if (typeof value !== "function") throw new TypeError(`${where} takes a function, not ${kindOf(value)}`);
 }
 
 /** Checks an option that is text. @throws TypeError for anything else, and for "". */

@@ -82,6 +82,7 @@ describe("options", () => {
     );
     expect(() => check({ maxmessagebytes: 1 })).toThrow('did you mean "maxMessageBytes"?');
     expect(() => check({ zzz: 1 })).toThrow("known are maxMessageBytes, idleTimeoutMs, text");
+    expect(() => check({ "": 1 })).toThrow("known are maxMessageBytes, idleTimeoutMs, text");
     expect(() => check({ constructor: 1 })).toThrow('Unknown option "constructor"');
     for (const wrong of [null, 5, "x", undefined]) expect(() => check(wrong as never)).toThrow(TypeError);
   });

@@ -3,6 +3,7 @@
  * special, `__proto__` included, because nothing is looked up in an object.
  */
 
+import { kindOf } from "../errors.ts";
 import { isToken } from "./token.ts";
 
 /** Header fields. Lookups are linear: a head has at most some tens of them. */
@@ -112,18 +113,29 @@ function isBlank(unit: number): boolean {
   return unit === 0x20 || unit === 0x09;
 }
 
-/** The fields that a program gave, as a list, because some can be iterated only once. Not checked: see `checkHeader`. */
+/**
+ * The fields that a program gave, as a list, because some can be iterated only once. Names and values are not checked: see `checkHeader`.
+ *
+ * @throws TypeError for what is neither an object nor pairs: the letters of a string are no name and value.
+ */
 export function fieldsOf(
   given: Iterable<readonly [string, string]> | Readonly<Record<string, string>> | undefined,
 ): (readonly [string, string])[] {
   if (given === undefined) return [];
   if (given === null || typeof given !== "object") {
     throw new TypeError(
-      `Cannot send headers that are ${typeof given}: give an object, Headers, or pairs of name and value`,
+      `Cannot send headers that are ${kindOf(given)}: give an object, Headers, or pairs of name and value`,
     );
   }
   if (!(Symbol.iterator in given)) return Object.entries(given as Readonly<Record<string, string>>);
-  return [...(given as Iterable<readonly [string, string]>)];
+  const fields = [...(given as Iterable<readonly [string, string]>)];
+  for (const field of fields) {
+    if (!Array.isArray(field) || field.length > 2) {
+      const kind = Array.isArray(field) ? `an array of ${field.length}` : kindOf(field);
+      throw new TypeError(`Cannot send a header that is ${kind}: give pairs of name and value, or an object`);
+    }
+  }
+  return fields;
 }
 
 /**
@@ -137,7 +149,7 @@ export function checkHeader(name: string, value: string): void {
     throw new TypeError(`Cannot send header name ${JSON.stringify(name)}: it is not a token`);
   if (typeof value !== "string")
     throw new TypeError(
-      `Cannot send header ${JSON.stringify(name)}: its value is no string but ${typeof value}`,
+      `Cannot send header ${JSON.stringify(name)}: its value is no string but ${kindOf(value)}`,
     );
   if (!isFieldText(value)) {
     throw new TypeError(

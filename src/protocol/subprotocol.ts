@@ -1,5 +1,6 @@
 /** Subprotocols: what a client offers, what a server speaks, and which of them a connection gets (RFC 6455 §1.9, §4.2.2). */
 
+import { kindOf } from "../errors.ts";
 import { splitList } from "./header_list.ts";
 import { isToken } from "./token.ts";
 
@@ -10,7 +11,7 @@ import { isToken } from "./token.ts";
  */
 export function checkProtocols(protocols: readonly string[]): void {
   if (!Array.isArray(protocols)) {
-    throw new TypeError(`Cannot offer subprotocols that are ${typeof protocols}: give an array of names`);
+    throw new TypeError(`Cannot offer subprotocols that are ${kindOf(protocols)}: give an array of names`);
   }
   for (const [index, protocol] of protocols.entries()) {
     if (typeof protocol !== "string" || !isToken(protocol)) {

@@ -1,5 +1,6 @@
 /** The server's half of the opening handshake (RFC 6455 §4.2). */
 
+import { checkHeader } from "./header_list.ts";
 import { badRequest, checkRequest, type RequestHead } from "./http_request.ts";
 import { type Refusal, writeFields } from "./http_response.ts";
 import { readProtocols } from "./subprotocol.ts";
@@ -152,6 +153,7 @@ export function writeUpgradeResponse(response: UpgradeResponse): string {
   }
   if (extensions !== "") more.push(["Sec-WebSocket-Extensions", extensions]);
   for (const field of headers) {
+    checkHeader(field[0], field[1]);
     if (OWN_FIELDS.has(field[0].toLowerCase())) {
       throw new TypeError(`Cannot set header ${JSON.stringify(field[0])}: the handshake sets it itself`);
     }

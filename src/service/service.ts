@@ -3,7 +3,7 @@
 import { RingwireError } from "../errors.ts";
 import { engineOf, type Loop, loopOf } from "../loop.ts";
 import type { Counters, Metrics } from "../metrics/counters.ts";
-import { checkKnown, type WithLoop } from "../options.ts";
+import { checkCallback, checkKnown, type WithLoop } from "../options.ts";
 import type { Socket } from "../websocket/socket.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointHost, type Household } from "./endpoint_host.ts";
@@ -104,13 +104,15 @@ export class Service<Context = undefined> implements Iterable<Endpoint<Context>>
   /**
    * Runs a function with an endpoint's WebSocket, if it is open. Returns what that returned, or undefined.
    *
-   * @throws TypeError for what is no endpoint of this service. What the function throws.
+   * @throws TypeError for what is no endpoint of this service, and for what is no function. What the function throws.
    */
   dispatch<Result>(
     endpoint: Endpoint<Context>,
     run: (ws: Socket<Endpoint<Context>>, context: Context) => Result,
   ): Result | undefined {
     const { socket } = this.#hostOf(endpoint);
+    // Also while nothing is open: the mistake shows at the first call.
+    checkCallback("dispatch", run);
     return socket === undefined ? undefined : run(socket, this.context);
   }
 

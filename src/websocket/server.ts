@@ -161,7 +161,7 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
   if (options.websocket === undefined)
     throw new TypeError(`serve needs the option "websocket": handlers of its sockets`);
   const settings = readSettings<Data>("server", options.websocket);
-  checkProtocols(options.protocols ?? []);
+  if (options.protocols !== undefined) checkProtocols(options.protocols);
   for (const name of options.requiredHeaders ?? []) checkHeader(name, "");
   const limits: HttpLimits = {
     maxBytes: numbers.maxHeaderBytes,
@@ -176,7 +176,8 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
     reusePort: readFlag("reusePort", options.reusePort, false),
     ipv6Only: readFlag("ipv6Only", options.ipv6Only, false),
   };
-  const connectionLimit = options.connectionLimit && readConnectionLimit(options.connectionLimit);
+  const connectionLimit =
+    options.connectionLimit === undefined ? undefined : readConnectionLimit(options.connectionLimit);
   const loop = loopOf(options.loop);
   const engine = recordedEngine(engineOf(loop), options.record);
   const tls = options.tls === undefined ? undefined : readServerTls(options.tls, engine.runtime.environment);

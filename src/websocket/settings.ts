@@ -115,8 +115,12 @@ export function readSettings<Data>(
     textAsString: readChoice("text", given.text, ["string", "bytes"], "string") === "string",
     zeroCopy: readFlag("zeroCopy", given.zeroCopy, false),
     compression: readCompression(where, given.compression),
-    receiveLimit: given.receiveLimit && readReceiveLimit(`receiveLimit of ${where}`, given.receiveLimit),
-    sendLimit: given.sendLimit && readSendLimit(`sendLimit of ${where}`, given.sendLimit),
+    receiveLimit:
+      given.receiveLimit === undefined
+        ? undefined
+        : readReceiveLimit(`receiveLimit of ${where}`, given.receiveLimit),
+    sendLimit:
+      given.sendLimit === undefined ? undefined : readSendLimit(`sendLimit of ${where}`, given.sendLimit),
     whenFull: readChoice("whenFull", given.whenFull, ["wait", "drop", "close"], "drop"),
     highWaterBytes: numbers.maxBufferedBytes * highWaterRatio,
     lowWaterBytes: numbers.maxBufferedBytes * lowWaterRatio,

@@ -2,6 +2,7 @@
  * A WebSocket as programs see it, the same on clients and servers.
  */
 
+import { checkCallback } from "../options.ts";
 import { isSendableCloseCode } from "../protocol/close_code.ts";
 import { OPCODE_BINARY, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
 import type { TlsInfo } from "../tls.ts";
@@ -169,8 +170,11 @@ export class Socket<Data = undefined> implements AsyncIterable<Message>, AsyncDi
   /**
    * Runs a function and sends at once, together, all that it sent on any socket of this loop. Sends are gathered per turn
    * without it; this only makes them leave earlier.
+   *
+   * @throws TypeError for what is no function. What the function throws.
    */
   cork<Result>(callback: (ws: this) => Result): Result {
+    checkCallback("cork", callback);
     try {
       return callback(this);
     } finally {

@@ -4,11 +4,11 @@
 
 import type { Loop } from "../loop.ts";
 import { type CompressionMode, type CompressionOptions, checkKnown } from "../options.ts";
-import { withoutUser } from "../protocol/url.ts";
+import { parseWebSocketUrl, withoutUser } from "../protocol/url.ts";
 import { refuseTls } from "../stream/route.ts";
 import type { ClientTlsOptions } from "../tls_options.ts";
-import { connect } from "./client.ts";
 import { CloseEvent } from "./close_event.ts";
+import { Connector } from "./connector.ts";
 import type { Socket } from "./socket.ts";
 
 const CONNECTING = 0;
@@ -107,7 +107,7 @@ export class WebSocket extends EventTarget {
    * @param url - `ws:`, `wss:`, `http:` or `https:`, absolute.
    * @param protocols - Subprotocols to offer, or {@linkcode WebSocketInit}.
    * @throws DOMException `SyntaxError` for a bad URL or subprotocol.
-   * @throws TypeError for unknown options, and for `tls` with a URL that asks for none.
+   * @throws TypeError, RangeError for unknown options, values that do not fit, and for `tls` with a URL that asks for none.
    */
   constructor(url: string | URL, protocols: string | readonly string[] | WebSocketInit = []) {
     super();
@@ -122,20 +122,29 @@ export class WebSocket extends EventTarget {
       throw new DOMException(`Cannot offer the subprotocols ${JSON.stringify(offered)}`, "SyntaxError");
     }
     if (!this.url.startsWith("wss")) refuseTls(init.tls);
-    connect(this.url, {
-      protocols: offered,
-      ...(init.headers === undefined ? {} : { headers: init.headers }),
-      ...(init.tls === undefined ? {} : { tls: init.tls }),
-      ...(init.loop === undefined ? {} : { loop: init.loop }),
-      signal: this.#abort.signal,
-      websocket: {
-        whenFull: "close",
-        ...(init.compression === undefined ? {} : { compression: init.compression }),
-        open: (socket) => this.#opened(socket, offered),
-        message: (_socket, data) => this.#received(data),
-        close: (_socket, code, reason, wasClean) => this.#closed(code, reason, wasClean),
-      },
-    }).catch(() => this.#closed(1006, "", false));
+    // Later, because nobody can listen before the constructor returns.
+    const failed = (): void => queueMicrotask(() => this.#closed(1006, "", false));
+    try {
+      new Connector<undefined>("WebSocket", {
+        protocols: offered,
+        ...(init.headers === undefined ? {} : { headers: init.headers }),
+        ...(init.tls === undefined ? {} : { tls: init.tls }),
+        ...(init.loop === undefined ? {} : { loop: init.loop }),
+        signal: this.#abort.signal,
+        websocket: {
+          whenFull: "close",
+          ...(init.compression === undefined ? {} : { compression: init.compression }),
+          open: (socket) => this.#opened(socket, offered),
+          message: (_socket, data) => this.#received(data),
+          close: (_socket, code, reason, wasClean) => this.#closed(code, reason, wasClean),
+        },
+      }).open(this.url, { opened: () => undefined, failed });
+    } catch (error) {
+      // Events could not say what is wrong with an option; all else is a connection that fails, as the standard has it.
+      const isMistake = error instanceof TypeError || error instanceof RangeError;
+      if (isMistake && isReachable(this.url)) throw error;
+      failed();
+    }
   }
 
   /** 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED. */
@@ -375,6 +384,16 @@ function normalize(url: string | URL): string {
     throw new DOMException(`Cannot connect to "${shown}": a WebSocket URL has no fragment`, "SyntaxError");
   }
   return parsed.href;
+}
+
+/** Port 0 is fine with the standard, and cannot be connected to. */
+function isReachable(url: string): boolean {
+  try {
+    parseWebSocketUrl(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isProtocol(protocol: string): boolean {

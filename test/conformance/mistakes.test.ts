@@ -23,6 +23,14 @@ const OF_SERVE: Mistakes = {
   "an error handler that is none": [{ error: 1 }, /"error" of serve must be a function, not number/],
   "a loop that is none": [{ loop: {} }, /"loop" must be a Loop, not object/],
   "no loop at all": [{ loop: null }, /"loop" must be a Loop, not null/],
+  "no protocols at all": [{ protocols: null }, /subprotocols that are null/],
+  "an origin of another scheme": [{ origins: ["wss://a.example"] }, /did you mean "https:\/\/a\.example"\?/],
+  "a connection limit of 0": [{ connectionLimit: 0 }, /connectionLimit of serve takes an object.*not number/],
+  "a receive limit of 0": [
+    { websocket: { receiveLimit: 0 } },
+    /receiveLimit of .* takes an object.*not number/,
+  ],
+  "a send limit of null": [{ websocket: { sendLimit: null } }, /sendLimit of .* takes an object.*not null/],
   "a slip of the finger": [{ prot: 1 }, /did you mean "port"\?/],
 };
 
@@ -31,6 +39,11 @@ const OF_CONNECT: Mistakes = {
   "a header without a value": [{ headers: { a: undefined } }, /header "a": its value is no string/],
   "a pair of one": [{ headers: [["a"]] }, /header "a": its value is no string/],
   "headers as one string": [{ headers: "a: b" }, /headers that are string/],
+  "headers as a list of strings": [{ headers: ["authorization", "Bearer x"] }, /a header that is string/],
+  "a header that is null": [{ headers: [null] }, /a header that is null/],
+  "no headers at all": [{ headers: null }, /headers that are null/],
+  "no protocols at all": [{ protocols: null }, /subprotocols that are null/],
+  "a send limit of 0": [{ websocket: { sendLimit: 0 } }, /sendLimit of .* takes an object.*not number/],
   "protocols as a number": [{ protocols: 5 }, /subprotocols that are number/],
   "an AbortController": [{ signal: new AbortController() }, /"signal" of connect must be an AbortSignal/],
   "a loop by its name": [{ loop: "auto" }, /"loop" must be a Loop, not string/],
@@ -68,6 +81,20 @@ onEachTransport("mistakes of programs", (rig) => {
       expect(() => service.add({ url })).toThrow(message);
     }
     await pool.close();
+    await service.close();
+  });
+
+  test("cork and dispatch without a function are refused, the latter also while nothing is open", async () => {
+    const server = await rig.serve({ websocket: {} });
+    const socket = await rig.connect(server);
+    for (const wrong of [undefined, null, 5] as never[]) {
+      expect(() => socket.cork(wrong)).toThrow(/^cork takes a function, not (undefined|null|number)$/);
+    }
+    const service = new Service({ loop: rig.loop });
+    const endpoint = service.add({ url: server.url });
+    expect(() => service.dispatch(endpoint, undefined as never)).toThrow(
+      /^dispatch takes a function, not undefined$/,
+    );
     await service.close();
   });
 

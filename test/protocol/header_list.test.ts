@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkHeader, HeaderList, splitList } from "../../src/protocol/header_list.ts";
+import { checkHeader, fieldsOf, HeaderList, splitList } from "../../src/protocol/header_list.ts";
 
 function list(...fields: [string, string][]): HeaderList {
   const headers = new HeaderList();
@@ -79,5 +79,29 @@ describe("a header to send", () => {
 
   it("is fine with blanks, tabs and latin1", () => {
     for (const value of ["", "a b\tc", "caf\xe9", "a: b, c=d"]) checkHeader("X-Fine_1", value);
+  });
+});
+
+describe("the fields that a program gives", () => {
+  it("are an object, Headers, or anything that gives pairs", () => {
+    const pairs = [["x", "1"]];
+    for (const given of [{ x: "1" }, new Headers({ x: "1" }), new Map([["x", "1"]]), pairs, pairs.values()]) {
+      expect(fieldsOf(given as Record<string, string>)).toEqual(pairs);
+    }
+    expect(fieldsOf(undefined)).toEqual([]);
+  });
+
+  it("are refused where they are neither: no string is taken letter by letter", () => {
+    const refused =
+      (given: unknown): (() => unknown) =>
+      () =>
+        fieldsOf(given as Record<string, string>);
+    expect(refused(null)).toThrow("headers that are null");
+    expect(refused("x")).toThrow("headers that are string");
+    expect(refused(["authorization", "Bearer x"])).toThrow("a header that is string: give pairs");
+    expect(refused(["ab"])).toThrow("a header that is string");
+    expect(refused([null])).toThrow("a header that is null");
+    expect(refused([["a", "b", "c"]])).toThrow("a header that is an array of 3");
+    for (const given of [null, ["ab"], [null], [5]]) expect(refused(given)).toThrow(TypeError);
   });
 });

@@ -7,6 +7,9 @@ test("what browsers send as Origin is taken", () => {
     "http://localhost:3000",
     "http://[::1]:8080",
     "chrome-extension://abcdefgh",
+    "tauri://localhost",
+    "capacitor://localhost",
+    "app://.",
     "null",
   ]) {
     checkOrigin(origin);
@@ -21,12 +24,20 @@ test("what no browser sends is refused, with what was meant", () => {
     "HTTPS://App.Example": "https://app.example",
     "https://user@app.example": "https://app.example",
     "chrome-extension://abc/page.html": "chrome-extension://abc",
+    "ws://app.example": "http://app.example",
+    "ws://app.example:80/feed": "http://app.example",
+    "wss://app.example": "https://app.example",
+    "wss://app.example:8443/": "https://app.example:8443",
   };
   for (const [origin, advice] of Object.entries(meant)) {
     expect(() => checkOrigin(origin), origin).toThrow(TypeError);
     expect(() => checkOrigin(origin), origin).toThrow(`did you mean "${advice}"?`);
   }
-  for (const origin of ["*", "", "app.example", "localhost:3000", "data:text/html,x"]) {
+  for (const origin of [
+    ...["*", "", "app.example", "localhost:3000", "data:text/html,x"],
+    ...["https://*.example", "https://*", "wss://*.example", "chrome-extension://*"],
+    ...["ftp://a.b", "file://a", "data://a", "javascript://a", "blob:https://a.b", "about:blank"],
+  ]) {
     expect(() => checkOrigin(origin), origin).toThrow(/an origin looks like/);
   }
 });

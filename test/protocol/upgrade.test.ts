@@ -171,5 +171,7 @@ describe("opening handshake, server", () => {
     ] as const) {
       expect(() => writeUpgradeResponse({ ...answer, headers: [field] })).toThrow(TypeError);
     }
+    const headers = [[1, "x"]] as unknown as [string, string][];
+    expect(() => writeUpgradeResponse({ ...answer, headers })).toThrow("Cannot send header name 1");
   });
 });

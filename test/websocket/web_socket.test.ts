@@ -188,6 +188,27 @@ onEachTransport("WebSocket", (rig) => {
     expect(seen).toEqual(["error", "close"]);
   });
 
+  test("wrong options are told at once, in the words of connect, and nothing is connected", async () => {
+    const server = await echoing();
+    const wrong: readonly (readonly [object, RegExp])[] = [
+      [{ headers: { x: 5 } }, /header "x": its value is no string but number/],
+      [{ headers: "abc" }, /headers that are string/],
+      [{ headers: { host: "x" } }, /the handshake sets it itself/],
+      [{ loop: 5 }, /"loop" must be a Loop, not number/],
+      [{ compression: "x" }, /"compression" must be one of/],
+    ];
+    for (const [given, message] of wrong) {
+      const open = (): WebSocket => new WebSocket(server.url, { loop: rig.loop, ...given } as object);
+      expect(open).toThrow(message);
+      expect(open).toThrow(TypeError);
+    }
+    const level = { compression: { level: 99 }, loop: rig.loop } as object;
+    expect(() => new WebSocket(server.url, level)).toThrow(RangeError);
+    const tls = { tls: { rejectUnauthorized: 5 }, loop: rig.loop } as object;
+    expect(() => new WebSocket("wss://127.0.0.1:1/", tls)).toThrow(/"rejectUnauthorized" must be true or/);
+    expect(server.connections).toBe(0);
+  });
+
   test("a connect that fails, of any kind: error, then close with 1006", async () => {
     const server = await echoing();
     const { port } = server;
