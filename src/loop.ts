@@ -127,7 +127,7 @@ export class Loop {
       soon: this.#isPolled ? (callback): void => this.#runSoon(callback) : queueMicrotask,
       isClosed: () => this.#closed,
     };
-    this.#forgetExit = runtime.onExit(() => this.#exiting());
+    this.#forgetExit = runtime.onExit(Loop.#atExit(new WeakRef(this)));
     const { diagnostics } = this.#engine;
     if (!diagnostics.wants("loop:open")) return;
     diagnostics.publish("loop:open", {
@@ -227,10 +227,21 @@ export class Loop {
     this.close();
   }
 
-  /** The turn that was to take along what has been sent never ends. */
+  /**
+   * Holds the loop weakly: one that is dropped without `close()` is not kept until the process ends; open connections keep theirs. Not made in the
+   * constructor, whose functions share one scope, and hold `this` with it.
+   */
+  static #atExit(weak: WeakRef<Loop>): () => void {
+    return () => {
+      const loop = weak.deref();
+      if (loop !== undefined) loop.#exiting();
+    };
+  }
+
+  /** The turn that was to take along what has been sent never ends. The program's own listeners may still send after this one. */
   #exiting(): void {
     try {
-      this.#engine.transport.flush();
+      this.#engine.transport.exit();
     } catch {
       // A program that ends has no use for it, and must keep its exit code.
     }

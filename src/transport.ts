@@ -187,6 +187,8 @@ export interface Transport {
   connect(endpoint: ConnectEndpoint, handler: ConnectionHandler): Connection;
   /** Sends what is committed now instead of at the end of the turn. */
   flush(): void;
+  /** The process ends, and no turn comes any more: hands over what was sent, and from now on all that is sent at once. Calls no handler. */
+  exit(): void;
   /**
    * One turn: sends, receives, calls handlers. Returns the number of events handled.
    *

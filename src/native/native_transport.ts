@@ -119,6 +119,10 @@ class NativeTransport implements Transport {
     this.#turns.flush();
   }
 
+  exit(): void {
+    this.#turns.exit();
+  }
+
   poll(): number {
     throw new RingwireError(
       "ERR_DRIVE_UNAVAILABLE",

@@ -25,7 +25,7 @@ const TOGETHER_FROM_TURNS = 4;
 const TURNS_BETWEEN_TRIES = 61;
 /** More does not wait: it would leave the cache. */
 const TOGETHER_BYTES = 131_072;
-/** Nor does anything wait longer than this and the handler that runs then: handlers that take long would make the first ones' answers late. */
+/** What was committed waits for the end of the round no longer than this and the handler that runs then: slow handlers would make the first answers late. */
 const TOGETHER_MS = 1;
 
 /** See the top of this file. */
@@ -50,6 +50,7 @@ export class Turns implements ConnectionHost {
   #queuedTotalBytes = 0;
   /** Turns of this round whose bytes wait for its end; 0: none do. */
   #waiting = 0;
+  /** When the present gathering began: once `TOGETHER_MS` is over, what waits leaves and the next one begins. */
   #waitingSinceMs = 0;
   /** Turns until one waits for the end of its round. */
   #untilTry = TURNS_BETWEEN_TRIES;
@@ -135,6 +136,15 @@ export class Turns implements ConnectionHost {
   flush(): void {
     this.#flushDirty();
     if (this.#depth === 0 && this.#flushed.length > 0) this.#askMicrotask();
+  }
+
+  /** Flushes, and from now on with each `touch`, which has no question to spare for the end of the process. */
+  exit(): void {
+    this.#flushDirty();
+    this.touch = (connection): void => {
+      this.#dirty.push(connection);
+      this.#flushDirty();
+    };
   }
 
   /** Delivers every `closed` now. */

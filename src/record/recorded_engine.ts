@@ -98,6 +98,10 @@ class RecordedTransport implements Transport {
     this.#inner.flush();
   }
 
+  exit(): void {
+    this.#inner.exit();
+  }
+
   poll(waitUs: number): number {
     return this.#inner.poll(waitUs);
   }

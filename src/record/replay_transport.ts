@@ -126,6 +126,10 @@ export class ReplayTransport implements Transport, ReplayHost {
     // Nothing of what is sent goes anywhere.
   }
 
+  exit(): void {
+    // Nor does it then.
+  }
+
   poll(waitUs: number): number {
     const before = this.#turns;
     const delayMs = this.#slice();

@@ -104,11 +104,14 @@ export class UringConnection implements Connection {
     ring.reservedAt = -1;
     if (end === start || this.handle === 0) return;
     const bytes = end - start;
-    if (ring.tailHandle !== this.handle) this.#beginSend();
+    const isFirst = ring.tailHandle !== this.handle;
+    if (isFirst) this.#beginSend();
     ring.sendNext = end;
     this.#fresh += bytes;
     const shown = this.#base + this.#fresh;
     if (shown > this.#shown) this.#shown = shown;
+    // At the end of the process this sends: the bytes have to be there.
+    if (isFirst) this.#host.touch();
   }
 
   forward(start: number, end: number, at: number, key: number): void {
@@ -193,7 +196,6 @@ export class UringConnection implements Connection {
     this.#freshTurn = this.#ring.turnNumber;
     this.#base = isGone ? 0 : queued;
     this.#ring.beginSend(this.handle);
-    this.#host.touch();
     if (this.isUnsettled) return;
     this.isUnsettled = true;
     this.#host.committed(this);

@@ -171,6 +171,11 @@ class UringTransport implements Transport {
     this.#dispatcher.touch();
   }
 
+  exit(): void {
+    this.flush();
+    this.#dispatcher.exit();
+  }
+
   poll(waitUs: number): number {
     if (this.#dispatcher.isHandling) {
       throw new RingwireError(

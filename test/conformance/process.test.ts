@@ -48,6 +48,23 @@ for (const kind of ["uring", "native"] as const) {
       },
     );
 
+    test.each(["in a handler", "from a timer"])(
+      "sends what a listener for its end sends, and closes, when it ends %s",
+      async (way) => {
+        const running = startProgram("scenes.mjs", ["exitsLate", kind]);
+        const [, port] = await running.see(/listening (\d+)/);
+        const messages: string[] = [];
+        const socket = await connect(`ws://127.0.0.1:${port}/`, {
+          websocket: { message: (_, data) => void messages.push(String(data).trim()) },
+        });
+        socket.send(way);
+        const { code } = await socket.closed;
+        expect(messages).toEqual(Array.from({ length: 20 }, (_, count) => `${count}`));
+        expect(code).toBe(4000);
+        expect((await running.end()).code).toBe(3);
+      },
+    );
+
     test("serves one port from several threads, each with a loop of its own", async () => {
       const { output, code } = await startProgram("threads.mjs", [kind]).end();
       // Node's own sockets can share a port since 23.1; before that, it is said.

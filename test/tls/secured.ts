@@ -88,6 +88,7 @@ export function secured(
       transport.listen({ tls: server, ...endpoint }, insisting(handler)),
     connect: (endpoint: ConnectEndpoint, handler) => transport.connect({ tls: client, ...endpoint }, handler),
     flush: () => transport.flush(),
+    exit: () => transport.exit(),
     poll: (waitUs) => transport.poll(waitUs),
     stats: () => transport.stats(),
     close: () => transport.close(),

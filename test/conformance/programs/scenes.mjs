@@ -56,6 +56,24 @@ const SCENES = {
     });
     console.log(`listening ${server.port}`);
   },
+  /** What its own listener for the end of the process sends, which was registered after the loop's; in a handler or outside of all. */
+  async exitsLate() {
+    const server = await serve({
+      loop: newLoop(),
+      ...place,
+      websocket: {
+        message(ws, data) {
+          process.on("exit", () => {
+            for (let count = 0; count < 20; count++) ws.send(`${count}`.padEnd(3_000));
+            ws.close(4000, "late");
+          });
+          if (data === "in a handler") process.exit(3);
+          setTimeout(() => process.exit(3), 1);
+        },
+      },
+    });
+    console.log(`listening ${server.port}`);
+  },
   /** A handler's rejection must not kill the process. */
   async survivesHandlers() {
     const loop = newLoop();
