@@ -9,7 +9,7 @@ import { tool } from "./tools.mjs";
  * Unpacked bytes: what a user's disk and a container's layers have to carry. The budget of the main package was 300 KB once: that is its
  * JavaScript alone, minified. A third more is declarations, which are mostly what editors show about each name.
  */
-const MAIN_LIMIT_BYTES = 450_000;
+const MAIN_LIMIT_BYTES = 460_000;
 const PLATFORM_LIMIT_BYTES = 6_000_000;
 const PLATFORM_FILES = [
   "LICENSE",
