@@ -40,12 +40,6 @@ export interface Engine {
 
 /** setTimeout's own limit on every runtime; deadlines may be later. */
 const LONGEST_TIMER_MS = 2_147_483_647;
-/**
- * A timer that comes so much too late has found the thread busy, or stopped: what peers have sent meanwhile, such as the pong that is waited for, is
- * read first, for as long again, or thousands of sockets would not all have had their turn.
- */
-const LATE_MS = 16;
-const LONGEST_GRACE_MS = 250;
 /** `run` looks at its deadlines at least this often. */
 const LONGEST_WAIT_MS = 1_000;
 /** What a loop may be told to use. */
@@ -79,8 +73,6 @@ export class Loop {
   readonly #forgetExit: () => void;
   #cancelTimer: (() => void) | undefined = undefined;
   #timerDueMs = Infinity;
-  /** Deadlines that were found late wait until sockets have been read. */
-  #isGrace = false;
   /** What polled loops run in their next turn: their thread may never get to a microtask. */
   #soon: (() => void)[] = [];
   #running = false;
@@ -273,17 +265,10 @@ export class Loop {
   }
 
   #timerFired(): void {
-    const nowMs = runtime.nowMs();
-    const lateMs = nowMs - this.#timerDueMs;
     this.#cancelTimer = undefined;
     this.#timerDueMs = Infinity;
     if (this.#closed) return;
-    this.#isGrace = lateMs >= LATE_MS && !this.#isGrace;
-    if (this.#isGrace) {
-      this.#arm(nowMs + Math.min(lateMs, LONGEST_GRACE_MS));
-      return;
-    }
-    this.#engine.wheel.advance(nowMs);
+    this.#engine.wheel.advance(runtime.nowMs());
     const dueMs = this.#engine.wheel.nextDueMs();
     if (dueMs !== Infinity) this.#arm(dueMs);
   }

@@ -23,6 +23,8 @@ export interface Recipient {
   emptied(): void;
   /** Bytes of the peer are being read again, or were all the time. */
   readable(): void;
+  /** They are left to wait. */
+  unreadable(): void;
 }
 
 /** What an inbox shares with those of other sockets. */
@@ -352,6 +354,7 @@ export class Inbox implements ReceiveClock {
       this.#recipient.readable();
     } else {
       this.#connection.pause();
+      this.#recipient.unreadable();
     }
   }
 }

@@ -2,7 +2,8 @@
  * The deadlines of one socket on one timer: silence, pings, unfinished messages, closing.
  *
  * Receiving only sets a flag; the timer looks at it a few times per interval. So a deadline about silence may
- * be up to 1/8 late, and a busy connection pays one store per read.
+ * be up to 1/8 late, and a busy connection pays one store per read. What has passed is looked at once more a little later: timers may
+ * come before reads, and after a stall of our thread, or a pause, the answer may be there already.
  */
 
 import { RingwireError } from "../errors.ts";
@@ -32,8 +33,6 @@ export const DEADLINE_ERRORS: Readonly<Record<Exclude<Deadline, "close">, () => 
 /** The socket, as its keepalive sees it. */
 export interface KeepaliveTarget {
   readonly context: KeepaliveContext;
-  /** Whether silence means anything: false while receiving is paused. */
-  readonly isReceiving: boolean;
   /** Whether a message has begun and not ended. */
   readonly inMessage: boolean;
   /** Messages completed so far. */
@@ -56,10 +55,14 @@ interface Unfinished {
 }
 
 const CHECKS_PER_INTERVAL = 8;
+/** The last look comes so much later, 1/8 within these: a turn for each of thousands of sockets. */
+const SHORTEST_LAST_LOOK_MS = 40;
+const LONGEST_LAST_LOOK_MS = 250;
 /** Silence does not matter any more. */
 const CLOSING = -1;
 /** The last ping was answered, or there was none. */
 const ANSWERED = -1;
+const NOT_PAUSED = -1;
 
 /** See the top of this file. */
 export class Keepalive extends Timer {
@@ -69,6 +72,11 @@ export class Keepalive extends Timer {
   // Whole milliseconds, rounded up: a fraction would be an object of its own on V8.
   #quietSinceMs = 0;
   #pingSentMs = ANSWERED;
+  #pausedMs = NOT_PAUSED;
+  /** The time for a look came while nothing was read: it is due upon resuming, however short that is, or a regular program would evade all. */
+  #isLookDue = false;
+  /** The look before found that a deadline had passed. */
+  #isLastLook = false;
   #unfinished: Unfinished | undefined = undefined;
 
   constructor(target: KeepaliveTarget) {
@@ -90,17 +98,58 @@ export class Keepalive extends Timer {
   closing(): void {
     if (this.#quietSinceMs === CLOSING) return;
     this.#quietSinceMs = CLOSING;
+    this.#isLastLook = false;
+    this.#isLookDue = false;
     this.#wheel.schedule(this, this.#nowMs, this.#target.context.settings.closeTimeoutMs);
   }
 
   /** Ends all watching. */
   stop(): void {
+    this.#isLookDue = false;
     this.#wheel.cancel(this);
   }
 
+  /** Nothing is read from now on: until `resumed` no time counts against the peer. */
+  paused(): void {
+    if (this.#pausedMs === NOT_PAUSED) this.#pausedMs = Math.round(this.#nowMs);
+  }
+
+  /** The peer's time goes on where it stood. Does nothing if it was not paused. */
+  resumed(): void {
+    if (this.#pausedMs === NOT_PAUSED) return;
+    const nowMs = this.#nowMs;
+    // To the nearest: rounded up, many short pauses would be longer than all of the time.
+    const passedMs = Math.round(nowMs) - this.#pausedMs;
+    this.#pausedMs = NOT_PAUSED;
+    if (this.#quietSinceMs !== CLOSING) this.#quietSinceMs += passedMs;
+    if (this.#pingSentMs !== ANSWERED) this.#pingSentMs += passedMs;
+    if (this.#unfinished !== undefined) {
+      const { sinceMs, count } = this.#unfinished;
+      this.#unfinished = { sinceMs: sinceMs + passedMs, count };
+    }
+    if (!this.#isLookDue) return;
+    this.#isLookDue = false;
+    this.#wheel.schedule(this, nowMs, 0);
+  }
+
   override expired(): void {
-    const passed = this.#quietSinceMs === CLOSING ? "close" : this.#check(this.#nowMs);
-    if (passed !== undefined) this.#target.deadlinePassed(passed);
+    const nowMs = this.#nowMs;
+    const isClosing = this.#quietSinceMs === CLOSING;
+    if (!isClosing && this.#pausedMs !== NOT_PAUSED) {
+      this.#isLookDue = true;
+      return;
+    }
+    const passed = isClosing ? "close" : this.#check(nowMs);
+    const isLastLook = this.#isLastLook;
+    this.#isLastLook = passed !== undefined;
+    if (passed === undefined) return;
+    if (isLastLook) {
+      this.#target.deadlinePassed(passed);
+      return;
+    }
+    const delayMs = this.#target.context.settings[`${passed}TimeoutMs` as const] / CHECKS_PER_INTERVAL;
+    const longestMs = Math.min(delayMs, LONGEST_LAST_LOOK_MS);
+    this.#wheel.schedule(this, nowMs, Math.max(longestMs, SHORTEST_LAST_LOOK_MS));
   }
 
   get #wheel(): TimerWheel {
@@ -124,7 +173,7 @@ export class Keepalive extends Timer {
 
   #check(nowMs: number): Deadline | undefined {
     const { idleTimeoutMs, pingIntervalMs, pongTimeoutMs } = this.#target.context.settings;
-    if (this.active || !this.#target.isReceiving) {
+    if (this.active) {
       this.active = false;
       this.#quietSinceMs = Math.ceil(nowMs);
       this.#pingSentMs = ANSWERED;
@@ -147,7 +196,7 @@ export class Keepalive extends Timer {
   #isMessageOverdue(nowMs: number): boolean {
     const { messageTimeoutMs } = this.#target.context.settings;
     const target = this.#target;
-    if (messageTimeoutMs === 0 || !target.inMessage || !target.isReceiving) {
+    if (messageTimeoutMs === 0 || !target.inMessage) {
       this.#unfinished = undefined;
       return false;
     }

@@ -269,10 +269,13 @@ export class Session<Data>
   }
 
   readable(): void {
-    // The peer's silence begins now, however long ago the last look was.
-    this.#keepalive.active = true;
+    this.#keepalive.resumed();
     // Not now: no handler runs inside a call of the program.
     if (this.#backlog !== undefined) this.context.engine.soon(() => this.#decodeBacklog());
+  }
+
+  unreadable(): void {
+    this.#keepalive.paused();
   }
 
   // ── from its handlers' calls ─────────────────────────────────────────────────────────────────

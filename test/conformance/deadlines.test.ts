@@ -130,6 +130,27 @@ onEachTransport("deadlines", (rig) => {
     expect(journal.codes).toEqual([]);
   });
 
+  for (const [code, options] of [
+    ["ERR_IDLE_TIMEOUT", { pingIntervalMs: 0, idleTimeoutMs: 150 }],
+    ["ERR_PONG_TIMEOUT", { pingIntervalMs: 80, pongTimeoutMs: 80, idleTimeoutMs: 0 }],
+  ] as const) {
+    test(`a program that pauses and resumes again and again still gets ${code}`, async () => {
+      const journal = new Journal();
+      const server = await rig.serve({ websocket: { ...journal.handlers(), ...options } });
+      const peer = await rig.raw(server);
+      await peer.upgrade();
+      const timer = setInterval(() => {
+        for (const ws of server.sockets()) {
+          ws.pause();
+          ws.resume();
+        }
+      }, 5);
+      rig.after(() => clearInterval(timer));
+      await journal.see("error");
+      expect(journal.codes).toEqual([code]);
+    });
+  }
+
   test("a request that never ends is answered with 408", async () => {
     const server = await rig.serve({ handshakeTimeoutMs: 60, websocket: {} });
     const slow = await rig.raw(server);

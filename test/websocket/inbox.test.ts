@@ -43,6 +43,7 @@ class Fixture {
       readable: () => {
         this.readable++;
       },
+      unreadable: () => undefined,
     });
     this.#decoder = new MessageDecoder({
       masked: false,
