@@ -294,8 +294,8 @@ onEachTlsTransport("a peer of a TLS listener", (rig) => {
   for (const [what, begin] of SLOW) {
     test(`that ${what} is given up after handshakeTimeoutMs`, async () => {
       const listening = await rig.listen({}, { handshakeTimeoutMs: 250 });
-      const peer = await rig.raw(listening.listener.address.port);
       const beginMs = performance.now();
+      const peer = await rig.raw(listening.listener.address.port);
       const stop = begin((bytes) => peer.write(bytes));
       await until("it is told", () => listening.accepting.failures.length === 1);
       const tookMs = performance.now() - beginMs;
