@@ -12,7 +12,7 @@ export const RECORD_START = 0;
 export const RECORD_END = 1;
 export const RECORD_KEY = 2;
 export const RECORD_KIND = 3;
-export const KIND_BITS = 3;
+export const KIND_MASK = 3;
 export const BUFFER_SHIFT = 2;
 
 /** Kinds of messages: OPCODE_TEXT, OPCODE_BINARY, and a short text that is known to be ASCII. */

@@ -6,7 +6,7 @@ import { AsciiRun, type Latin1Reader } from "../protocol/ascii_run.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import {
   BUFFER_SHIFT,
-  KIND_BITS,
+  KIND_MASK,
   MessageList,
   RECORD_END,
   RECORD_KEY,
@@ -44,7 +44,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
       const at = batch.#at();
       const { records } = batch.list;
       return outbox.bytes(
-        (records[at + RECORD_KIND] & KIND_BITS) === OPCODE_BINARY ? OPCODE_BINARY : OPCODE_TEXT,
+        (records[at + RECORD_KIND] & KIND_MASK) === OPCODE_BINARY ? OPCODE_BINARY : OPCODE_TEXT,
         batch.#bufferOf(at),
         records[at + RECORD_START],
         records[at + RECORD_END],
@@ -163,7 +163,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
   }
 
   get isText(): boolean {
-    return (this.list.records[this.#at() + RECORD_KIND] & KIND_BITS) !== OPCODE_BINARY;
+    return (this.list.records[this.#at() + RECORD_KIND] & KIND_MASK) !== OPCODE_BINARY;
   }
 
   get sizeBytes(): number {
@@ -184,7 +184,7 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     const { records } = this.list;
     const start = records[at + RECORD_START];
     const end = records[at + RECORD_END];
-    const kind = records[at + RECORD_KIND] & KIND_BITS;
+    const kind = records[at + RECORD_KIND] & KIND_MASK;
     if (kind === SHORT_ASCII) return this.#asciiRun.read(start, end);
     const bytes = this.#unmasked(at);
     // A text message was checked before it came here.
