@@ -68,12 +68,18 @@ onEachTransport("places", (rig) => {
     }
   });
 
-  test("a Unix socket that a killed process has left behind is taken over; one in use, and other files, are not", async () => {
+  /** A Unix socket whose process was killed, and the folder that it lies in. */
+  const leftBehind = (): { folder: string; unix: string } => {
     const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
     rig.after(() => rmSync(folder, { recursive: true, force: true }));
     const unix = join(folder, "feed.sock");
     const listenAndDie = `require("net").createServer().listen(${JSON.stringify(unix)}, () => process.kill(process.pid, 9))`;
     spawnSync("node", ["-e", listenAndDie]);
+    return { folder, unix };
+  };
+
+  test("a Unix socket that a killed process has left behind is taken over; one in use, and other files, are not", async () => {
+    const { folder, unix } = leftBehind();
     expect(statSync(unix).isSocket()).toBe(true);
     await exchange(await rig.connect(await rig.serve({ unix, websocket: echo })));
 
@@ -91,11 +97,7 @@ onEachTransport("places", (rig) => {
   });
 
   test("of several servers that find the same Unix socket left behind, one takes it over", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
-    rig.after(() => rmSync(folder, { recursive: true, force: true }));
-    const unix = join(folder, "feed.sock");
-    const listenAndDie = `require("net").createServer().listen(${JSON.stringify(unix)}, () => process.kill(process.pid, 9))`;
-    spawnSync("node", ["-e", listenAndDie]);
+    const { unix } = leftBehind();
     const outcomes = await Promise.all(
       [1, 2, 3].map(() =>
         rig.serve({ unix, websocket: echo }).then(

@@ -32,6 +32,11 @@ class SlowDisk {
   }
 }
 
+function bufferBefore({ file }: SlowDisk, mostBytes: number): WriteBuffer {
+  const ignore = (): void => {};
+  return new WriteBuffer(file, 0, mostBytes, ignore, ignore);
+}
+
 function randomNumbers(): (below: number) => number {
   const random = new Random();
   const bytes = new Uint8Array(4);
@@ -47,13 +52,7 @@ test("the file gets everything that found room, in order, one write at a time", 
   for (let round = 0; round < 15; round++) {
     const disk = new SlowDisk();
     const sizeBytes = 64 + below(400);
-    const buffer = new WriteBuffer(
-      disk.file,
-      0,
-      sizeBytes,
-      () => {},
-      () => {},
-    );
+    const buffer = bufferBefore(disk, sizeBytes);
     const expected: number[] = [];
     const flushed: { readonly bytes: number; isDone: boolean }[] = [];
     let refused = 0;
@@ -91,13 +90,7 @@ test("the file gets everything that found room, in order, one write at a time", 
 
 test("memory is taken when the file does not keep up, and not before", async () => {
   const disk = new SlowDisk();
-  const buffer = new WriteBuffer(
-    disk.file,
-    0,
-    16_384,
-    () => {},
-    () => {},
-  );
+  const buffer = bufferBefore(disk, 16_384);
   const firstBytes = buffer.bytes.length;
   const put = (sizeBytes: number): boolean => {
     if (!buffer.makeRoom(sizeBytes)) return false;
@@ -119,13 +112,7 @@ test("memory is taken when the file does not keep up, and not before", async () 
 
 test("where there is no memory for a larger ring, the one there is goes on", async () => {
   const disk = new SlowDisk();
-  const buffer = new WriteBuffer(
-    disk.file,
-    0,
-    16_384,
-    () => {},
-    () => {},
-  );
+  const buffer = bufferBefore(disk, 16_384);
   let refusals = 0;
   const scarce = new Proxy(Uint8Array, {
     construct(all, [sizeBytes]: [number]) {
@@ -159,13 +146,7 @@ test.each([true, false])(
   "what goes round the ring's end stays in order when the ring grows, on its way: %s",
   async (isOnItsWay) => {
     const disk = new SlowDisk();
-    const buffer = new WriteBuffer(
-      disk.file,
-      0,
-      1_600,
-      () => {},
-      () => {},
-    );
+    const buffer = bufferBefore(disk, 1_600);
     const expected: number[] = [];
     const put = (sizeBytes: number): void => {
       expect(buffer.makeRoom(sizeBytes)).toBe(true);
@@ -196,13 +177,7 @@ test.each([true, false])(
 
 test("a flush is done although bytes keep coming", async () => {
   const disk = new SlowDisk();
-  const buffer = new WriteBuffer(
-    disk.file,
-    0,
-    4_096,
-    () => {},
-    () => {},
-  );
+  const buffer = bufferBefore(disk, 4_096);
   buffer.used = 10;
   let isDone = false;
   buffer.flush().then(() => {
