@@ -31,6 +31,14 @@ onEachTransport("negotiation", (rig) => {
     expect((await rig.connect(server.url)).protocol).toBe("");
   });
 
+  test("a list of subprotocols that is changed while connecting changes nothing", async () => {
+    const server = await rig.serve({ protocols: ["v1", "v2"], websocket: WEBSOCKET });
+    const protocols = ["v1"];
+    const connecting = rig.connect(server.url, { protocols });
+    protocols[0] = "v2";
+    expect((await connecting).protocol).toBe("v1");
+  });
+
   test("no subprotocol in common is refused with 400 and the reason", async () => {
     const server = await rig.serve({ protocols: ["v1", "v2"], websocket: WEBSOCKET });
     await expect(rig.connect(server.url, { protocols: ["v3"] })).rejects.toMatchObject({

@@ -155,7 +155,7 @@ function pollingRings(): string[] {
 }
 
 describe.skipIf(missing)("polling network cards (busyPollUs)", () => {
-  test("a ring does it in its waits as long as any of its sockets asks for", async ({ skip }) => {
+  test("a ring polls for the longest time that one of its sockets has asked for", async ({ skip }) => {
     const transport = openTestTransport();
     try {
       if (pollingRings().length === 0) skip("this kernel does not tell what its rings poll");

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { CloseEvent, WebSocket } from "../../src/mod.ts";
 import { onEachTransport } from "../conformance/rig.ts";
+import { until } from "../transport/recorder.ts";
 
 /** Waits for one event. */
 function once<E extends Event>(target: EventTarget, type: string): Promise<E> {
@@ -163,15 +164,15 @@ onEachTransport("WebSocket", (rig) => {
       [[4000, "bye"], 4000],
     ];
     for (const [given, code] of cases) {
-      const told = new Promise((resolve) => {
-        const close = (_: unknown, code: number, reason: string): void => resolve([code, reason]);
-        void rig.serve({ websocket: { close } }).then(({ url }) => {
-          const ws = new WebSocket(url, { loop: rig.loop });
-          ws.onopen = () => ws.close(...given);
-          ws.onclose = (event) => expect(event).toMatchObject({ code, wasClean: true });
-        });
+      const told: unknown[] = [];
+      const { url } = await rig.serve({
+        websocket: { close: (_, code, reason) => void told.push(code, reason) },
       });
-      expect(await told).toEqual([code, given[1] ?? ""]);
+      const ws = new WebSocket(url, { loop: rig.loop });
+      ws.onopen = () => ws.close(...given);
+      expect(await once(ws, "close")).toMatchObject({ code, wasClean: true });
+      await until("the server hears of it", () => told.length > 0);
+      expect(told).toEqual([code, given[1] ?? ""]);
     }
   });
 
