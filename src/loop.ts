@@ -4,7 +4,7 @@
  */
 
 import { Diagnostics } from "./diagnostics/diagnostics.ts";
-import { RingwireError } from "./errors.ts";
+import { kindOf, RingwireError } from "./errors.ts";
 import { Counters, type Metrics } from "./metrics/counters.ts";
 import { openNativeTransport } from "./native/native_transport.ts";
 import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } from "./options.ts";
@@ -285,7 +285,7 @@ export function loopOf(given: Loop | undefined): Loop {
     return shared;
   }
   if (given instanceof Loop) return given;
-  throw new TypeError(`Option "loop" must be a Loop, not ${given === null ? "null" : typeof given}`);
+  throw new TypeError(`Option "loop" must be a Loop, not ${kindOf(given)}`);
 }
 
 function openReplay(replay: Replay, options: LoopOptions): ReplayTransport {

@@ -1,5 +1,6 @@
 /** WebSocket URLs (RFC 6455 §3), and what of them goes where. */
 
+import { kindOf } from "../errors.ts";
 import { basicAuthorization } from "./request_headers.ts";
 
 /** Where to connect and what to ask for. */
@@ -58,9 +59,7 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
 export function urlText(url: string | URL): string {
   const text: unknown = typeof url === "string" ? url : (url as URL | null | undefined)?.href;
   if (typeof text === "string") return text;
-  throw new TypeError(
-    `Cannot connect to ${url === null ? "null" : typeof url}: give a URL, or a string with one`,
-  );
+  throw new TypeError(`Cannot connect to ${kindOf(url)}: give a URL, or a string with one`);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** One open stream from the inside: the transport's callbacks go in, handlers are called, the end is seen through. */
 
-import { RingwireError } from "../errors.ts";
+import { kindOf, RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
 import { CallbackTimer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
@@ -318,7 +318,5 @@ function toBytes(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  throw new TypeError(
-    `Cannot write ${data === null ? "null" : typeof data}: give a string, an ArrayBuffer or a view of one`,
-  );
+  throw new TypeError(`Cannot write ${kindOf(data)}: give a string, an ArrayBuffer or a view of one`);
 }

@@ -3,7 +3,7 @@
  * and dropped, tells when the queue has drained, and keeps answers to pings from piling up.
  */
 
-import { RingwireError } from "../errors.ts";
+import { kindOf, RingwireError } from "../errors.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { MAX_HEADER_BYTES } from "../protocol/frame_encoder.ts";
 import { type OPCODE_BINARY, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from "../protocol/opcode.ts";
@@ -345,9 +345,7 @@ export function toBytes(data: ArrayBuffer | ArrayBufferView, action: string): Ui
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   // Numbers and arrays are refused, not turned into zeroed or uninitialised buffers (CVE-2016-10518).
-  throw new TypeError(
-    `Cannot ${action} ${data === null ? "null" : typeof data}: give a string, an ArrayBuffer or a view of one`,
-  );
+  throw new TypeError(`Cannot ${action} ${kindOf(data)}: give a string, an ArrayBuffer or a view of one`);
 }
 
 /** The bytes of a control frame's payload. @throws TypeError, RangeError. */
