@@ -23,7 +23,7 @@ Made by \`npm run bench -- --twice\` from the files in bench/results; do not edi
   with the two between which it lies, three times out of four at least ("is between"), and the least and the largest pair of slices.
 - **Server and load generator** (in C) run on a core each of one machine, over loopback. All programs are set to the same options; ours run from dist/, as published.
 - **Slices** are a fraction of a second. Those that are compared are measured right after one another, A B C and then C B A, while all others are stopped; every two rounds
-  all start afresh, because two processes of the same program are not equally fast. Six pairs at least; those whose median is not known within 6 % by then go on, up to ten.
+  all start afresh, because two processes of the same program are not equally fast. Six pairs at least; those whose median is not known within 4 % by then go on, up to thirty.
 - **The machine** changes its speed: hosts move virtual cores, and a cache line between two that share no cache takes 480 ns instead of 90. So cores are kept awake, and before and after each slice they do a
   fixed piece of work: pairs between which they changed their speed by more than 15 %, or in which others (another program, the host) took more than 5 % of them, are left out; of those near and those far
   apart the more frequent ones are taken. The row says "cores apart" then, or "unsteady" where there were no others.

@@ -10,7 +10,9 @@ import { Rig } from "./rig.mjs";
 /** So many rounds with the same processes. */
 const ROUNDS_OF_A_START = 2;
 /** Up to where a ratio may be, as a share of itself, on either side of what is shown. */
-const KNOWN_WITHIN = 0.06;
+const KNOWN_WITHIN = 0.04;
+/** Once so many times the wanted pairs were unsteady, nobody waits for a steady machine any more. */
+const UNSTEADY_TIMES = 2;
 
 /** How many starts there have been, of all groups. */
 let startCount = 0;
@@ -58,7 +60,9 @@ async function runStart(rigs, { firstSeconds, count, ...how }) {
 }
 
 function isKnown({ pairs, condition, ratio, interval }, wanted) {
-  if (pairs < wanted || condition === "unsteady" || interval === undefined) return false;
+  // A machine that was unsteady for so long stays so.
+  if (condition === "unsteady") return pairs >= UNSTEADY_TIMES * wanted;
+  if (pairs < wanted || interval === undefined) return false;
   return interval[0] >= ratio * (1 - KNOWN_WITHIN) && interval[1] <= ratio * (1 + KNOWN_WITHIN);
 }
 

@@ -31,7 +31,7 @@ import { figureText } from "./table.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** At least so many rounds; and at most, where ratios are not well known. */
-const PAIRS = { least: 6, most: 10 };
+const PAIRS = { least: 6, most: 30 };
 const DEFAULT_SECONDS = 0.15;
 const WARMUP_SECONDS = 0.08;
 const FIRST_SECONDS = 0.3;
@@ -48,7 +48,7 @@ ${Object.entries({ ...WORKLOADS, ...MICRO_BENCHES })
   .join("\n")}
 
   --pairs N         slices of each program, A B A B                    (default: ${PAIRS.least} to ${PAIRS.most}, until
-                    the median is known within 6 %)
+                    the median is known within 4 %)
   --seconds S       how long a slice is                                (default: ${DEFAULT_SECONDS}, some longer)
   --runtime NAME    only node, bun or deno, and its own peer; kept under build/bench only
   --twice           all of it twice in a row, and which ratios are within 10 % of each other

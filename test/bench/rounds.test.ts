@@ -50,6 +50,10 @@ test("all go on before there are enough rounds, or while others have the cores",
   expect(namesOf(rounds(STEADY, 0.2))).toEqual(all);
 });
 
+test("what a machine never was steady for is given up", () => {
+  expect(namesOf(rounds(STEADY, 0.2), 3)).toEqual([]);
+});
+
 test("those whose ratio is not known well go on, with whom they are compared", () => {
   expect(namesOf(rounds({ ...STEADY, "C limit": [150, 200, 250] }))).toEqual(["C limit", "bun uring"]);
   expect(namesOf(rounds({ ...STEADY, "bun native": [80, 90, 100] }))).toEqual(["Bun.serve", "bun native"]);
