@@ -6,24 +6,18 @@
 import { RingwireError } from "../errors.ts";
 import type { Engine } from "../loop.ts";
 import { type HeadLimits, HeadParser } from "../protocol/http_head.ts";
-import {
-  BODY_CHUNKED,
-  badRequest,
-  bodyBytes,
-  checkRequest,
-  type RequestHead,
-} from "../protocol/http_request.ts";
+import { badRequest, bodyBytes, checkRequest, type RequestHead } from "../protocol/http_request.ts";
 import { type Refusal, statusText, writeResponseHead } from "../protocol/http_response.ts";
+import { type BodyLimits, RequestBody } from "../protocol/request_body.ts";
 import { Timer } from "../timer_wheel.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { writeBody, writeHead } from "./connection_writer.ts";
 import { targetFault } from "./request_target.ts";
 
 /** Limits of the sessions of one server. */
-export interface HttpLimits extends HeadLimits {
+export interface HttpLimits extends HeadLimits, BodyLimits {
   /** How long a request may take to arrive, a kept connection may wait for the next one, and a peer may not read its answer. */
   readonly requestTimeoutMs: number;
-  readonly maxBodyBytes: number;
 }
 
 /** Who answers requests. */
@@ -58,10 +52,8 @@ export class HttpSession extends Timer implements ConnectionHandler {
   readonly #host: HttpHost;
   #state: State = "head";
   #parser: HeadParser;
-  #body: Uint8Array = EMPTY;
-  #bodyBytes = 0;
-  /** Bytes of the body as its head announces them. */
-  #announcedBytes = 0;
+  /** Undefined while no head has announced one. */
+  #body: RequestBody | undefined = undefined;
   /** Bytes behind the request that is being answered: `#held[#heldStart, #heldEnd)`. One buffer, however small the pieces came. */
   #held: Uint8Array = EMPTY;
   #heldStart = 0;
@@ -241,49 +233,29 @@ export class HttpSession extends Timer implements ConnectionHandler {
       if (from < 0) return;
       if (!this.#beginBody()) return;
     }
-    const taken = Math.min(end - from, this.#announcedBytes - this.#bodyBytes);
-    if (taken > 0) {
-      this.#collect(bytes, from, from + taken);
-      from += taken;
+    if (this.#body !== undefined) {
+      from = this.#body.feed(bytes, from, end);
+      if (from < 0) return;
     }
-    if (this.#bodyBytes < this.#announcedBytes) return;
     this.#state = "busy";
     this.#engine.wheel.cancel(this);
     if (from < end) this.#hold(bytes, from, end);
     this.#keepAlive = wantsKeepAlive(this.#parser);
-    this.#host.requested(this, this.#parser, this.#body.subarray(0, this.#announcedBytes));
-  }
-
-  /** Keeps a part of a body. Memory follows what has come: an announcement alone costs nothing. */
-  #collect(bytes: Uint8Array, start: number, end: number): void {
-    const needed = this.#bodyBytes + (end - start);
-    if (needed > this.#body.length) {
-      const grown = new Uint8Array(Math.min(this.#announcedBytes, needed * 2));
-      grown.set(this.#body.subarray(0, this.#bodyBytes));
-      this.#body = grown;
-    }
-    this.#body.set(bytes.subarray(start, end), this.#bodyBytes);
-    this.#bodyBytes = needed;
+    this.#host.requested(this, this.#parser, this.#body?.bytes ?? EMPTY);
   }
 
   /** The head is complete. Returns whether the request goes on. */
   #beginBody(): boolean {
-    const { maxBodyBytes } = this.#host.limits;
     const fault = targetFault(this.#parser.method, this.#parser.target);
     const refusal = checkRequest(this.#parser) ?? (fault === undefined ? undefined : badRequest(fault));
-    const size = bodyBytes(this.#parser.headers);
+    const size = bodyBytes(this.#parser);
     if (refusal !== undefined) this.refuse(refusal);
     else if (typeof size !== "number") this.refuse(size);
-    else if (size === BODY_CHUNKED)
-      this.refuse({ status: 411, reason: "Send the body with a Content-Length", headers: [] });
-    else if (size > maxBodyBytes)
-      this.refuse({ status: 413, reason: `The body is larger than ${maxBodyBytes} bytes`, headers: [] });
     else {
       this.#state = "body";
-      this.#body = EMPTY;
-      this.#bodyBytes = 0;
-      this.#announcedBytes = size;
-      if (size > 0 && this.#parser.headers.get("expect")?.toLowerCase() === "100-continue") {
+      if (size === 0) return true;
+      this.#body = new RequestBody(size, this.#host.limits);
+      if (this.#parser.headers.get("expect")?.toLowerCase() === "100-continue") {
         writeHead(this.connection, "HTTP/1.1 100 Continue\r\n\r\n");
       }
       return true;
@@ -341,7 +313,7 @@ export class HttpSession extends Timer implements ConnectionHandler {
       return;
     }
     this.#parser = new HeadParser("request", this.#host.limits);
-    this.#body = EMPTY;
+    this.#body = undefined;
     this.#isAnswering = false;
     this.#state = "head";
     this.#arm(this.#host.limits.requestTimeoutMs);

@@ -35,7 +35,7 @@ export function checkRequest(head: RequestHead): Refusal | undefined {
   if (!isAuthority(head.headers.get("host") ?? "")) {
     return badRequest("The Host header is not a host and port (RFC 9110 §7.2)");
   }
-  const length = bodyBytes(head.headers);
+  const length = bodyBytes(head);
   return typeof length === "number" ? undefined : length;
 }
 
@@ -43,14 +43,18 @@ export function checkRequest(head: RequestHead): Refusal | undefined {
  * The announced size of a request's body: bytes, or BODY_CHUNKED; 0 when nothing is announced. Whatever could be
  * read in two ways is refused, because a proxy before us may read it in the other one (RFC 9112 §6.3).
  */
-export function bodyBytes(headers: HeaderList): number | Refusal {
+export function bodyBytes({ headers, versionMinor }: RequestHead): number | Refusal {
   const lengths = headers.countOf("content-length");
   if (headers.has("transfer-encoding")) {
     if (lengths > 0) {
       return badRequest("The request has Content-Length and Transfer-Encoding (RFC 9112 §6.3)");
     }
+    if (versionMinor === 0) return badRequest("HTTP/1.0 has no Transfer-Encoding (RFC 9112 §6.1)");
     const encodings = headers.tokens("transfer-encoding");
-    if (encodings.length === 1 && encodings[0] === "chunked") return BODY_CHUNKED;
+    if (encodings.at(-1) !== "chunked") {
+      return badRequest("The Transfer-Encoding does not end with chunked (RFC 9112 §6.3)");
+    }
+    if (encodings.length === 1) return BODY_CHUNKED;
     return { status: 501, reason: "The request has a Transfer-Encoding other than chunked", headers: [] };
   }
   if (lengths === 0) return 0;

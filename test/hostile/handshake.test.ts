@@ -142,7 +142,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   ["handshake.bytes", "TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
   ["handshake.bytes", "zeros", "\0\0\0\0\0\0\0\0", 400],
   ["handshake.body", "a Content-Length", `${request({}, ["Content-Length: 5"])}hello`, 400],
-  ["handshake.body", "chunked", `${request({}, ["Transfer-Encoding: chunked"])}0\r\n\r\n`, 411],
+  ["handshake.body", "chunked", `${request({}, ["Transfer-Encoding: chunked"])}0\r\n\r\n`, 400],
   [
     "handshake.body",
     "a length and chunked",
@@ -156,7 +156,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   ["handshake.body", "a length in hexadecimal", request({}, ["Content-Length: 0x0"]), 400],
   ["handshake.body", "a length with a sign", request({}, ["Content-Length: +0"]), 400],
   ["handshake.body", "a length of 30 digits", request({}, [`Content-Length: ${"9".repeat(30)}`]), 413],
-  ["handshake.body", "Transfer-Encoding: gzip", request({}, ["Transfer-Encoding: gzip"]), 501],
+  ["handshake.body", "Transfer-Encoding: gzip", request({}, ["Transfer-Encoding: gzip"]), 400],
   [
     "handshake.body",
     "Transfer-Encoding: gzip, chunked",

@@ -292,7 +292,45 @@ onEachTransport("HTTP", (rig) => {
     expect(JSON.parse((await answer(peer)).body).body).toBe("x".repeat(300_000));
   });
 
+  test("a stream that fetch sends in chunks arrives as one body", async () => {
+    const server = await serve();
+    const parts = ["first ", "second ", "x".repeat(200_000)];
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        const part = parts.shift();
+        if (part === undefined) controller.close();
+        else controller.enqueue(new TextEncoder().encode(part));
+      },
+    });
+    const url = server.url.replace("ws:", "http:");
+    const response = await fetch(url, { method: "POST", body, duplex: "half" } as RequestInit);
+    expect(JSON.parse(await response.text()).body).toBe(`first second ${"x".repeat(200_000)}`);
+  });
+
+  test("bodies in chunks are taken between other requests, cut anywhere, without extensions and trailers", async () => {
+    const peer = await rig.raw(await serve());
+    const chunked = `POST /a ${H}Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nHost: y\r\n\r\n`;
+    const requests = `${chunked}GET /b ${H}\r\n${chunked}`;
+    peer.write(requests);
+    for (const byte of requests) {
+      peer.write(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const url of ["/a", "/b", "/a", "/a", "/b", "/a"]) {
+      expect(JSON.parse((await answer(peer)).body)).toMatchObject({
+        url,
+        body: url === "/a" ? "hello!" : "",
+      });
+    }
+    peer.write(`PUT / ${H}Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n`);
+    expect(await peer.head()).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+    peer.write("2\r\nhi\r\n0\r\n\r\n");
+    expect(JSON.parse((await answer(peer)).body).body).toBe("hi");
+  });
+
   const H = "HTTP/1.1\r\nHost: x\r\n";
+  const CHUNKED = `POST / ${H}Transfer-Encoding: chunked\r\n\r\n`;
   // With a pattern where another part of the server, or the runtime's Request, would refuse it with the same status.
   const refusals: readonly (readonly [string, string, number, RegExp?])[] = [
     ["a body beyond maxRequestBodyBytes", `POST / ${H}Content-Length: 1000001\r\n\r\n`, 413],
@@ -300,8 +338,14 @@ onEachTransport("HTTP", (rig) => {
     ["a negative length", `POST / ${H}Content-Length: -1\r\n\r\n`, 400],
     ["two lengths", `POST / ${H}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
     ["a length and an encoding", `POST / ${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
-    ["a chunked body", `POST / ${H}Transfer-Encoding: chunked\r\n\r\n`, 411],
-    ["another encoding", `POST / ${H}Transfer-Encoding: gzip\r\n\r\n`, 501],
+    ["chunks beyond maxRequestBodyBytes", `${CHUNKED}5\r\nhello\r\nf423c\r\n`, 413],
+    ["a chunk of 2^64 + 5 bytes", `${CHUNKED}10000000000000005\r\nhello\r\n0\r\n\r\n`, 413],
+    ["a chunk longer than its size", `${CHUNKED}4\r\nhello\r\n0\r\n\r\n`, 400],
+    ["endless extensions of chunks", `${CHUNKED}${"1;abcdefg\r\nx\r\n".repeat(1_100)}`, 431],
+    ["endless trailers", `${CHUNKED}0\r\n${"a: b\r\n".repeat(3_000)}`, 431],
+    ["chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400],
+    ["another encoding", `POST / ${H}Transfer-Encoding: gzip\r\n\r\n`, 400],
+    ["another encoding before chunks", `POST / ${H}Transfer-Encoding: gzip, chunked\r\n\r\n`, 501],
     ["a head beyond maxHeaderBytes", `GET / ${H}X: ${"x".repeat(8_192)}\r\n\r\n`, 431],
     ["more headers than maxHeaders", `GET / ${H}${"X: y\r\n".repeat(64)}\r\n`, 431],
     ["no Host", "GET / HTTP/1.1\r\n\r\n", 400],

@@ -6,8 +6,8 @@ function check(fields: string, line = "GET / HTTP/1.1"): number | undefined {
   return checkRequest(parseHead("request", `${line}\r\n${fields}\r\n`))?.status;
 }
 
-function body(fields: string): unknown {
-  const size = bodyBytes(parseHead("request", `POST / HTTP/1.1\r\n${fields}\r\n`).headers);
+function body(fields: string, version = "HTTP/1.1"): unknown {
+  const size = bodyBytes(parseHead("request", `POST / ${version}\r\n${fields}\r\n`));
   return typeof size === "number" ? size : size.status;
 }
 
@@ -42,8 +42,15 @@ describe("request rules", () => {
       expect(body(`Content-Length: ${length}\r\n`)).toBe(400);
     }
     expect(body(`Content-Length: ${"9".repeat(16)}\r\n`)).toBe(413);
+  });
+
+  it("refuse every Transfer-Encoding but one that is chunked", () => {
     expect(body("Transfer-Encoding: gzip, chunked\r\n")).toBe(501);
-    expect(body("Transfer-Encoding:\r\n")).toBe(501);
+    expect(body("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")).toBe(501);
     expect(body("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")).toBe(501);
+    for (const encoding of ["", "identity", "gzip", "xchunked", "chunked, gzip", "chunked;q=1", '"chunked"']) {
+      expect(body(`Transfer-Encoding: ${encoding}\r\n`)).toBe(400);
+    }
+    expect(body("Transfer-Encoding: chunked\r\n", "HTTP/1.0")).toBe(400);
   });
 });
