@@ -223,6 +223,7 @@ const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
   ENOMEM: "ERR_OUT_OF_MEMORY",
   ENOBUFS: "ERR_BACKPRESSURE",
   ENOENT: "ERR_CONNECTION_REFUSED",
+  ENOTDIR: "ERR_CONNECTION_REFUSED",
 };
 
 /** Sentences for the codes that a system call can give: what happened, then what to do. */
@@ -232,9 +233,10 @@ const SYSTEM_TEXTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_CONNECTION_TIMEOUT: "the peer did not answer in time",
   ERR_HOST_UNREACHABLE: "no route to that host; check the network",
   ERR_HOST_NOT_FOUND: "no such host; check the name",
-  ERR_ADDRESS_IN_USE: "the address is in use; choose another port, or 0 for any free one",
+  ERR_ADDRESS_IN_USE: "the address is in use; choose another (port 0: any that is free)",
   ERR_ADDRESS_NOT_AVAILABLE: "this machine does not have that address",
-  ERR_PERMISSION_DENIED: "not permitted; ports below 1024 and some options need privileges",
+  ERR_PERMISSION_DENIED:
+    "not permitted; ports below 1024, folders of others and some options need privileges",
   ERR_TOO_MANY_FILES: "out of file descriptors; raise the limit (ulimit -n)",
   ERR_OUT_OF_MEMORY: "out of memory",
   ERR_BACKPRESSURE: "the peer does not read and the send queue is full",
@@ -251,6 +253,13 @@ export function systemError(action: string, name: string, cause?: unknown): Ring
   const code = Object.hasOwn(SYSTEM_CODES, name) ? SYSTEM_CODES[name] : "ERR_SYSTEM";
   const text = SYSTEM_TEXTS[code] ?? "the system refused";
   return new RingwireError(code, `${action}: ${text} (${name})`, { cause });
+}
+
+/** A Unix socket cannot be made where there is no folder for it: to connect, the same names of the system mean that nobody listens. */
+export function noFolderError(action: string, name: string, cause?: unknown): RingwireError {
+  return new RingwireError("ERR_ADDRESS_NOT_AVAILABLE", `${action}: there is no such folder (${name})`, {
+    cause,
+  });
 }
 
 /** What a wrong value is, for messages. */

@@ -24,6 +24,7 @@ const UNIX_SCHEMES: readonly string[] = ["ws+unix:", "wss+unix:"];
 
 /**
  * Parses `ws:`, `wss:`, `http:`, `https:`, and `ws+unix:PATH:TARGET` or `wss+unix:PATH:TARGET`, as in `ws+unix:/run/feed.sock:/v2`.
+ * A colon in such a PATH is `%3A`, and an abstract name begins with `%00`.
  *
  * @throws TypeError when it is no such URL, or has a fragment (RFC 6455 §3).
  */
@@ -91,13 +92,27 @@ function isSecure(scheme: string, text: string): boolean {
   }
 }
 
+/** What would end the path of a Unix socket in a URL, or be changed on the way: the URL standard drops or escapes it. */
+const UNIX_ESCAPED = /[%:#?\s\p{Cc}]/gu;
+
+/** The path of a Unix socket as it stands in a URL; NUL, with which abstract names begin, is `%00`. */
+export function writeUnixPath(path: string): string {
+  return path.replace(UNIX_ESCAPED, encodeURIComponent);
+}
+
+/** The path that stands in a URL; undefined when it is none. NUL may begin it, and not stand elsewhere. */
+export function readUnixPath(text: string): string | undefined {
+  const path = unescapePart(text);
+  return path === "" || path.includes("\0", 1) ? undefined : path;
+}
+
 /** `ws+unix:PATH:TARGET`. The target may be missing; the path ends at the first colon. */
 function parseUnix(text: string, scheme: string): WebSocketUrl {
   const rest = text.slice(scheme.length);
   const colon = rest.indexOf(":");
-  const path = colon < 0 ? rest : rest.slice(0, colon);
+  const path = readUnixPath(colon < 0 ? rest : rest.slice(0, colon));
   const target = colon < 0 || colon === rest.length - 1 ? "/" : rest.slice(colon + 1);
-  if (path === "" || path.includes("\0")) {
+  if (path === undefined) {
     throw new TypeError(`Cannot connect to ${JSON.stringify(text)}: it names no socket path`);
   }
   // The URL parser escapes what a request line cannot hold, and resolves dots as for any other URL.

@@ -1,8 +1,9 @@
 /** Paths of Unix sockets, where a runtime's own sockets do less with them than the system needs. */
 
-import { lstatSync, unlinkSync } from "node:fs";
+import { lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { RingwireError } from "../errors.ts";
+import { dirname } from "node:path";
+import { noFolderError, RingwireError } from "../errors.ts";
 import type { Address } from "../transport.ts";
 
 /** `sun_path` has 108 bytes, the last one a NUL. */
@@ -25,15 +26,38 @@ export async function listenTakingOver<Listener>(
   try {
     return await listen();
   } catch (error) {
-    const isInUse = error instanceof RingwireError && error.code === "ERR_ADDRESS_IN_USE";
     // An abstract name is no file, and goes with its process.
-    if (family !== "unix" || !isInUse || host.startsWith("\0")) throw error;
+    if (family !== "unix" || host.startsWith("\0") || !(error instanceof RingwireError)) throw error;
+    const missing = missingFolder(host, error.cause);
+    if (missing !== undefined) throw noFolderError(`Cannot listen on ${host}`, missing, error.cause);
+    if (error.code !== "ERR_ADDRESS_IN_USE") throw error;
     const found = socketAt(host);
     if (found === undefined || !(await isLeftBehind(host))) throw error;
     // Somebody else may have taken it over meanwhile. Between this look and binding nothing of this process runs.
     if (socketAt(host) !== found || !isRemoved(host)) throw error;
     return await listen();
   }
+}
+
+/** What the system calls the lack of a folder for a path, which it could not listen at; undefined: that was not the reason. */
+function missingFolder(path: string, cause: unknown): string | undefined {
+  const code = codeOf(cause);
+  // Node makes EACCES of ENOENT, which is what Windows says.
+  if (code === "EACCES") return isMissing(dirname(path)) ? "ENOENT" : undefined;
+  return code === "ENOENT" || code === "ENOTDIR" ? code : undefined;
+}
+
+function isMissing(path: string): boolean {
+  try {
+    statSync(path);
+    return false;
+  } catch (error) {
+    return codeOf(error) === "ENOENT";
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code;
 }
 
 /** What tells the socket at a path from any other that will be there; undefined: there is none. */

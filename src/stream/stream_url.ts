@@ -1,6 +1,6 @@
 /** URLs of streams: `tcp://host:port`, `tls://host:port`, `unix:PATH`, `tls+unix:PATH`. */
 
-import { urlText, withoutUser } from "../protocol/url.ts";
+import { readUnixPath, urlText, withoutUser } from "../protocol/url.ts";
 
 /** Where a stream goes to. */
 export interface StreamUrl {
@@ -29,8 +29,9 @@ export function parseStreamUrl(url: string | URL): StreamUrl {
   const { scheme, secure, isUnix } = found;
   const rest = text.slice(scheme.length);
   if (isUnix) {
-    if (rest === "" || rest.includes("\0")) refuse(text, "it names no socket path");
-    return { secure, host: rest, port: 0, name: "localhost" };
+    const path = readUnixPath(rest);
+    if (path === undefined) refuse(text, "it names no socket path");
+    return { secure, host: path, port: 0, name: "localhost" };
   }
   // As a scheme that the URL standard knows, so that names are folded and checked; one that has no default port does not exist.
   const [http, https] = [`http:${rest}`, `https:${rest}`].map((each) => parse(each, text));

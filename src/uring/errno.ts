@@ -102,6 +102,9 @@ const CERTIFICATE_FAULTS: Readonly<Record<number, string>> = {
   94: "its elliptic curve has parameters of its own",
 };
 
+/** `rw_listen`: no folder for a Unix socket. */
+export const ENOENT = 2;
+export const ENOTDIR = 20;
 /** `rw_wake_accept`: nobody there yet. */
 export const EAGAIN = 11;
 /** `rw_turn`: a garbage command was skipped. */

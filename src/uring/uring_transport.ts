@@ -1,6 +1,6 @@
 /** {@link Transport} over io_uring: opens the pieces, and keeps them together. */
 
-import { RingwireError } from "../errors.ts";
+import { noFolderError, RingwireError } from "../errors.ts";
 import type { Codec } from "../protocol/codec.ts";
 import type { Kernels } from "../protocol/kernels.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -19,7 +19,7 @@ import type {
 import { Dispatcher } from "./dispatcher.ts";
 import { Driver, type DriverOptions } from "./driver.ts";
 import { addressText, readAddress, writeConnectEndpoint, writeListenEndpoint } from "./endpoint.ts";
-import { socketError } from "./errno.ts";
+import { ENOENT, ENOTDIR, errnoName, socketError } from "./errno.ts";
 import { KernelClock } from "./kernel_clock.ts";
 import * as layout from "./layout.ts";
 import { Ring } from "./ring.ts";
@@ -127,6 +127,7 @@ class UringTransport implements Transport {
     } finally {
       if (result < 0) this.#contexts.closeServer(context);
     }
+    if (result === -ENOENT || result === -ENOTDIR) throw noFolderError(action, errnoName(-result));
     if (result < 0) throw socketError(action, -result);
     const handle = this.#ring.newHandle;
     const isUnix = endpoint.address.family === "unix";

@@ -36,7 +36,8 @@ export interface ConnectOptions<Data> extends WithLoop, RouteOptions {
 /**
  * Opens a WebSocket. Resolves once the handshake is done.
  *
- * @param url - `ws:` or `wss:`, `http:` or `https:`, or `ws+unix:PATH:TARGET` (with TLS: `wss+unix:`) for a Unix socket.
+ * @param url - `ws:` or `wss:`, `http:` or `https:`, or `ws+unix:PATH:TARGET` (with TLS: `wss+unix:`) for a Unix socket,
+ *   whose path may have `%3A` for a colon, and `%00` before an abstract name.
  * @throws TypeError, RangeError for a bad URL, unknown options and values out of range.
  * @throws RingwireError `ERR_CONNECTION_REFUSED`, `ERR_HOST_NOT_FOUND`, `ERR_CONNECTION_TIMEOUT`, `ERR_HANDSHAKE_TIMEOUT`,
  *   `ERR_HANDSHAKE_REFUSED` (with `status`), `ERR_HANDSHAKE_FAILED`, `ERR_TLS_UNKNOWN_ISSUER`, `ERR_TLS_HOST_MISMATCH`, `ERR_ABORTED` …

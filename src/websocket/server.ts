@@ -23,6 +23,7 @@ import {
 import { checkHeader } from "../protocol/header_list.ts";
 import { checkOrigin } from "../protocol/origin.ts";
 import { checkProtocols } from "../protocol/subprotocol.ts";
+import { writeUnixPath } from "../protocol/url.ts";
 import { recordedEngine } from "../record/recorded_engine.ts";
 import type { Recorder } from "../record/recorder.ts";
 import { serverAddress } from "../stream/address_of.ts";
@@ -233,7 +234,7 @@ export class Server<Data = undefined> implements AsyncDisposable {
   get url(): string {
     const { family, host, port } = this.#host.address;
     const scheme = this.#host.isSecure ? "wss" : "ws";
-    if (family === "unix") return `${scheme}+unix:${host}:/`;
+    if (family === "unix") return `${scheme}+unix:${writeUnixPath(host)}:/`;
     const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
     return `${scheme}://${family === "ipv6" ? `[${reachable}]` : reachable}:${port}/`;
   }

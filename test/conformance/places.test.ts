@@ -68,6 +68,15 @@ onEachTransport("places", (rig) => {
     }
   });
 
+  test("a server's url leads to any path of a Unix socket, and to abstract names", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+    rig.after(() => rmSync(folder, { recursive: true, force: true }));
+    for (const unix of [join(folder, "a:b #1?.50%"), join(folder, "ä%20"), `\0${folder}:1`]) {
+      const server = await rig.serve({ unix, websocket: echo });
+      await exchange(await rig.connect(server));
+    }
+  });
+
   /** A Unix socket whose process was killed, and the folder that it lies in. */
   const leftBehind = (): { folder: string; unix: string } => {
     const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
@@ -94,6 +103,19 @@ onEachTransport("places", (rig) => {
     writeFileSync(file, "text");
     await expect(rig.serve({ unix: file, websocket: echo })).rejects.toMatchObject(inUse);
     expect(readFileSync(file, "utf8")).toBe("text");
+  });
+
+  test("a Unix socket without a folder is an address that is not there, and to connect, one where nobody listens", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+    rig.after(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, "file"), "");
+    for (const unix of [join(folder, "none", "feed.sock"), join(folder, "file", "feed.sock")]) {
+      const listening = rig.serve({ unix, websocket: echo });
+      await expect(listening).rejects.toMatchObject({ code: "ERR_ADDRESS_NOT_AVAILABLE" });
+      await expect(listening).rejects.toThrow(`Cannot listen on ${unix}: there is no such folder (ENO`);
+      const connecting = rig.connect(`ws+unix:${unix}:/`);
+      await expect(connecting).rejects.toMatchObject({ code: "ERR_CONNECTION_REFUSED" });
+    }
   });
 
   test("of several servers that find the same Unix socket left behind, one takes it over", async () => {

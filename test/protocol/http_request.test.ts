@@ -48,7 +48,15 @@ describe("request rules", () => {
     expect(body("Transfer-Encoding: gzip, chunked\r\n")).toBe(501);
     expect(body("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")).toBe(501);
     expect(body("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")).toBe(501);
-    for (const encoding of ["", "identity", "gzip", "xchunked", "chunked, gzip", "chunked;q=1", '"chunked"']) {
+    for (const encoding of [
+      "",
+      "identity",
+      "gzip",
+      "xchunked",
+      "chunked, gzip",
+      "chunked;q=1",
+      '"chunked"',
+    ]) {
       expect(body(`Transfer-Encoding: ${encoding}\r\n`)).toBe(400);
     }
     expect(body("Transfer-Encoding: chunked\r\n", "HTTP/1.0")).toBe(400);

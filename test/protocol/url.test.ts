@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseWebSocketUrl } from "../../src/protocol/url.ts";
+import { parseWebSocketUrl, writeUnixPath } from "../../src/protocol/url.ts";
 
 const parts = (url: string | URL): unknown[] => {
   const { secure, host, port, hostHeader, target } = parseWebSocketUrl(url);
@@ -44,6 +44,17 @@ describe("WebSocket URL", () => {
     expect(parts("ws+unix:./feed.sock:")).toEqual([false, "./feed.sock", 0, "localhost", "/"]);
     expect(() => parseWebSocketUrl("ws+unix:")).toThrow(TypeError);
     expect(() => parseWebSocketUrl("ws+unix::/x")).toThrow(TypeError);
+  });
+
+  it("names any path of a Unix socket, escaped", () => {
+    for (const path of ["/a:b", "/50%", "/a%3Ab", "/a?b#c", "/a b\n", "/ä", "\0feed:1", "/a@b"]) {
+      const url = `ws+unix:${writeUnixPath(path)}:/v2`;
+      expect([parts(url)[1], parts(url)[4]]).toEqual([path, "/v2"]);
+      // What the URL standard makes of it is still the same.
+      expect([parts(new URL(url).href)[1], parts(new URL(url).href)[4]]).toEqual([path, "/v2"]);
+    }
+    expect(parts("ws+unix:/50%off.sock:/")[1]).toBe("/50%off.sock");
+    expect(() => parseWebSocketUrl("ws+unix:/a%00b:/")).toThrow(TypeError);
   });
 
   it("gives its user and password as an Authorization value", () => {

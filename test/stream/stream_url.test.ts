@@ -7,6 +7,8 @@ test.each([
   ["TCP://[::1]:80", { secure: false, host: "::1", port: 80, name: "::1" }],
   ["tcp://x:443", { secure: false, host: "x", port: 443, name: "x" }],
   ["unix:/run/a b.sock", { secure: false, host: "/run/a b.sock", port: 0, name: "localhost" }],
+  ["unix:/run/a%3Ab.sock", { secure: false, host: "/run/a:b.sock", port: 0, name: "localhost" }],
+  ["unix:%00feed", { secure: false, host: "\0feed", port: 0, name: "localhost" }],
   ["tls+unix:relative.sock", { secure: true, host: "relative.sock", port: 0, name: "localhost" }],
 ])("%s is where it says", (text, expected) => {
   expect(parseStreamUrl(text)).toEqual(expected);
