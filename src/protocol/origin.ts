@@ -11,13 +11,16 @@ const NO_ORIGIN_SCHEMES: ReadonlySet<string> = new Set([
   ...["tcp:", "tls:", "ws+unix:", "wss+unix:"],
 ]);
 
+/** Of pages without one; of files as Electron and web views of telephones send it, where browsers say `null`. */
+const OPAQUE_ORIGINS: readonly string[] = ["null", "file://"];
+
 /**
  * Checks an origin that pages may connect from. One that no browser sends as it stands would keep everybody out.
  *
  * @throws TypeError, with what was meant where that can be told.
  */
 export function checkOrigin(origin: string): void {
-  if (origin === "null") return;
+  if (OPAQUE_ORIGINS.includes(origin)) return;
   const url = URL.canParse(origin) ? new URL(origin) : undefined;
   const sent = url && originOf(url);
   if (sent === origin) return;

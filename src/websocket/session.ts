@@ -574,7 +574,10 @@ export class Session<Data>
     );
   }
 
-  /** No memory for a message, or no string that long: handlers throw elsewhere. The decoder stands in the middle of it, and stays with this socket. */
+  /**
+   * No memory for a message, or no string that long: handlers throw elsewhere. What it is told by differs (RangeError; Error on Node, TypeError on Deno
+   * for strings), so the class is not looked at. The decoder stands in the middle of the message, and stays with this socket.
+   */
   #failMemory(thrown: unknown): void {
     const text = thrown instanceof Error ? thrown.message : String(thrown);
     this.fail(

@@ -11,6 +11,7 @@ test("what browsers send as Origin is taken", () => {
     "capacitor://localhost",
     "app://.",
     "null",
+    "file://",
   ]) {
     checkOrigin(origin);
   }
@@ -36,7 +37,7 @@ test("what no browser sends is refused, with what was meant", () => {
   for (const origin of [
     ...["*", "", "app.example", "localhost:3000", "data:text/html,x"],
     ...["https://*.example", "https://*", "wss://*.example", "chrome-extension://*"],
-    ...["ftp://a.b", "file://a", "data://a", "javascript://a", "blob:https://a.b", "about:blank"],
+    ...["ftp://a.b", "file://a", "file:///", "data://a", "javascript://a", "blob:https://a.b", "about:blank"],
   ]) {
     expect(() => checkOrigin(origin), origin).toThrow(/an origin looks like/);
   }
