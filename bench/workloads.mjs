@@ -66,8 +66,9 @@ function connecting(how, load) {
     load: { connections: 32, ...load },
     needsTls: load.tls === true,
     seconds: 0.3,
-    // Much of what a connection costs is code that is compiled late: without a warm server, the ratio is one of compilers.
-    firstSeconds: load.tls && !load.resume ? 1 : 2,
+    // Much of what a connection costs is code that is compiled late: without a warm server, the ratio is one of compilers. JavaScriptCore
+    // compiles node:tls until some 13,000 sessions have been resumed.
+    firstSeconds: load.resume ? 5 : load.tls ? 1 : 2,
     targets: {},
     // A tiny run of each kind of handshake is enough.
     smoke: load.tls === true && !load.resume,
