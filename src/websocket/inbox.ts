@@ -160,7 +160,8 @@ export class Inbox implements ReceiveClock {
 
   /** Forgets what was gathered from the read, and what is held for handlers: the program wants nothing more. */
   discard(): void {
-    this.#batch?.clear();
+    if (this.#isDelivering) this.#batch?.cut();
+    else this.#batch?.clear();
     if (this.#settings.delivery !== "queue") this.#queue = undefined;
   }
 

@@ -138,6 +138,11 @@ export class ReadBatch implements MessageBatch, Iterator<BatchMessage>, BatchMes
     this.#step.done = true;
   }
 
+  /** Drops what lies behind the message that the iteration stands at, which its handler may still look at. */
+  cut(): void {
+    this.list.count = this.#cursor < 0 ? 0 : this.#cursor / RECORD_WORDS + 1;
+  }
+
   /** Starts from the first message. One iteration at a time. @throws TypeError where somebody has kept the batch: by now it may be others'. */
   [Symbol.iterator](): Iterator<BatchMessage> {
     if (!this.#isOpen) {

@@ -381,6 +381,29 @@ onEachTransport("messages", (rig) => {
     expect(counts.length).toBe(1);
   });
 
+  test("a batch handler that terminates may still look at the message it stands at, which is the last", async () => {
+    const seen: string[] = [];
+    const journal = new Journal();
+    const { message: _, ...handlers } = journal.handlers({});
+    const server = await rig.serve({
+      websocket: {
+        ...handlers,
+        batch(ws, messages) {
+          for (const message of messages) {
+            if (seen.length === 1) ws.terminate();
+            seen.push(`${message.text()} ${ws.send(message)}`);
+          }
+        },
+      },
+    });
+    const peer = await rig.raw(server);
+    await peer.upgrade();
+    peer.write(concat(...["one", "two", "three"].map((text) => frame(0x81, text, { key: KEY }))));
+    await until("it is gone", () => server.connections === 0);
+    expect(seen).toEqual(["one sent", "two dropped"]);
+    expect(journal.kinds).not.toContain("error");
+  });
+
   test("messages before a broken one reach the batch handler, then the connection fails with the code for it", async () => {
     const broken: [number, number, string | number[]][] = [
       [1002, 0x83, "bad"],

@@ -127,6 +127,18 @@ describe("message batch", () => {
     expect(kept).toEqual([...texts, ...[...texts].reverse()]);
   });
 
+  test("that is cut ends with the message it stands at, and without one is empty", () => {
+    const batch = filled(false);
+    const seen: string[] = [];
+    for (const message of batch) {
+      if (seen.length === 1) batch.cut();
+      seen.push(message.text());
+    }
+    expect([seen, batch.count]).toEqual([["one", '{"two":2}'], 2]);
+    batch.cut();
+    expect([...batch]).toEqual([]);
+  });
+
   test("is empty after clear, and can be iterated again once it is filled and open", () => {
     const batch = filled(false);
     const iterator = batch[Symbol.iterator]();
