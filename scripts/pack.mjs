@@ -5,32 +5,39 @@
 import {
   chmodSync,
   copyFileSync,
-  cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseOrExit } from "./arguments.mjs";
 import { build, NOT_BUILT } from "./build.mjs";
-import { mainManifest, PLATFORM_NAMES, platformManifest, platformPackage } from "./packages/manifests.mjs";
+import {
+  mainManifest,
+  PART_NAMES,
+  PLATFORM_NAMES,
+  partManifest,
+  platformManifest,
+} from "./packages/manifests.mjs";
+import { divide } from "./packages/parts.mjs";
 import { publishedReadme } from "./packages/readme.mjs";
-import { shimsToTry, strip } from "./packages/shims.mjs";
+import { localPlatform, shimsToTry, strip } from "./packages/shims.mjs";
 import { capture, ROOT, tail } from "./setup/command.mjs";
 import { setUpOrExit } from "./setup.mjs";
 
 const HELP = `Usage: npm run pack
 
-Builds dist/ and leaves in dist/packages the tarball of ringwire and one for each platform whose shim "npm run platforms" has left
-in dist/platforms. For this machine's own platform the shim of the checkout will do, if there is no newer one.
+Builds dist/ and leaves in dist/packages the tarball of ringwire, those of its declarations and of its program, and one for each
+platform whose shim "npm run platforms" has left in dist/platforms. For this machine's own platform the shim of the checkout will do, if there is no newer one.
 
   --help    this text`;
 
 const STAGE = join(ROOT, "build/packages");
-const OUTPUT = join(ROOT, "dist/packages");
+const DIST = join(ROOT, "dist");
+const OUTPUT = join(DIST, "packages");
 const LICENSE = "LICENSE";
 
 const write = (folder, name, text) => writeFileSync(join(folder, name), text);
@@ -46,24 +53,44 @@ function stage(name, manifest) {
   return folder;
 }
 
-function stageMain(platforms) {
-  const folder = stage("ringwire", mainManifest(platforms));
-  const { repository, version } = mainManifest(platforms);
-  write(
-    folder,
-    "README.md",
-    publishedReadme(readFileSync(join(ROOT, "README.md"), "utf8"), repository, version),
-  );
-  copyFileSync(join(ROOT, "CHANGELOG.md"), join(folder, "CHANGELOG.md"));
-  for (const name of readdirSync(join(ROOT, "dist"))) {
-    if (NOT_BUILT.includes(name)) continue;
-    cpSync(join(ROOT, "dist", name), join(folder, "dist", name), { recursive: true });
+/** A fresh folder with what every package has that belongs to `ringwire`. */
+function stageCompanion(name, manifest) {
+  const folder = stage(name, manifest);
+  const { name: title, description } = manifest;
+  const text = `${description}. npm installs it along with \`ringwire\`; nobody needs to ask for it.`;
+  write(folder, "README.md", `# ${title}\n\n${text}\n`);
+  return folder;
+}
+
+/** The texts of what was built, by path in dist/. */
+function builtFiles() {
+  const paths = readdirSync(DIST, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(DIST, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter((path) => !NOT_BUILT.includes(path.split("/")[0]));
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(DIST, path), "utf8")]));
+}
+
+function writeFiles(folder, files) {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    write(folder, path, text);
   }
   return folder;
 }
 
+function stageMain(platforms, files) {
+  const manifest = mainManifest(platforms);
+  const folder = stage("ringwire", manifest);
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  write(folder, "README.md", publishedReadme(readme, manifest.repository, manifest.version));
+  writeFiles(join(folder, "dist"), files);
+  chmodSync(join(folder, "dist/cli.js"), 0o755);
+  return folder;
+}
+
 function stagePlatform({ name, library, notices, isLocal }) {
-  const folder = stage(name, platformManifest(name));
+  const folder = stageCompanion(name, platformManifest(name));
   const copy = join(folder, "libringwire.so");
   copyFileSync(library, copy);
   chmodSync(copy, 0o755);
@@ -79,11 +106,6 @@ function stagePlatform({ name, library, notices, isLocal }) {
     folder,
     "index.d.ts",
     `/** Path of the shim. */\ndeclare const path: string;\nexport default path;\n`,
-  );
-  write(
-    folder,
-    "README.md",
-    `# ${platformPackage(name)}\n\n${platformManifest(name).description}. npm installs it along with \`ringwire\`; nobody needs to ask for it.\n`,
   );
   return folder;
 }
@@ -115,7 +137,15 @@ function pack(shims) {
     platform: shim.name,
     isLocal: shim.isLocal,
   }));
-  return [...platforms, packFolder(stageMain(platforms.map(({ platform }) => platform)))];
+  const files = divide(builtFiles());
+  const parts = PART_NAMES.map((name) =>
+    packFolder(writeFiles(stageCompanion(name, partManifest(name)), files[name])),
+  );
+  const main = stageMain(
+    platforms.map(({ platform }) => platform),
+    files.main,
+  );
+  return [...platforms, ...parts, packFolder(main)];
 }
 
 /**
@@ -147,5 +177,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const missing = PLATFORM_NAMES.filter((name) => !packages.some(({ platform }) => platform === name));
   if (missing.length > 0)
     console.log(`not packed: ${missing.join(", ")} ("npm run platforms" builds their shims)`);
-  console.log("pack: dist/packages is ready");
+  const own = packages.filter(({ platform }) => platform === undefined || platform === localPlatform());
+  const tarballs = own.map(({ tarball }) => relative(ROOT, tarball));
+  console.log(`pack: dist/packages is ready; to try it before npm has it: npm install ${tarballs.join(" ")}`);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { capture, ROOT } from "../setup/command.mjs";
-import { PLATFORM_NAMES, platformPackage } from "./manifests.mjs";
+import { PLATFORM_NAMES, scoped } from "./manifests.mjs";
 
 const read = (path, root) => readFileSync(join(root, path), "utf8");
 
@@ -44,7 +44,7 @@ export function checkChangelog(text, version) {
 /** Complaints about what was packed. */
 export function checkPackages(packages) {
   const missing = PLATFORM_NAMES.filter((name) => !packages.some(({ platform }) => platform === name));
-  return missing.map((name) => `${platformPackage(name)} has no shim: npm run platforms`);
+  return missing.map((name) => `${scoped(name)} has no shim: npm run platforms`);
 }
 
 /** Complaints about the checkout. npm signs where a package comes from, and refuses what does not say it. */

@@ -217,10 +217,27 @@ async function testDeno(context, project, what, permissions) {
   });
 }
 
+/** The checkout itself, as the README says for the time before there is anything on npm: its dist/ has all parts. */
+async function testCheckout(context) {
+  const project = new Project(join(context.folder, "checkout"), context.environment);
+  project.add("echo.mjs");
+  await project.install(["npm", "install", ROOT]);
+  for (const runtime of RUNTIMES) {
+    const words = runtime === "deno" ? deno(...DENO_PERMISSIONS) : runtimeCommand(runtime);
+    await context.report.try(runtime, "npm install PATH/TO/CLONE", async () =>
+      expectEcho(await project.runEcho([...words, "echo.mjs"]), "uring"),
+    );
+    await context.report.try(runtime, "npm install PATH/TO/CLONE, ringwire doctor", async () =>
+      expectDoctor(await project.run([...words, PROGRAM, "doctor"]), "uring", /built in this checkout/),
+    );
+  }
+}
+
 export async function testInstalls(context) {
   await testNpm(context);
   await testWithoutOptional(context);
   await testManagers(context);
   await testDenoSpecifier(context);
   await testJsr(context);
+  await testCheckout(context);
 }

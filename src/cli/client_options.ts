@@ -1,9 +1,10 @@
 /** The options that every command with a WebSocket of its own takes. */
 
-import { COMPRESSION_MODES, type CompressionMode } from "../options.ts";
+import type { CompressionMode } from "../options.ts";
 import type { Console } from "../runtime/console.ts";
 import type { ConnectOptions } from "../websocket/client.ts";
 import { type OptionValues, UsageError } from "./arguments.ts";
+import { COMPRESSION_MODES } from "./library.ts";
 import { clientTls } from "./tls_files.ts";
 
 type Text = { readonly kind: "text" };

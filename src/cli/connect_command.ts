@@ -1,14 +1,12 @@
 /** `ringwire connect`: a WebSocket on the command line, for people at a terminal and for pipes. */
 
-import { Loop } from "../loop.ts";
-import { COMPRESSION_NUMBERS } from "../options.ts";
 import type { Console } from "../runtime/console.ts";
-import { connect } from "../websocket/client.ts";
 import type { CloseInfo } from "../websocket/handlers.ts";
 import type { Socket } from "../websocket/socket.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { CLIENT_OPTIONS, readClient } from "./client_options.ts";
 import type { Command } from "./command.ts";
+import { COMPRESSION_NUMBERS, connect, Loop } from "./library.ts";
 import { describeBytes, escapeControls } from "./printable.ts";
 import { CONNECT_NAMES, describeTls, inWordsOf, renamed } from "./tls_files.ts";
 

@@ -1,14 +1,9 @@
 /** What this machine and runtime give Ringwire: gathered by trying, not by guessing from versions. */
 
-import { RingwireError } from "../errors.ts";
-import { Loop } from "../loop.ts";
 import type { Console, ProcessLimit } from "../runtime/console.ts";
-import { runtime } from "../runtime/detect.ts";
-import { type CallCost, measureCallCost } from "../uring/call_cost.ts";
-import { chooseShim, openShim, type Shim } from "../uring/shim.ts";
-import { VERSION } from "../version.ts";
-import { connect } from "../websocket/client.ts";
-import { serve } from "../websocket/server.ts";
+import type { Shim } from "../uring/shim.ts";
+import { type CallCost, measureCallCost } from "./call_cost.ts";
+import { chooseShim, connect, Loop, openShim, RingwireError, runtime, serve, VERSION } from "./library.ts";
 
 const WARM_UP_ROUNDS = 200;
 const ROUNDS = 1_000;

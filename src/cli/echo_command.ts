@@ -1,11 +1,9 @@
 /** `ringwire echo`: a server that sends every message back, for trying clients and measuring. */
 
-import { Loop } from "../loop.ts";
-import { COMPRESSION_MODES, COMPRESSION_NUMBERS } from "../options.ts";
 import type { Console } from "../runtime/console.ts";
-import { serve } from "../websocket/server.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { COMPRESSION_MODES, COMPRESSION_NUMBERS, Loop, serve } from "./library.ts";
 import { escapeControls } from "./printable.ts";
 import { describeTls, ECHO_NAMES, inWordsOf, renamed, serverTls } from "./tls_files.ts";
 

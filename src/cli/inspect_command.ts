@@ -1,10 +1,11 @@
 /** `ringwire inspect`: what a recording holds, and where it is damaged. */
 
-import { Recording, type RecordingEntry } from "../record/recording.ts";
+import type { RecordingEntry } from "../record/recording.ts";
 import type { Console } from "../runtime/console.ts";
 import type { Address } from "../transport.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { Recording } from "./library.ts";
 import { escapeControls } from "./printable.ts";
 import { type ConnectionSummary, summarize } from "./recording_summary.ts";
 

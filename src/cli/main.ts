@@ -3,15 +3,14 @@
  * 0: done. 1: a peer, the network or the system failed. 2: the command line makes no sense.
  */
 
-import { RingwireError } from "../errors.ts";
 import { type Console, openConsole } from "../runtime/console.ts";
-import { VERSION } from "../version.ts";
 import { UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { connectCommand } from "./connect_command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { echoCommand } from "./echo_command.ts";
 import { inspectCommand } from "./inspect_command.ts";
+import { RingwireError, VERSION } from "./library.ts";
 import { recordCommand } from "./record_command.ts";
 import { replayCommand } from "./replay_command.ts";
 

@@ -1,13 +1,11 @@
 /** `ringwire record`: a client that writes down all it receives and sends. */
 
-import { Loop } from "../loop.ts";
-import { Recorder } from "../record/recorder.ts";
 import type { Console } from "../runtime/console.ts";
-import { connect } from "../websocket/client.ts";
 import type { Socket } from "../websocket/socket.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import { CLIENT_OPTIONS, readClient } from "./client_options.ts";
 import type { Command } from "./command.ts";
+import { connect, Loop, Recorder } from "./library.ts";
 import { CONNECT_NAMES, renamed } from "./tls_files.ts";
 
 const MAX_SECONDS = 2_000_000;

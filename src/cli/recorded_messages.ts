@@ -1,11 +1,8 @@
 /** The messages of a recording: its WebSockets are replayed, each by a client or server like the one that was recorded. */
 
-import { Loop } from "../loop.ts";
-import { Recording } from "../record/recording.ts";
-import { Replay, type ReplayStats } from "../record/replay.ts";
-import { connect } from "../websocket/client.ts";
-import { serve } from "../websocket/server.ts";
+import type { ReplayStats } from "../record/replay.ts";
 import type { Socket } from "../websocket/socket.ts";
+import { connect, Loop, Recording, Replay, serve } from "./library.ts";
 import { type ConnectionSummary, summarize } from "./recording_summary.ts";
 
 /** The next connection may come days after the one before. */

@@ -1,11 +1,10 @@
 /** `ringwire replay`: plays the messages of a recording, to the terminal or to whoever connects. */
 
-import { Loop } from "../loop.ts";
 import type { Console } from "../runtime/console.ts";
-import { serve } from "../websocket/server.ts";
 import type { Socket } from "../websocket/socket.ts";
 import { parseArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { Loop, serve } from "./library.ts";
 import { describeBytes, escapeControls } from "./printable.ts";
 import { RecordedMessages } from "./recorded_messages.ts";
 

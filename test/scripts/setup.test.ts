@@ -36,7 +36,7 @@ test("the programs that set up are found, and so are imports of packages", () =>
   expect(programs.map(({ pathname }) => pathname.split("/").pop())).toEqual(
     expect.arrayContaining(["test.mjs", "start.mjs", "build.mjs", "run.mjs"]),
   );
-  expect(packagesOf(new URL("packages/bundle.mjs", SCRIPTS))).toEqual(["rolldown"]);
+  expect(packagesOf(new URL("packages/bundle.mjs", SCRIPTS))).toContain("rolldown");
 });
 
 test.each(programs.map((module) => [module.pathname.split("/").slice(-2).join("/"), module] as const))(

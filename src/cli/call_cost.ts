@@ -1,7 +1,7 @@
-/** What a call into C costs on this runtime: the figure that the thresholds in this folder come from. */
+/** What a call into C costs on this runtime: the figure that the thresholds in src/uring come from. */
 
 import type { Runtime } from "../runtime/runtime.ts";
-import { openShim } from "./shim.ts";
+import { openShim } from "./library.ts";
 
 const CALLS = 100_000;
 const ROUNDS = 7;

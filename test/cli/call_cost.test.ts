@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { measureCallCost } from "../../src/cli/call_cost.ts";
 import { runtime } from "../../src/runtime/detect.ts";
-import { measureCallCost } from "../../src/uring/call_cost.ts";
-import { library, missing } from "./open_test_transport.ts";
+import { library, missing } from "../uring/open_test_transport.ts";
 
 describe.skipIf(missing !== undefined)("the cost of a call into C", () => {
   test("is some nanoseconds, and the instructions have a name", () => {
