@@ -19,7 +19,7 @@ const LAYERS = [
   { name: "errors", files: /^(tls_)?errors\.ts$/, imports: [] },
   { name: "protocol", files: /^protocol\//, imports: ["errors"] },
   { name: "seam", files: /^(transport|tls|runtime\/runtime)\.ts$/, imports: ["errors", "protocol"] },
-  { name: "timers", files: /^(timer_wheel|process_ref)\.ts$/, imports: ["errors"] },
+  { name: "timers", files: /^(timer_wheel|process_ref|spare_memory)\.ts$/, imports: ["errors", "protocol"] },
   { name: "uring", files: /^uring\//, imports: ["errors", "protocol", "seam"] },
   { name: "native", files: /^native\//, imports: ["errors", "protocol", "seam"] },
   { name: "bun", files: /^runtime\/bun\//, imports: ["errors", "seam", "system"] },

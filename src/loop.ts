@@ -11,10 +11,12 @@ import { checkKnown, LOOP_NUMBERS, type LoopOptions, readChoice, readNumbers } f
 import { ProcessRef } from "./process_ref.ts";
 import type { Codec } from "./protocol/codec.ts";
 import { MaskKeys } from "./protocol/mask_keys.ts";
+import type { MessageMemory } from "./protocol/message_buffer.ts";
 import { openReplayTransport, Replay } from "./record/replay.ts";
 import type { ReplayTransport } from "./record/replay_transport.ts";
 import { runtime } from "./runtime/detect.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import { SpareMemory } from "./spare_memory.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import type { DriveOptions, Transport, TransportLimits, TransportStats } from "./transport.ts";
 import { chooseShim, openShim } from "./uring/shim.ts";
@@ -29,6 +31,8 @@ export interface Engine {
   /** For who waits without a socket: deadlines alone do not keep the process alive. */
   readonly processRef: ProcessRef;
   readonly maskKeys: MaskKeys;
+  /** Lends to messages that do not come in one read. */
+  readonly messageMemory: MessageMemory;
   /** Where sockets count. A server's and a service's engine has a part of the loop's. */
   readonly metrics: Counters;
   readonly diagnostics: Diagnostics;
@@ -114,6 +118,7 @@ export class Loop {
       wheel,
       processRef: new ProcessRef(() => runtime.stayAlive()),
       maskKeys: new MaskKeys((bytes) => runtime.randomFill(bytes)),
+      messageMemory: new SpareMemory(wheel, () => own.nowMs()),
       metrics: new Counters(() => runtime.nowMs()),
       diagnostics: new Diagnostics(runtime),
       soon: this.#isPolled ? (callback): void => this.#runSoon(callback) : queueMicrotask,

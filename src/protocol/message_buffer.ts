@@ -11,9 +11,20 @@ import { Utf8Stream } from "./utf8.ts";
 /** First buffer of a message, unless the message is smaller or more of it has come already. */
 const FIRST_BUFFER_BYTES = 512;
 
+/** Larger ones are lent, where nobody keeps the message. */
+const MAX_OWN_BYTES = 65_536;
+
 const EMPTY = new Uint8Array(0);
 
-/** One message after the other, each in a buffer of its own. */
+/** Lends memory to messages that nobody keeps. */
+export interface MessageMemory {
+  /** A buffer of at least so many bytes, whatever they are. */
+  take(bytes: number): Uint8Array;
+  /** Takes one back that nobody looks at any more. */
+  give(buffer: Uint8Array): void;
+}
+
+/** One message after the other, each in a buffer of its own, or in one that is lent until it was looked at. */
 export class MessageBuffer {
   /** OPCODE_TEXT or OPCODE_BINARY while a message is open. */
   opcode: number;
@@ -24,6 +35,8 @@ export class MessageBuffer {
   sizeBytes: number;
 
   readonly #text: Utf8Stream;
+  /** Undefined: who gets the message may keep its buffer. */
+  #memory: MessageMemory | undefined = undefined;
 
   constructor(kernels: Kernels) {
     this.opcode = OPCODE_CONTINUATION;
@@ -33,15 +46,25 @@ export class MessageBuffer {
     this.#text = new Utf8Stream(kernels);
   }
 
-  /** Begins a message. */
-  open(opcode: number): void {
+  /**
+   * Begins a message.
+   *
+   * @param memory - What lends buffers for it; undefined: its buffer is given away with it.
+   */
+  open(opcode: number, memory: MessageMemory | undefined): void {
     this.opcode = opcode;
+    this.#memory = memory;
     this.#text.reset();
   }
 
   /** Whether the message could end here, which a text inside a UTF-8 sequence cannot. */
   get canEnd(): boolean {
     return this.#text.complete;
+  }
+
+  /** Whether the buffer is to be given back. */
+  get isLent(): boolean {
+    return this.#memory !== undefined && this.bytes.length > MAX_OWN_BYTES;
   }
 
   /**
@@ -65,9 +88,18 @@ export class MessageBuffer {
    * never more than the message can still become; a declared length alone moves nothing.
    */
   #grow(needed: number, limitBytes: number): void {
-    const grown = new Uint8Array(Math.min(limitBytes, Math.max(needed * 2, FIRST_BUFFER_BYTES)));
+    const wanted = Math.min(limitBytes, Math.max(needed * 2, FIRST_BUFFER_BYTES));
+    const memory = wanted > MAX_OWN_BYTES ? this.#memory : undefined;
+    const grown = memory === undefined ? new Uint8Array(wanted) : memory.take(wanted);
     copyBytes(this.bytes, 0, this.sizeBytes, grown, 0);
+    if (this.isLent) this.#memory!.give(this.bytes);
     this.bytes = grown;
+  }
+
+  /** Ends a message that nobody looks at any more. */
+  giveBack(): void {
+    if (this.isLent) this.#memory!.give(this.bytes);
+    this.release();
   }
 
   /** Ends the message, or gives it up. Its buffer is not touched again. */

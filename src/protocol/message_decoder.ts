@@ -21,7 +21,7 @@ import { copyBytes } from "./copy_bytes.ts";
 import { MAX_HEADER_BYTES } from "./frame_encoder.ts";
 import type { Kernels } from "./kernels.ts";
 import { isAscii, readKey, rotateKey, unmaskShort } from "./mask.ts";
-import { MessageBuffer } from "./message_buffer.ts";
+import { MessageBuffer, type MessageMemory } from "./message_buffer.ts";
 import { MAX_SHORT_ASCII_BYTES, type MessageList, SHORT_ASCII } from "./message_list.ts";
 import { OPCODE_BINARY, OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PONG, OPCODE_TEXT } from "./opcode.ts";
 import { readUtf8 } from "./text.ts";
@@ -58,6 +58,10 @@ export interface MessageDecoderOptions {
    * it was not, and RSV1 is a fault like the other reserved bits.
    */
   readonly openInflater?: (() => Inflater) | undefined;
+  /** What long texts are put together in, where the caller keeps no bytes of them; undefined: each in a buffer that it may keep. */
+  readonly textMemory?: MessageMemory | undefined;
+  /** The same for binary messages. */
+  readonly binaryMemory?: MessageMemory | undefined;
 }
 
 const FIN_BIT = 0x80;
@@ -80,8 +84,10 @@ const MAX_CONTROL_BYTES = 125;
 const HOLDS_HEADER = 1;
 const HOLDS_FRAME = 2;
 const HOLDS_MESSAGE = 4;
-const HAS_CLOSED = 8;
-const HAS_FAILED = 16;
+/** The buffer of the last message, until the next call. */
+const HOLDS_LENT = 8;
+const HAS_CLOSED = 16;
+const HAS_FAILED = 32;
 
 /** An answer of the inner steps: no event came of it, go on. */
 const GO_ON = -1;
@@ -133,6 +139,8 @@ export class MessageDecoder {
   readonly #maxFragments: number;
   readonly #checkText: boolean;
   readonly #openInflater: (() => Inflater) | undefined;
+  readonly #textMemory: MessageMemory | undefined;
+  readonly #binaryMemory: MessageMemory | undefined;
   #inflater: Inflater | undefined;
   /** Most bytes of payload that a compressed message may come in. */
   readonly #maxCompressedBytes: number;
@@ -179,6 +187,8 @@ export class MessageDecoder {
     this.#maxFragments = options.maxFragments;
     this.#checkText = options.checkText;
     this.#openInflater = options.openInflater;
+    this.#textMemory = options.textMemory;
+    this.#binaryMemory = options.binaryMemory;
     this.#inflater = undefined;
     this.#maxCompressedBytes = deflateBound(options.maxMessageBytes);
     this.#input = EMPTY;
@@ -198,6 +208,11 @@ export class MessageDecoder {
     return this.#holds === 0 && this.#at === this.#inputEnd && this.#inflater === undefined;
   }
 
+  /** Whether the payload of the last event lies in memory that is another message's after the next call. */
+  get isLent(): boolean {
+    return (this.#holds & HOLDS_LENT) !== 0;
+  }
+
   /** Where the fed range ends. */
   get inputEnd(): number {
     return this.#inputEnd;
@@ -208,7 +223,7 @@ export class MessageDecoder {
     return this.#message?.sizeBytes ?? 0;
   }
 
-  /** Memory held for an incomplete message, in bytes: at most twice what has come of it, or 512. */
+  /** Memory held for a message, in bytes: at most twice what has come of it, or 512. What is lent may be larger. */
   get retainedBytes(): number {
     return this.#message?.bytes.length ?? 0;
   }
@@ -349,6 +364,10 @@ export class MessageDecoder {
   }
 
   #nextSlow(): number {
+    if ((this.#holds & HOLDS_LENT) !== 0) {
+      this.#holds &= ~HOLDS_LENT;
+      this.#message!.giveBack();
+    }
     for (;;) {
       if (this.#holds >= HAS_CLOSED) {
         this.#releaseInput();
@@ -528,8 +547,9 @@ export class MessageDecoder {
     if (opcode !== OPCODE_CONTINUATION) {
       const isCompressed = (first & COMPRESSED_BIT) !== 0;
       this.#compressedOpcode = isCompressed ? opcode : 0;
+      const memory = opcode === OPCODE_TEXT ? this.#textMemory : this.#binaryMemory;
       // A compressed text is collected as the bytes that it is; it is text once it is restored.
-      this.#message.open(isCompressed ? OPCODE_BINARY : opcode);
+      this.#message.open(isCompressed ? OPCODE_BINARY : opcode, memory);
     }
     this.#message.fragments++;
     this.#holds |= HOLDS_MESSAGE;
@@ -600,10 +620,11 @@ export class MessageDecoder {
     this.bytes = message.bytes;
     this.start = 0;
     this.end = message.sizeBytes;
-    this.owned = true;
+    this.owned = !message.isLent;
     this.textChecked = opcode === OPCODE_TEXT;
-    message.release();
     this.#holds &= ~HOLDS_MESSAGE;
+    if (this.owned) message.release();
+    else this.#holds |= HOLDS_LENT;
     if (this.#compressedOpcode === 0) return opcode;
     const compressedOpcode = this.#compressedOpcode;
     this.#compressedOpcode = 0;

@@ -43,7 +43,9 @@ export class SessionContext<Data> {
 
   /** @param openInflater - What restores compressed messages; undefined: there are none. */
   openDecoder(openInflater: (() => Inflater) | undefined): MessageDecoder {
-    const { isClient, maxMessageBytes, maxFragments, textAsString, delivery } = this.settings;
+    const { isClient, maxMessageBytes, maxFragments, textAsString, delivery, zeroCopy } = this.settings;
+    const { messageMemory } = this.engine;
+    const isBorrowed = delivery === "batch" || (delivery === "message" && zeroCopy);
     return new MessageDecoder({
       masked: !isClient,
       maxMessageBytes,
@@ -52,6 +54,9 @@ export class SessionContext<Data> {
       // Where a string is made of it anyway, making it is the check.
       checkText: !textAsString || delivery === "batch",
       openInflater,
+      // A string has bytes of its own.
+      textMemory: isBorrowed || textAsString ? messageMemory : undefined,
+      binaryMemory: isBorrowed ? messageMemory : undefined,
     });
   }
 }

@@ -353,6 +353,67 @@ onEachTransport("messages", (rig) => {
     expect(kept.filter((size) => size > 1).length).toBe(rounds * sizes.filter((size) => size > 1).length);
   });
 
+  test("long messages of several sockets share memory only where nobody keeps them, and are what was sent", async () => {
+    type Got = (ws: Socket, data: string | Uint8Array) => void;
+    const batch = (got: Got, options: object): object => ({
+      ...options,
+      batch(ws: Socket, messages: MessageBatch) {
+        for (const message of messages) got(ws, message.isText ? message.text() : message.bytes());
+      },
+    });
+    const copied =
+      (got: Got): Got =>
+      (ws, data) =>
+        got(ws, typeof data === "string" ? data : data.slice());
+    const paused =
+      (got: Got): Got =>
+      (ws, data) => {
+        got(ws, data);
+        ws.pause();
+        setTimeout(() => ws.resume(), 1);
+      };
+    const ways: Record<string, (got: Got) => object> = {
+      batch: (got) => batch(got, {}),
+      "batch as views": (got) => batch(copied(got), { zeroCopy: true }),
+      "batch, paused": (got) => batch(paused(got), {}),
+      "batch as views, paused": (got) => batch(paused(copied(got)), { zeroCopy: true }),
+      message: (got) => ({ message: got }),
+      "message as views": (got) => ({ message: copied(got), zeroCopy: true }),
+      "message as bytes": (got) => ({ message: got, text: "bytes" }),
+      queue: (got) => ({
+        open(ws: Socket) {
+          void (async () => {
+            for await (const { value } of ws) got(ws, value);
+          })();
+        },
+      }),
+    };
+    for (const [way, options] of Object.entries(ways)) {
+      const kept: (string | Uint8Array)[] = [];
+      const server = await rig.serve({ websocket: options((_ws, data) => void kept.push(data)) });
+      const clients = [await rig.connect(server), await rig.connect(server), await rig.connect(server)];
+      const sent: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        for (const client of clients) {
+          const letter = String.fromCharCode(65 + sent.length);
+          const text = letter.repeat(50_000 + (((sent.length + 1) * 7_919_000) % 400_000));
+          client.send(round % 3 === 2 ? text : new TextEncoder().encode(text));
+          sent.push(text);
+        }
+      }
+      await until(`${way}: all came`, () => kept.length === sent.length);
+      const texts = kept.map((data) => (typeof data === "string" ? data : new TextDecoder().decode(data)));
+      expect(
+        texts.sort().every((text, index) => text === sent[index]),
+        way,
+      ).toBe(true);
+      for (const client of clients) {
+        client.close();
+        await client.closed;
+      }
+    }
+  });
+
   test("a flood of tiny messages comes in batches of bounded size, and none after terminate", async () => {
     const counts: number[] = [];
     let isEnding = false;
