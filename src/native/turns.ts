@@ -100,10 +100,10 @@ export class Turns implements ConnectionHost {
   }
 
   stands(socket: NativeSocket): void {
-    const tls = socket.tls();
-    if (tls === undefined) return;
+    const isResumed = socket.isResumed();
+    if (isResumed === undefined) return;
     this.handshakes++;
-    if (tls.resumed) this.resumptions++;
+    if (isResumed) this.resumptions++;
   }
 
   threw(error: unknown): void {

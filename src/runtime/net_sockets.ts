@@ -123,6 +123,10 @@ class NodeSocket implements NativeSocket {
   tls(): TlsInfo | undefined {
     return undefined;
   }
+
+  isResumed(): undefined {
+    return undefined;
+  }
 }
 
 /** {@link NativeSockets} over node:net and, for those who ask for TLS, node:tls. */

@@ -38,6 +38,8 @@ export interface NativeSocket {
   localAddress(): Address | undefined;
   /** What TLS has agreed on; undefined without TLS. */
   tls(): TlsInfo | undefined;
+  /** Whether its TLS session was resumed, which costs less than all of `tls`; undefined without TLS. */
+  isResumed(): boolean | undefined;
 }
 
 /** What a runtime's socket tells `native/`. */

@@ -152,6 +152,10 @@ export class TlsSocket implements NativeSocket {
     return this.#info;
   }
 
+  isResumed(): boolean {
+    return this.#socket.isSessionReused();
+  }
+
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
 
   #shaken(): void {

@@ -5,7 +5,7 @@
 
 import type { Socket } from "node:net";
 import { isIP } from "node:net";
-import { connect, type PeerCertificate, TLSSocket } from "node:tls";
+import { connect, type PeerCertificate, TLSSocket, type TLSSocketOptions } from "node:tls";
 import { RingwireError } from "../errors.ts";
 import type { ClientTlsSettings, ServerTlsSettings } from "../tls.ts";
 import { tlsError } from "../tls_errors.ts";
@@ -134,17 +134,16 @@ class TlsAcceptor {
 
   #secure(raw: Socket, contexts: ServerContexts): TLSSocket {
     const { clientCertificate, alpnProtocols } = contexts.settings;
-    const socket = new TLSSocket(raw, {
+    const options: TLSSocketOptions = {
       isServer: true,
       secureContext: contexts.main,
       requestCert: clientCertificate !== "none",
       // Has the client told that there must be one. Whether it is valid is for us to see; Bun would refuse it without a reset.
       rejectUnauthorized: clientCertificate === "require" && this.#runtime.name !== "Bun",
-      ...(alpnProtocols.length > 0 && { ALPNProtocols: [...alpnProtocols] }),
-      ...(contexts.hasNames && {
-        SNICallback: (name, answer) => answer(null, contexts.find(name)),
-      }),
-    });
+    };
+    if (alpnProtocols.length > 0) options.ALPNProtocols = [...alpnProtocols];
+    if (contexts.hasNames) options.SNICallback = (name, answer) => answer(null, contexts.find(name));
+    const socket = new TLSSocket(raw, options);
     if (this.#keyLog !== undefined) socket.on("keylog", this.#keyLog);
     return socket;
   }

@@ -47,6 +47,7 @@ class Echo {
       remoteAddress: () => undefined,
       localAddress: () => undefined,
       tls: () => undefined,
+      isResumed: () => undefined,
     };
     this.connection.attach(socket);
   }

@@ -87,6 +87,10 @@ class BunSocket implements NativeSocket {
     return undefined;
   }
 
+  isResumed(): undefined {
+    return undefined;
+  }
+
   /** What was lost, for messages. */
   lost(): string {
     return lostText(this.remoteAddress());
