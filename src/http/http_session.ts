@@ -111,9 +111,8 @@ export class HttpSession extends Timer implements ConnectionHandler {
   ended(): void {
     // A peer may half-close after its request and still read the answer.
     this.#peerEnded = true;
-    if (this.#state === "draining") return;
-    if (this.#state === "busy") this.#keepAlive = false;
-    else this.connection.close();
+    if (this.#state === "lingering") this.connection.close();
+    else this.#endRequests();
   }
 
   drained(): void {
@@ -319,11 +318,11 @@ export class HttpSession extends Timer implements ConnectionHandler {
     this.#arm(this.#host.limits.requestTimeoutMs);
     this.#takeHeldRequest();
     this.#resume();
-    // While draining, the end of the peer's requests is only noted: those that came before it are answered.
+    // What came before the end of the peer's requests has been answered, or is held no more.
     if (this.#peerEnded) this.#endRequests();
   }
 
-  /** No bytes will come any more: what is not whole by now never will be. */
+  /** No bytes will come any more: what is not whole by now never will be. Requests that are held are answered first. */
   #endRequests(): void {
     if (this.#state === "head" || this.#state === "body") this.connection.close();
     else if (this.#state === "busy" && this.#heldBytes === 0) this.#keepAlive = false;

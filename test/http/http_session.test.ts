@@ -260,6 +260,23 @@ onEachTransport("HTTP", (rig) => {
     expect(server.asked.length).toBe(1_000);
   });
 
+  test("a peer that pipelines and half-closes at once gets every answer of a handler that takes its time, and then the end", async () => {
+    const server = await rig.serve({
+      async fetch(request) {
+        await wait(5);
+        const { pathname } = new URL(request.url);
+        return new Response(pathname, { headers: { "content-length": `${pathname.length}` } });
+      },
+      websocket: {},
+    });
+    const peer = await rig.raw(server);
+    peer.write(`${Array.from({ length: 5 }, (_, index) => `GET /${index} ${H}\r\n`).join("")}GET /cut`);
+    peer.end();
+    for (let index = 0; index < 5; index++) expect((await answer(peer)).body).toBe(`/${index}`);
+    await peer.until("it is closed", () => peer.hasClosed);
+    expect(peer.text).toBe("");
+  });
+
   test("a stream that fails breaks the connection, so that nobody takes the part for the whole", async () => {
     let fail = (): void => {};
     const server = await rig.serve({
