@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm run release`: publishes the packages of the platforms, then `ringwire`, then JSR's form, so that nobody can install what lacks a
- * part. Without --publish it only rehearses: every check and every tool runs, and nothing leaves this machine.
+ * `npm run release`: publishes the packages that come along with `ringwire`, then itself, then JSR's form, so that nobody can install what
+ * lacks a part. Without --publish it only rehearses: every check and every tool runs, and nothing leaves this machine.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ import { setUpOrExit } from "./setup.mjs";
 const HELP = `Usage: npm run release [-- --publish]
 
 Builds the shim of every platform; checks that all versions agree, that the changelog has an entry with a date and that the checkout
-is clean; packs; then publishes to npm, platforms first, and to JSR last. Without --publish it is a dry run: all of that, but nothing
+is clean; packs; then publishes to npm, platforms and parts first, and to JSR last. Without --publish it is a dry run: all of that, but nothing
 leaves this machine.
 
   --publish   really publish, with npm's provenance: for CI, which can prove where it runs
@@ -52,7 +52,7 @@ if (complaints.length > 0 && options.publish) {
 }
 
 const steps = [
-  // Those of platforms come first.
+  // What `ringwire` depends on comes before it.
   ...packages.map(({ tarball }) => ({
     words: ["npm", "publish", tarball, "--access=public", "--provenance"],
     folder: ROOT,
