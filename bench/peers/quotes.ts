@@ -29,7 +29,7 @@ function part(index: number): string {
   return JSON.stringify(fields).slice(1);
 }
 
-/** The text of a sequence number. */
-export function quote(sequence: number): string {
-  return `{"type":"quote","sequence":${sequence},${PARTS[sequence % PARTS.length]}`;
+/** The text of a sequence number. @param offset - Feeds of different ones do not send the same texts at the same time. */
+export function quote(sequence: number, offset: number = 0): string {
+  return `{"type":"quote","sequence":${sequence},${PARTS[(sequence + offset) % PARTS.length]}`;
 }

@@ -16,8 +16,14 @@ interface Place {
   readonly serve: "echo" | "feed";
 }
 
+/** What a connection of a feed sends next, and where among the texts it began. */
+interface Feed {
+  sequence: number;
+  readonly offset: number;
+}
+
 /** The same as ringwire.ts and ringwire_feed.ts. */
-const SERVICES: Readonly<Record<Place["serve"], ServeOptions<{ sequence: number }>["websocket"]>> = {
+const SERVICES: Readonly<Record<Place["serve"], ServeOptions<Feed>["websocket"]>> = {
   echo: {
     batch(ws, messages) {
       for (const message of messages) ws.send(message);
@@ -27,7 +33,7 @@ const SERVICES: Readonly<Record<Place["serve"], ServeOptions<{ sequence: number 
     maxBufferedBytes: 64 << 20,
     compression: { mode: "dedicated", thresholdBytes: 0, level: 6, memoryLevel: 8 },
     message(ws) {
-      for (let count = 0; count < REQUESTED; count++) ws.send(quote(ws.data.sequence++));
+      for (let count = 0; count < REQUESTED; count++) ws.send(quote(ws.data.sequence++, ws.data.offset));
     },
   },
 };
@@ -55,13 +61,16 @@ if (isMainThread) {
   console.log(`listening ${port}`);
 } else {
   const { port, transport, serve: service } = workerData as Place;
-  const server = await serve<{ sequence: number }>({
+  // Of the last connection. Connections that send the same texts at the same time, as they do until they are out of step, are up to a fifth faster:
+  // the processor remembers which branches the compressor took.
+  let offset = 0;
+  const server = await serve<Feed>({
     port,
     hostname: "127.0.0.1",
     reusePort: true,
     loop: new Loop({ transport }),
     fetch(request, it) {
-      const isUpgraded = it.upgrade(request, { data: { sequence: 0 } });
+      const isUpgraded = it.upgrade(request, { data: { sequence: 0, offset: (offset += 641) } });
       return isUpgraded ? undefined : new Response("WebSocket only", { status: 426 });
     },
     websocket: SERVICES[service],
