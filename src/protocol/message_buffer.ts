@@ -12,7 +12,7 @@ import { Utf8Stream } from "./utf8.ts";
 const FIRST_BUFFER_BYTES = 512;
 
 /** Larger ones are lent, where nobody keeps the message. */
-const MAX_OWN_BYTES = 65_536;
+const MAX_OWN_BYTES = 8_192;
 
 const EMPTY = new Uint8Array(0);
 
