@@ -1,9 +1,11 @@
 /**
- * The README as npm shows it: there, a link to a file of the checkout leads nowhere.
+ * The README as npm shows it: there, a link to a file of the checkout leads nowhere, and nobody has a clone.
  */
 
 /** What stands between two code fences, or outside of them, in turn. */
 const FENCE = /^(```[\s\S]*?^```$)/m;
+/** What only somebody with a clone wants to know. */
+const CLONE_ONLY = /^<!-- clone -->\n[\s\S]*?^<!-- \/clone -->\n/gm;
 /** A link or picture whose target is a path. */
 const PATH_LINK = /(!?)\[((?:[^[\]]|\[[^\]]*\])*)\]\((?![a-z]+:|#)([^)\s]+)\)/g;
 
@@ -14,7 +16,7 @@ function address(repository) {
 }
 
 /**
- * Turns paths into addresses in the repository, at the version's tag; without a repository, only the words stay.
+ * Leaves out what is for clones, and turns paths into addresses in the repository, at the version's tag; without a repository, only the words stay.
  *
  * @param repository - "repository" of package.json, as address or object.
  */
@@ -25,6 +27,7 @@ export function publishedReadme(text, repository, version) {
     return `${mark}[${words}](${home}/${mark === "!" ? "raw" : "blob"}/v${version}/${path})`;
   };
   return text
+    .replace(CLONE_ONLY, "")
     .split(FENCE)
     .map((part) => (part.startsWith("```") ? part : part.replace(PATH_LINK, replace)))
     .join("");

@@ -37,6 +37,12 @@ describe("the README on npm", () => {
     expect(text).toContain("Licence: MIT.");
   });
 
+  test("says nothing that only somebody with a clone wants to know", () => {
+    const text =
+      "Before.\n<!-- clone -->\n## Try it\n\nnpm start\n\n<!-- /clone -->\n## Then\n<!-- clone -->\nx\n<!-- /clone -->\ny\n";
+    expect(publishedReadme(text, undefined, "1.2.3")).toBe("Before.\n## Then\ny\n");
+  });
+
   test("has its code as it is", () => {
     expect(publishedReadme(TEXT, undefined, "1.2.3")).toContain("handlers[name](event);");
   });
