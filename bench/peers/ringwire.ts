@@ -24,16 +24,20 @@ const loop = new Loop({
   waitUs: Number(values["wait-us"]),
 });
 const { cert, key, ktls } = values;
+// Longer than we are stopped while others are measured: the handshakes under way then go on afterwards.
+const handshakeTimeoutMs = 60_000;
 const server = await serve({
   port: 0,
   hostname: "127.0.0.1",
   loop,
   maxConnections: 100_000,
+  handshakeTimeoutMs,
   ...(cert && key
     ? {
         tls: {
           cert: readFileSync(cert),
           key: readFileSync(key),
+          handshakeTimeoutMs,
           ...(ktls === undefined ? {} : { ktls: ktls === "on" }),
         },
       }
