@@ -124,8 +124,8 @@ export class Inbox implements ReceiveClock {
     if (delivery === "batch" && !this.#mustHold) {
       const batch = this.#borrowBatch();
       batch.add(isText, bytes, start, end);
-      // What is lent has to be looked at before the decoder goes on.
       if (decoder.owned) this.#ownedBytes += end - start;
+      // What is lent has to be looked at before the decoder goes on.
       if (batch.list.isFull || decoder.isLent || this.#ownedBytes >= MAX_OWNED_BYTES) this.finish();
       return true;
     }
