@@ -28,7 +28,7 @@ async function bundle(input, plugins) {
     dir: DIST,
     format: "esm",
     // As deep as src/runtime: where the shim of a checkout lies is said relative to this code.
-    chunkFileNames: "shared/[name]-[hash].js",
+    chunkFileNames: "shared/[name].js",
     comments: false,
     minify: { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: true } },
   });

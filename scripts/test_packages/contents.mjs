@@ -8,9 +8,9 @@ import { tool } from "./tools.mjs";
 
 /** What each package has to hold, and how many bytes it may be unpacked: what a user's disk and a container's layers have to carry. */
 const MAIN = {
-  limitBytes: 300 * 1024,
+  limitBytes: 300_000,
   required: ["LICENSE", "README.md", "dist/cli.js", ...exported("js"), ...exported("d.ts"), "package.json"],
-  // Chunks have names that change.
+  // Chunks are called what the bundler calls them.
   allowed: /^dist\/shared\/[\w-]+\.js$/,
 };
 const TYPES = {
