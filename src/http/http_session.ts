@@ -254,7 +254,9 @@ export class HttpSession extends Timer implements ConnectionHandler {
       this.#state = "body";
       if (size === 0) return true;
       this.#body = new RequestBody(size, this.#host.limits);
-      if (this.#parser.headers.get("expect")?.toLowerCase() === "100-continue") {
+      // HTTP/1.0 knows no interim answers and would take this one for the answer (RFC 9110 §10.1.1).
+      const expected = this.#parser.versionMinor > 0 ? this.#parser.headers.get("expect") : undefined;
+      if (expected?.toLowerCase() === "100-continue") {
         writeHead(this.connection, "HTTP/1.1 100 Continue\r\n\r\n");
       }
       return true;

@@ -309,6 +309,15 @@ onEachTransport("HTTP", (rig) => {
     expect(JSON.parse((await answer(peer)).body).body).toBe("x".repeat(300_000));
   });
 
+  test("HTTP/1.0, which knows no 100 Continue, gets none", async () => {
+    const peer = await rig.raw(await serve());
+    peer.write("PUT / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    peer.write("hi");
+    const { status, body } = await answer(peer);
+    expect(status).toBe(200);
+    expect(JSON.parse(body).body).toBe("hi");
+  });
+
   test("a stream that fetch sends in chunks arrives as one body", async () => {
     const server = await serve();
     const parts = ["first ", "second ", "x".repeat(200_000)];
