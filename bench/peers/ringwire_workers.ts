@@ -70,7 +70,8 @@ if (isMainThread) {
     reusePort: true,
     loop: new Loop({ transport }),
     fetch(request, it) {
-      const isUpgraded = it.upgrade(request, { data: { sequence: 0, offset: (offset += 641) } });
+      offset += 641;
+      const isUpgraded = it.upgrade(request, { data: { sequence: 0, offset } });
       return isUpgraded ? undefined : new Response("WebSocket only", { status: 426 });
     },
     websocket: SERVICES[service],
