@@ -2,7 +2,7 @@
 /**
  * `npm run platforms`: the shim for every platform that gets a package, in dist/platforms/NAME/libringwire.so, built on this machine alone.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { relative } from "node:path";
 import { parseOrExit } from "./arguments.mjs";
 import { MirrorError, readLists } from "./platforms/debian.mjs";
@@ -11,10 +11,11 @@ import { inspect } from "./platforms/inspection.mjs";
 import { PLATFORMS, WORK } from "./platforms/platform.mjs";
 import { prove } from "./platforms/proof.mjs";
 import { buildShim } from "./platforms/shim.mjs";
+import { dependenciesState, shimState, shimStep } from "./platforms/state.mjs";
 import { makeSysroot } from "./platforms/sysroot.mjs";
 import { missingTools } from "./platforms/tools.mjs";
 import { ROOT } from "./setup/command.mjs";
-import { digest, fingerprint, forget, isDone, markDone } from "./setup/stamp.mjs";
+import { forget, isDone, markDone } from "./setup/stamp.mjs";
 
 const NAMES = PLATFORMS.map((platform) => platform.name);
 
@@ -28,11 +29,6 @@ came out. Needs a Debian; fetches headers, libraries and sources from it. What h
   --if-possible  where the tools or Debian's mirror are missing, say so and end with 0
   --help         this text`;
 
-const RECIPES = ["platform", "debian", "sysroot", "dependencies"].map(
-  (name) => `scripts/platforms/${name}.mjs`,
-);
-const SHIM = ["ffi/Makefile", "ffi/ipsec_mb.mk", "ffi/include", "ffi/src", "scripts/platforms/shim.mjs"];
-
 /** Does a step of a platform if its inputs have changed since it was done. */
 function once(step, state, output, work) {
   if (isDone(step, state) && existsSync(output)) return;
@@ -42,17 +38,15 @@ function once(step, state, output, work) {
 }
 
 function buildPlatform(platform) {
-  const recipes = digest(RECIPES.map((path) => readFileSync(`${ROOT}/${path}`, "utf8")));
-  once(`platform-${platform.name}`, recipes, platform.prefix, () => {
+  const step = shimStep(platform.name);
+  once(`platform-${platform.name}`, dependenciesState(), platform.prefix, () => {
     console.log(`platforms: ${platform.name}: building OpenSSL, zlib, libdeflate and liburing`);
-    forget(`platform-${platform.name}-shim`);
+    forget(step);
     readLists();
     makeSysroot(platform);
     buildDependencies(platform);
   });
-  once(`platform-${platform.name}-shim`, digest([recipes, fingerprint(SHIM)]), platform.library, () =>
-    buildShim(platform),
-  );
+  once(step, shimState(), platform.library, () => buildShim(platform));
 }
 
 const options = parseOrExit(

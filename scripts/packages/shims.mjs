@@ -2,8 +2,9 @@
  * The shims that go into the platform packages: those that `npm run platforms` has built, and for trying things out on this machine
  * the one of the checkout.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isCurrent } from "../platforms/state.mjs";
 import { capture, ROOT } from "../setup/command.mjs";
 import { PLATFORM_NAMES } from "./manifests.mjs";
 
@@ -12,7 +13,6 @@ const LOCAL = join(ROOT, "ffi/build/libringwire.so");
 const LINKED = ["libssl-dev", "zlib1g-dev", "libdeflate-dev", "liburing-dev", "libipsec-mb-dev"];
 
 const built = (platform, file) => join(ROOT, "dist/platforms", platform, file);
-const changedMs = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
 /** The platform that the checkout's own build is for. */
 export function localPlatform() {
@@ -20,9 +20,13 @@ export function localPlatform() {
   return `${process.platform}-${process.arch}-${isMusl ? "musl" : "gnu"}`;
 }
 
-/** The shims that may be published: for each platform that `npm run platforms` has built, its name, file and notices of what is linked in. */
+/**
+ * The shims that may be published: for each platform that `npm run platforms` has built from the sources as they are, its name, file and notices of
+ * what is linked in. One of older sources would be refused when it is loaded.
+ */
 export function shimsToPublish() {
-  return PLATFORM_NAMES.filter((name) => existsSync(built(name, "libringwire.so"))).map((name) => ({
+  const names = PLATFORM_NAMES.filter((name) => existsSync(built(name, "libringwire.so")) && isCurrent(name));
+  return names.map((name) => ({
     name,
     library: built(name, "libringwire.so"),
     notices: readFileSync(built(name, "THIRD_PARTY_NOTICES"), "utf8"),
@@ -30,13 +34,12 @@ export function shimsToPublish() {
   }));
 }
 
-/** The same for trying things out: for this machine's platform, the checkout's own build if it is newer, and so of newer sources. */
+/** The same for trying things out: where there is none for this machine's platform, the checkout's own build. */
 export function shimsToTry() {
   const local = localPlatform();
   const shims = shimsToPublish();
-  if (changedMs(LOCAL) <= changedMs(built(local, "libringwire.so"))) return shims;
-  const own = { name: local, library: LOCAL, notices: localNotices(), isLocal: true };
-  return [own, ...shims.filter(({ name }) => name !== local)];
+  if (shims.some(({ name }) => name === local) || !existsSync(LOCAL)) return shims;
+  return [{ name: local, library: LOCAL, notices: localNotices(), isLocal: true }, ...shims];
 }
 
 function localNotices() {
