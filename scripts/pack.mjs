@@ -31,8 +31,8 @@ import { setUpOrExit } from "./setup.mjs";
 const HELP = `Usage: npm run pack
 
 Builds dist/ and leaves in dist/packages the tarball of ringwire, those of its declarations and of its program, and one for each
-platform whose shim "npm run platforms" has left in dist/platforms. For this machine's own platform the shim of the checkout will
-do, if there is no newer one.
+platform whose shim "npm run platforms" has made of the sources as they are. For this machine's own platform the shim of the checkout
+will do.
 
   --help    this text`;
 
