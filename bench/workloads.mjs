@@ -229,7 +229,7 @@ export const WORKLOADS = {
     seconds: 0.6,
     smoke: true,
     spread:
-      "fresh memory for each message: none to 250 page faults, as malloc and the garbage collector have it",
+      "most of the others take fresh memory for each message: none to 250 page faults, as malloc and the garbage collector have it",
   },
   // `auto` stays awake for 20 µs where that pays, and here it does: no parking is measured.
   "ping-pong": pingPong("one message right after the other, the server at its default", "auto", {
