@@ -183,7 +183,8 @@ onEachTransport("hostile compression", (rig) => {
       attack.peer.write(repeated(attack.frame(BINARY, bomb(8)), 40));
       while (count < 40) await pause(1);
       await attack.expectUnharmed();
-      expect(residentMib() - before).toBeLessThan(200);
+      // Of 320: V8 collects when some 200 of what the handler has forgotten wait for it.
+      expect(residentMib() - before).toBeLessThan(256);
     });
 
     test(`[compression.bomb] forty bombs in one read are not piled up by a ${victim} whose program has paused`, async () => {
